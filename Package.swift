@@ -1,0 +1,129 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+/// One settings array for every Swift target. Warnings are errors in CI only, so that a newer compiler's new
+/// warning never keeps a user from building.
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ] + (ProcessInfo.processInfo.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)])
+
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: settings)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
+let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+
+let package = Package(
+    name: "diffd",
+    products: [
+        .executable(name: "diffd", targets: ["diffd"]),
+        .executable(name: "diffd-worker", targets: ["diffd-worker"]),
+        .executable(name: "diffctl", targets: ["diffctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+    ],
+    targets: [
+        // C: library shims and SIMD kernels.
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
+        .target(name: "CJPEG", linkerSettings: [.linkedLibrary("turbojpeg")]),
+        .target(name: "CGIF", linkerSettings: [.linkedLibrary("gif")]),
+        .target(
+            name: "CKernels",
+            cSettings: [.unsafeFlags(["-O3", "-gdwarf-4", "-mprefer-vector-width=512", "-Wall", "-Wextra"])],
+            linkerSettings: [.linkedLibrary("m")]),
+
+        // Both columns.
+        library("Problems"),
+        library("StrictJSON", ["Problems"]),
+        library("DurableFiles", ["Problems", "COpenSSL"]),
+        library("Safetensors", ["Problems", "StrictJSON", "DurableFiles"]),
+        library("Configurations", ["Problems", "StrictJSON"]),
+
+        // Numeric column.
+        library("TensorCore", ["Problems", "CKernels", "COpenBLAS"]),
+        library("Media", ["Problems", "CPNG", "CJPEG", "CGIF"]),
+        library("NeuralNet", ["TensorCore"]),
+        library("Diffusion", ["Problems", "Configurations", "TensorCore"]),
+        library("Models", ["Problems", "Configurations", "TensorCore", "NeuralNet"]),
+        library(
+            "Checkpoints",
+            [
+                "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors", "TensorCore", "NeuralNet",
+                "Models",
+            ]),
+        library("Datasets", ["Problems", "StrictJSON", "Configurations", "TensorCore", "Media", "CZlib"]),
+        library(
+            "Training",
+            ["Problems", "Configurations", "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets"]),
+        library(
+            "Sampling",
+            ["Problems", "Configurations", "TensorCore", "NeuralNet", "Diffusion", "Models"]),
+
+        // Control column.
+        library("JobSpec", ["Problems", "StrictJSON", "Configurations"]),
+        library("Spool", ["Problems", "StrictJSON", "DurableFiles", "JobSpec"]),
+        library("ControlAPI", ["Problems", "JobSpec"]),
+        library("JobQueue", ["Problems", "JobSpec", grdb]),
+        library(
+            "Scheduler",
+            [
+                "Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool", "ControlAPI", "JobQueue", logging, serviceLifecycle,
+                subprocess, systemPackage,
+            ]),
+        library("ControlServer", ["Problems", "JobSpec", "ControlAPI", hummingbird, logging]),
+        library("Service", ["CSystemd", "Problems", logging, configuration, systemPackage]),
+
+        // Where the columns join, and the programs.
+        library(
+            "Execution",
+            [
+                "Problems", "StrictJSON", "Configurations", "DurableFiles", "JobSpec", "TensorCore", "Media", "NeuralNet",
+                "Diffusion", "Models", "Checkpoints", "Datasets", "Training", "Sampling",
+            ]),
+        program("diffd-worker", ["Execution", "Problems", "DurableFiles", "JobSpec"]),
+        program(
+            "diffd",
+            [
+                "Problems", "JobQueue", "Spool", "Scheduler", "ControlAPI", "ControlServer", "Service", argumentParser,
+                logging, serviceLifecycle,
+            ]),
+        program("diffctl", ["Problems", "StrictJSON", "DurableFiles", "Configurations", "JobSpec", "ControlAPI", argumentParser]),
+
+        // Tests mirror the targets.
+        .target(name: "TestSupport", dependencies: ["Safetensors"], path: "Tests/TestSupport", swiftSettings: settings),
+    ]
+)
