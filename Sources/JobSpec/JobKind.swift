@@ -1,0 +1,5 @@
+/// What a job does; the `kind` key of a job file.
+public enum JobKind: String, Sendable, Codable, CaseIterable {
+    case train
+    case sample
+}
