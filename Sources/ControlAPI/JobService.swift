@@ -1,0 +1,109 @@
+public import JobSpec
+public import Problems
+
+/// What the control server asks of the part of the daemon that keeps the jobs.
+///
+/// The server resolves references, asks `Permissions` whether the caller may, and only then calls a method that changes
+/// something; a conforming type acts and need not check again. `caller` is passed on so that it can be recorded.
+public protocol JobService: Sendable {
+    /// The jobs that `filter` selects, by rising id.
+    func list(_ filter: JobFilter) async throws(Problem) -> [JobStatus]
+
+    /// The job that `reference` names; code `missing` when there is none.
+    func job(_ reference: JobReference) async throws(Problem) -> JobStatus
+
+    /// The job as understood: the bytes of its `job.json`.
+    func specification(of id: Int) async throws(Problem) -> [UInt8]
+
+    /// Accepts a job file exactly as the drop protocol does; on return the job is durable.
+    ///
+    /// Throws every problem of the job file at once.
+    func submit(_ submission: Submission, by caller: Caller) async throws(Problems) -> JobStatus
+
+    /// Carries out `change` and returns the job after it. A change that the job's state does not allow (holding a job that
+    /// has ended) throws code `invalid`; one that is already in force succeeds.
+    func change(_ id: Int, _ change: JobChange, by caller: Caller) async throws(Problem) -> JobStatus
+
+    /// Why the job is not running.
+    func why(_ id: Int) async throws(Problem) -> WaitExplanation
+
+    /// The part of the job's `log.txt` from byte `offset` on, at most `limit` bytes. An offset past the end gives no bytes.
+    func log(of id: Int, from offset: Int, limit: Int) async throws(Problem) -> LogChunk
+
+    /// Changes from now on, until the consumer stops iterating. The stream keeps a bounded number of the newest events for
+    /// a slow consumer; one that missed some sees a gap in `JobEvent.sequence` and should list again.
+    func events() async -> AsyncStream<JobEvent>
+
+    func health() async -> Health
+
+    func metrics() async -> ServiceMetrics
+
+    /// The published models, by name.
+    func models() async throws(Problem) -> [ModelSummary]
+
+    /// Drain starts no further job, resume ends a drain, reload reads the configuration again.
+    func control(_ command: ServiceCommand, by caller: Caller) async throws(Problem)
+}
+
+/// Which jobs to list.
+public struct JobFilter: Sendable, Hashable {
+    /// Only jobs in one of these states.
+    public var states: Set<JobState>
+    /// Only jobs of this name.
+    public var name: String?
+    /// Only the newest (highest ids) of those selected.
+    public var limit: Int?
+
+    public init(states: Set<JobState> = Set(JobState.allCases), name: String? = nil, limit: Int? = nil) {
+        self.states = states
+        self.name = name
+        self.limit = limit
+    }
+}
+
+/// A job file that arrives through the socket rather than through `incoming/`.
+public struct Submission: Sendable, Hashable {
+    /// The file, byte for byte.
+    public var bytes: [UInt8]
+    /// The file's name without `.json`: the job's name unless the file gives one.
+    public var suggestedName: String
+
+    public init(bytes: [UInt8], suggestedName: String) {
+        self.bytes = bytes
+        self.suggestedName = suggestedName
+    }
+}
+
+/// What a caller can do to a job.
+public enum JobChange: Sendable, Hashable {
+    /// Ends the job: at once when it waits, after its worker is gone when it runs.
+    case cancel
+    /// Keeps a waiting job from starting; a running one goes back to the queue at its next checkpoint and is held there.
+    case hold
+    /// Undoes `hold`, whoever or whatever held the job.
+    case release
+    /// Puts a job that has ended, or runs, back into the queue; it goes on from its newest checkpoint.
+    case requeue
+    /// Sets the priority; higher is first.
+    case priority(Int)
+}
+
+/// What a caller can do to the daemon.
+public enum ServiceCommand: String, Sendable, Hashable, CaseIterable {
+    case drain, resume, reload
+}
+
+/// Part of a job's log.
+public struct LogChunk: Sendable, Hashable {
+    public var bytes: [UInt8]
+    /// The offset to ask from next.
+    public var nextOffset: Int
+    /// The job has ended and `bytes` reach to the end of its log.
+    public var isLast: Bool
+
+    public init(bytes: [UInt8], nextOffset: Int, isLast: Bool) {
+        self.bytes = bytes
+        self.nextOffset = nextOffset
+        self.isLast = isLast
+    }
+}
