@@ -1,0 +1,16 @@
+"""Makes everything in Tests/Fixtures again: `python make_fixtures.py [SUBJECT...]`.
+
+Same versions (requirements.txt), same processor family: same files. On another processor last bits may differ.
+"""
+
+import importlib
+import sys
+
+import torch
+
+SUBJECTS = ["random_numbers", "ops", "schedules", "samplers", "layers", "models", "pipelines", "training"]
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for subject in sys.argv[1:] or SUBJECTS:
+        importlib.import_module(subject).make()
