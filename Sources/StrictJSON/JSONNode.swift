@@ -42,6 +42,8 @@ public struct JSONNode: Sendable {
         }
     }
 
+    public static let null = JSONNode(.null)
+
     public var content: Content
     public var place: Place?
 
@@ -109,10 +111,9 @@ extension JSONNode: Equatable {
     }
 }
 
-extension JSONNode: ExpressibleByNilLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
+extension JSONNode: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
-    public init(nilLiteral: ()) { self.init(.null) }
     public init(booleanLiteral value: Bool) { self.init(.bool(value)) }
     public init(integerLiteral value: Int) { self.init(.integer(value)) }
     public init(floatLiteral value: Double) { self.init(.number(value)) }

@@ -16,7 +16,8 @@ public enum JSONText {
         if layout == .indented { encoder.outputFormatting.insert(.prettyPrinted) }
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var container = encoder.singleValueContainer()
-            try container.encode(date.formatted(withFraction))
+            // The style cuts digits off: half a millisecond more makes it round, so that writing again changes nothing.
+            try container.encode((date + 0.0005).formatted(withFraction))
         }
         do {
             return Array(try encoder.encode(value)) + [UInt8(ascii: "\n")]

@@ -1,0 +1,106 @@
+public import Problems
+
+/// The problems and warnings of one reading, collected so that all are told at once.
+public struct Report: Sendable {
+    public enum UnknownKeys: Sendable {
+        /// For files that people write for us: a key that means nothing is a mistake.
+        case areErrors
+        /// For files that other programs write: newer versions add keys. Names that begin with `_` are skipped.
+        case areWarnings
+    }
+
+    /// More problems than this are only counted.
+    public static let limit = 100
+
+    public let unknownKeys: UnknownKeys
+    public private(set) var problems: [Problem] = []
+    public private(set) var warnings: [Problem] = []
+    private var uncounted = 0
+
+    public init(unknownKeys: UnknownKeys = .areErrors) { self.unknownKeys = unknownKeys }
+
+    public mutating func add(
+        _ message: String, remedy: String, at path: JSONPath, _ place: JSONNode.Place?, code: Problem.Code = .invalid
+    ) {
+        guard problems.count < Self.limit else {
+            uncounted += 1
+            return
+        }
+        problems.append(
+            Problem(
+                code, message, remedy: remedy, path: path.description, line: place?.line, column: place?.column))
+    }
+
+    public mutating func warn(_ message: String, remedy: String, at path: JSONPath, _ place: JSONNode.Place?) {
+        guard warnings.count < Self.limit else { return }
+        warnings.append(
+            Problem(
+                .unsupported, message, remedy: remedy, path: path.description, line: place?.line, column: place?.column)
+        )
+    }
+
+    /// Whether a problem is known at `path`, above it, or below it, so that its value says nothing.
+    func isFaulty(_ path: JSONPath) -> Bool {
+        problems.contains { problem in
+            guard let faulty = problem.path else { return false }
+            return Self.isWithin(faulty, path.description) || Self.isWithin(path.description, faulty)
+        }
+    }
+
+    private static func isWithin(_ path: String, _ parent: String) -> Bool {
+        path.hasPrefix(parent)
+            && (path.count == parent.count || [".", "["].contains(path.dropFirst(parent.count).first))
+    }
+
+    /// Throws all problems, in the order in which they stand in the text, when there is one.
+    public func check(file: String? = nil) throws(Problems) {
+        guard !problems.isEmpty else { return }
+        var all = problems.enumerated().sorted {
+            ($0.element.line ?? .max, $0.element.column ?? .max, $0.offset)
+                < ($1.element.line ?? .max, $1.element.column ?? .max, $1.offset)
+        }.map(\.element)
+        if uncounted > 0 {
+            all.append(Problem(.invalid, "there are \(uncounted) more problems", remedy: "Mend these first."))
+        }
+        throw Problems(all.map { file.map($0.inFile) ?? $0 })
+    }
+}
+
+/// What a `Described` value's `validate` reports through: rules between several keys.
+public struct Checks {
+    public private(set) var report: Report
+    private let node: JSONNode
+    private let path: JSONPath
+
+    init(_ report: Report, _ node: JSONNode, _ path: JSONPath) {
+        self.report = report
+        self.node = node
+        self.path = path
+    }
+
+    /// Reports that the value of `key` breaks a rule. `key` and `others`, the further keys that the rule reads, may reach into members
+    /// (`"dataset.resolution"`). Nothing is reported when one of them is known to be faulty: its value was never read.
+    public mutating func fail(
+        _ key: String, and others: [String] = [], _ message: String, remedy: String, code: Problem.Code = .invalid
+    ) {
+        let (keyPath, place) = locate(key)
+        guard !report.isFaulty(keyPath), !others.contains(where: { report.isFaulty(locate($0).0) }) else { return }
+        report.add(message, remedy: remedy, at: keyPath, place, code: code)
+    }
+
+    /// Whether the text itself gave `key`, other than by its default.
+    public func gives(_ key: String) -> Bool {
+        key.split(separator: ".").reduce(node as JSONNode?) { $0?[String($1)] } != nil
+    }
+
+    /// The path of `key`, and the place of its value or, where it is absent, of the innermost object that should hold it.
+    private func locate(_ key: String) -> (JSONPath, JSONNode.Place?) {
+        var (path, node, place) = (path, node as JSONNode?, node.place)
+        for name in key.split(separator: ".") {
+            path = path.member(String(name))
+            node = node?[String(name)]
+            place = node?.place ?? place
+        }
+        return (path, place)
+    }
+}
