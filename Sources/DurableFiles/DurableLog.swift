@@ -1,0 +1,53 @@
+import Problems
+import Synchronization
+
+/// A file of lines that only grows: `events.jsonl`, `log.txt`.
+///
+/// Each line is one `write(2)` on a descriptor opened for appending, so that lines of several processes don't mix. Whoever
+/// opens the log, or fails to write for want of space, cuts off an unfinished last line: a reader finds whole lines.
+public final class DurableLog: Sendable {
+    public let path: String
+    private let file: any WritableFile
+    /// flock excludes other processes; this excludes other threads.
+    private let turn = Mutex(())
+
+    public init(_ path: String, in files: any FileSystem, mode: UInt32 = 0o666) throws {
+        self.path = path
+        let isNew = try !files.exists(path)
+        let file = try files.openForAppending(path, mode: mode)
+        self.file = file
+        if isNew { try files.synchronizeDirectory(Path.parent(path)) }
+        try file.withExclusiveLock {
+            let size = try file.size()
+            let end = try files.endOfLastLine(path, size: size)
+            if end < size { try file.truncate(to: end) }
+        }
+    }
+
+    /// Adds a line, which must not contain a line feed. It survives a crash of the process; for one of the machine,
+    /// `synchronize`.
+    public func append(_ line: String) throws {
+        var bytes = Array(line.utf8)
+        guard !bytes.contains(UInt8(ascii: "\n")) else {
+            throw Problem(.internal, "a line for \(path) contains a line feed")
+        }
+        bytes.append(UInt8(ascii: "\n"))
+        try turn.withLock { _ in
+            try file.withExclusiveLock {
+                let size = try file.size()
+                do {
+                    try file.write(bytes.span.bytes)
+                } catch {
+                    // The write's failure is the one to tell; should this fail too, the next to open the log does it.
+                    try? file.truncate(to: size)
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// Makes the lines so far durable.
+    public func synchronize() throws {
+        try file.synchronize()
+    }
+}
