@@ -1,0 +1,86 @@
+internal import COpenBLAS
+internal import Dispatch
+internal import Synchronization
+
+/// Where tensors live and who computes them: a number of threads and a pool of buffers.
+///
+/// Every tensor keeps its device, so no operation needs a global one. Work is cut into chunks by the size of the
+/// problem, never by the number of threads, and each chunk writes its own part of the result: the bits are the same for
+/// any number of threads.
+public final class Device: Sendable {
+    /// How many chunks may be in work at once.
+    public let threads: Int
+    let pool: BufferPool
+
+    /// - Parameter threads: at least 1; more than the machine has cores is allowed and changes no result.
+    public init(threads: Int) {
+        precondition(threads >= 1, "a device has at least one thread")
+        self.threads = threads
+        self.pool = BufferPool()
+        // Products are partitioned by us; inside one call OpenBLAS stays on the calling thread.
+        openblas_set_num_threads(1)
+    }
+
+    /// Which kernels OpenBLAS runs on this machine, for manifests: results agree bit for bit only where this agrees.
+    public var matrixKernels: String { String(cString: openblas_get_corename()) }
+
+    /// What the pool has handed out and holds.
+    public var memory: MemoryStatistics { pool.statistics }
+
+    /// Forgets the peak so far, so that the next phase measures its own.
+    public func resetPeakMemory() { pool.resetPeak() }
+
+    /// Returns buffers that nobody uses to the operating system.
+    public func trim() { pool.trim() }
+
+    /// Runs `body` for every chunk in `0..<count`, on up to `threads` threads, in no particular order.
+    ///
+    /// `body` must write only what belongs to its chunk.
+    func forEach(_ count: Int, _ body: (Int) -> Void) {
+        let workers = min(threads, count)
+        guard workers > 1 else {
+            for chunk in 0..<count { body(chunk) }
+            return
+        }
+        let next = Atomic(0)
+        // concurrentPerform returns when all is done, so `body` does not escape; chunks are disjoint by contract.
+        nonisolated(unsafe) let body = body
+        DispatchQueue.concurrentPerform(iterations: workers) { _ in
+            while true {
+                let chunk = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard chunk < count else { return }
+                body(chunk)
+            }
+        }
+    }
+
+    /// Cuts `0..<count` into runs of `grain` and runs `body` on each.
+    func forEachRange(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+        guard count > grain else {
+            if count > 0 { body(0..<count) }
+            return
+        }
+        forEach((count + grain - 1) / grain) { chunk in
+            body(chunk * grain..<min(count, (chunk + 1) * grain))
+        }
+    }
+
+    /// Lends `count` floats, uninitialized, for the duration of `body`.
+    func withScratch<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Result) -> Result {
+        let buffer = pool.acquire(count)
+        defer { pool.release(buffer) }
+        return body(buffer.pointer)
+    }
+}
+
+/// Bytes that a device's tensors occupy.
+public struct MemoryStatistics: Sendable, Hashable {
+    /// In tensors that are alive.
+    public var used: Int
+    /// Largest value of `used` since the start or the last reset.
+    public var peak: Int
+    /// Taken from the operating system, in use or waiting in the pool.
+    public var held: Int
+    /// How often the pool had to ask the operating system. Constant in a steady state.
+    public var systemAllocations: Int
+}

@@ -1,0 +1,79 @@
+extension Operation {
+    /// The gradient rules, all of them. g is d(loss)/d(result); the answer has d(loss)/d(input) for every input.
+    ///
+    /// - Parameters:
+    ///   - saved: what the operation saved, in the order of its `recorded(... saving:)`.
+    ///   - wanted: which inputs are tracked; the others' gradients may be nil.
+    func gradients(_ g: Tensor, saved s: [Tensor], wanted: [Bool]) -> [Tensor?] {
+        switch self {
+        case .leaf: []
+
+        // Elementwise.                                      d/dx
+        case .unary(let f): [f.gradient(g, saved: s.first)]  // f'(x) g
+        case .affine(let a): [g.scaled(by: a)]  // a g
+        case .clamp(let range): [g.masked(where: s[0], in: range)]  // g inside the range
+        case .add(let a, let b):
+            [wanted[0] ? g.sum(to: a) : nil, wanted[1] ? g.sum(to: b) : nil]  // g, g
+        case .subtract(let a, let b):
+            [wanted[0] ? g.sum(to: a) : nil, wanted[1] ? (-g).sum(to: b) : nil]  // g, -g
+        case .multiply:
+            [
+                wanted[0] ? (g * s[1]).sum(to: s[0].shape) : nil,  // b g
+                wanted[1] ? (g * s[0]).sum(to: s[1].shape) : nil,  // a g
+            ]
+        case .divide:
+            [
+                wanted[0] ? (g / s[1]).sum(to: s[0].shape) : nil,  // g / b
+                wanted[1] ? (-(g * s[0]) / s[1].squared()).sum(to: s[1].shape) : nil,  // -a g / b^2
+            ]
+
+        // Shape.
+        case .broadcast(let from): [g.sum(to: from)]
+        case .sum(let from): [g.broadcast(to: from)]
+        case .reshape(let from): [g.reshaped(to: from)]
+        case .permute(let order): [g.permuted(order.inversePermutation)]
+        case .concatenate(let axis, let extents): g.split(axis: axis, extents: extents)
+        case .slice(let axis, let start, let from): [g.padded(axis: axis, start: start, to: from)]
+        case .embedding(let indices, let rows): [g.scatteredSum(to: indices, rows: rows)]
+
+        // Products. y = x W^T + b.
+        case .linear(let hasBias):
+            [
+                wanted[0] ? LinearProduct.inputGradient(g, weight: s[1]) : nil,  // g W
+                wanted[1] ? LinearProduct.weightGradient(g, input: s[0]) : nil,  // g^T x
+            ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])  // 1^T g
+        case .matmul(let ta, let tb):
+            BatchedProduct.gradients(g, a: s[0], b: s[1], transposeA: ta, transposeB: tb, wanted: wanted)
+        case .convolution(let geometry, let hasBias):
+            [
+                wanted[0] ? Convolution.inputGradient(g, weight: s[1], inputShape: s[0].shape, geometry) : nil,
+                wanted[1] ? Convolution.weightGradient(g, input: s[0], weightShape: s[1].shape, geometry) : nil,
+            ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])
+        case .transposedConvolution(let geometry, let hasBias):
+            // The adjoint of a convolution: its input gradient is that convolution, and the roles of input and
+            // output gradient are exchanged for the weights.
+            [
+                wanted[0] ? Convolution.forward(g, weight: s[1], bias: nil, geometry) : nil,
+                wanted[1] ? Convolution.weightGradient(s[0], input: g, weightShape: s[1].shape, geometry) : nil,
+            ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])
+        case .attention(let heads, let scale):
+            Attention.gradients(
+                g, query: s[0], key: s[1], value: s[2], result: s[3], logSumExp: s[4], heads: heads, scale: scale)
+
+        // Normalization: the backward passes of Ioffe & Szegedy 2015, section 3, over the group's or row's elements.
+        case .groupNorm(let groups, let activation):
+            GroupNorm.gradients(
+                g, input: s[0], weight: s[1], bias: s[2], statistics: s[3], groups: groups, activation: activation)
+        case .layerNorm:
+            LayerNorm.gradients(g, input: s[0], weight: s.count > 2 ? s[2] : nil, statistics: s[1])
+        case .softmax: [Softmax.gradient(g, result: s[0])]  // y (g - <g, y>)
+
+        // Resampling.
+        case .upsampleNearest(let factor): [g.sumPooled(factor)]
+        case .averagePool(let size, let from): [g.spread(size, to: from)]
+
+        case .loss(let loss, let weights):
+            [loss.gradient(prediction: s[0], target: s[1], weights: weights, seed: g.item)]
+        }
+    }
+}

@@ -1,0 +1,213 @@
+internal import CKernels
+
+/// What follows a group norm in the same pass over memory.
+public enum NormActivation: Sendable, Hashable {
+    case identity, silu
+}
+
+extension Tensor {
+    /// Group normalization (Wu & He 2018) over groups of neighbouring channels, followed by an activation.
+    ///
+    /// - Parameters:
+    ///   - weight: (C). `bias`: (C).
+    ///   - groups: divides C.
+    /// - Returns: shaped like the input (N, ..., C).
+    public func groupNorm(
+        weight: Tensor, bias: Tensor, groups: Int, epsilon: Float, activation: NormActivation = .identity
+    ) -> Tensor {
+        precondition(shape.last % groups == 0, "\(groups) groups do not divide \(shape.last) channels")
+        precondition(weight.shape == [shape.last] && bias.shape == [shape.last])
+        let (result, statistics) = GroupNorm.forward(
+            self, weight: weight, bias: bias, groups: groups, epsilon: epsilon, activation: activation)
+        return result.recorded(
+            .groupNorm(groups: groups, activation: activation), inputs: [self, weight, bias],
+            saving: [self, weight, bias, statistics])
+    }
+
+    /// Layer normalization (Ba et al. 2016) of each innermost row.
+    ///
+    /// - Parameters:
+    ///   - weight: (C) or nil for 1. `bias`: (C) or nil for 0; both or neither.
+    public func layerNorm(weight: Tensor?, bias: Tensor?, epsilon: Float) -> Tensor {
+        precondition((weight == nil) == (bias == nil), "a layer norm has weight and bias or neither")
+        let columns = shape.last
+        let rows = columns == 0 ? 0 : elementCount / columns
+        let result = Tensor(uninitialized: shape, on: device)
+        // Means, then reciprocal standard deviations.
+        let statistics = Tensor(uninitialized: [2, rows], on: device)
+        device.forEachRange(rows, grain: max(1, Elementwise.grain / max(1, columns))) { range in
+            let first = range.lowerBound
+            ck_layer_norm(
+                result.pointer + first * columns, statistics.pointer + first, statistics.pointer + rows + first,
+                pointer + first * columns, weight?.pointer, bias?.pointer, nil, nil, Double(epsilon), range.count,
+                columns)
+        }
+        return result.recorded(
+            .layerNorm, inputs: [self] + [weight, bias].compactMap(\.self),
+            saving: [self, statistics] + (weight.map { [$0] } ?? []))
+    }
+}
+
+/// Group norm is computed for one sample at a time, its positions cut into chunks of a fixed size.
+enum GroupNorm {
+    private static func chunkHeight(_ channels: Int) -> Int { max(16, 1 << 15 / max(1, channels)) }
+
+    /// The result, and the means and reciprocal standard deviations (2, N, groups).
+    static func forward(
+        _ x: Tensor, weight: Tensor, bias: Tensor, groups: Int, epsilon: Float, activation: NormActivation
+    ) -> (result: Tensor, statistics: Tensor) {
+        let samples = x.shape[0]
+        let channels = x.shape.last
+        let positions = x.shape.elementCount(in: 1..<(x.shape.rank - 1))
+        let result = Tensor(uninitialized: x.shape, on: x.device)
+        let statistics = Tensor(uninitialized: [2, samples, groups], on: x.device)
+        let chunks = Chunks(samples: samples, positions: positions, channels: channels)
+        let device = x.device
+        device.withDoubles(chunks.count * 2 * channels) { sums in
+            device.withScratch(samples * 2 * channels) { coefficients in
+                device.forEach(chunks.count) { index in
+                    let chunk = chunks[index]
+                    ck_group_norm_sums(
+                        sums + index * 2 * channels, x.pointer + chunk.offset, chunk.positions, channels)
+                }
+                for sample in 0..<samples {
+                    let mean = statistics.pointer + sample * groups
+                    let rstd = statistics.pointer + (samples + sample) * groups
+                    ck_group_norm_statistics(
+                        mean, rstd, sums + sample * chunks.perSample * 2 * channels, chunks.perSample, positions,
+                        channels, groups, Double(epsilon))
+                    let a = coefficients + sample * 2 * channels
+                    ck_group_norm_coefficients(
+                        a, a + channels, mean, rstd, weight.pointer, bias.pointer, nil, nil, channels, groups)
+                }
+                device.forEach(chunks.count) { index in
+                    let chunk = chunks[index]
+                    let a = coefficients + chunk.sample * 2 * channels
+                    ck_group_norm_apply(
+                        result.pointer + chunk.offset, x.pointer + chunk.offset, a, a + channels,
+                        activation == .silu, chunk.positions, channels)
+                }
+            }
+        }
+        return (result, statistics)
+    }
+
+    /// Gradients to the input, weight and bias.
+    static func gradients(
+        _ g: Tensor, input x: Tensor, weight: Tensor, bias: Tensor, statistics: Tensor, groups: Int,
+        activation: NormActivation
+    ) -> [Tensor?] {
+        let samples = x.shape[0]
+        let channels = x.shape.last
+        let positions = x.shape.elementCount(in: 1..<(x.shape.rank - 1))
+        let device = g.device
+        let dx = Tensor(uninitialized: x.shape, on: device)
+        let parameters = Tensor(uninitialized: [2, channels], on: device)
+        let chunks = Chunks(samples: samples, positions: positions, channels: channels)
+        device.withDoubles(chunks.count * 2 * channels) { sums in
+            // Per sample: a, b, k1, k0, then its share of the gradients to weight and bias.
+            device.withScratch(samples * 6 * channels) { scratch in
+                for sample in 0..<samples {
+                    let a = scratch + sample * 4 * channels
+                    ck_group_norm_coefficients(
+                        a, a + channels, statistics.pointer + sample * groups,
+                        statistics.pointer + (samples + sample) * groups, weight.pointer, bias.pointer, nil, nil,
+                        channels, groups)
+                }
+                device.forEach(chunks.count) { index in
+                    let chunk = chunks[index]
+                    let a = scratch + chunk.sample * 4 * channels
+                    ck_group_norm_backward_sums(
+                        sums + index * 2 * channels, g.pointer + chunk.offset, x.pointer + chunk.offset, a,
+                        a + channels, activation == .silu, chunk.positions, channels)
+                }
+                let shares = scratch + samples * 4 * channels
+                for sample in 0..<samples {
+                    let a = scratch + sample * 4 * channels
+                    let share = shares + sample * 2 * channels
+                    ck_group_norm_backward_coefficients(
+                        a + 2 * channels, a + 3 * channels, share, share + channels, nil, nil,
+                        sums + sample * chunks.perSample * 2 * channels, chunks.perSample,
+                        statistics.pointer + sample * groups, statistics.pointer + (samples + sample) * groups,
+                        weight.pointer, bias.pointer, nil, positions, channels, groups)
+                }
+                device.forEach(chunks.count) { index in
+                    let chunk = chunks[index]
+                    let a = scratch + chunk.sample * 4 * channels
+                    ck_group_norm_backward_apply(
+                        dx.pointer + chunk.offset, g.pointer + chunk.offset, x.pointer + chunk.offset, a, a + channels,
+                        a + 2 * channels, a + 3 * channels, activation == .silu, chunk.positions, channels)
+                }
+                ck_column_sums(parameters.pointer, shares, 2 * channels, samples, 2 * channels, false)
+            }
+        }
+        return [
+            dx, parameters.sliced(axis: 0, 0..<1).viewed([channels]),
+            parameters.sliced(axis: 0, 1..<2).viewed([channels]),
+        ]
+    }
+
+    /// All samples' positions, in chunks that never cross a sample.
+    private struct Chunks {
+        let count: Int
+        let perSample: Int
+        private let positions: Int
+        private let channels: Int
+        private let height: Int
+
+        init(samples: Int, positions: Int, channels: Int) {
+            height = chunkHeight(channels)
+            perSample = max(1, (positions + height - 1) / height)
+            count = samples * perSample
+            self.positions = positions
+            self.channels = channels
+        }
+
+        subscript(index: Int) -> (sample: Int, offset: Int, positions: Int) {
+            let (sample, chunk) = index.quotientAndRemainder(dividingBy: perSample)
+            let first = chunk * height
+            return (sample, (sample * positions + first) * channels, min(height, positions - first))
+        }
+    }
+}
+
+enum LayerNorm {
+    /// Gradients to the input and, if there are any, to weight and bias.
+    static func gradients(_ g: Tensor, input x: Tensor, weight: Tensor?, statistics: Tensor) -> [Tensor?] {
+        let columns = x.shape.last
+        let rows = statistics.shape[1]
+        let device = g.device
+        let dx = Tensor(uninitialized: x.shape, on: device)
+        let height = max(1, Elementwise.grain / max(1, columns))
+        let chunks = (rows + height - 1) / height
+        let parameters = Tensor(uninitialized: [2, columns], on: device)
+        device.withDoubles(max(1, chunks) * 2 * columns) { sums in
+            device.forEach(chunks) { chunk in
+                let first = chunk * height
+                ck_layer_norm_backward(
+                    dx.pointer + first * columns, weight == nil ? nil : sums + chunk * 2 * columns,
+                    g.pointer + first * columns, x.pointer + first * columns, statistics.pointer + first,
+                    statistics.pointer + rows + first, weight?.pointer, nil, min(height, rows - first), columns)
+            }
+            if let weight {
+                ck_layer_norm_parameter_gradients(
+                    parameters.pointer, parameters.pointer + columns, nil, nil, sums, chunks, weight.pointer, nil, nil,
+                    columns)
+            }
+        }
+        guard weight != nil else { return [dx] }
+        return [
+            dx, parameters.sliced(axis: 0, 0..<1).viewed([columns]),
+            parameters.sliced(axis: 0, 1..<2).viewed([columns]),
+        ]
+    }
+}
+
+extension Device {
+    /// Lends `count` doubles, uninitialized.
+    fileprivate func withDoubles<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Double>) -> Result) -> Result {
+        withScratch(2 * count) { floats in
+            floats.withMemoryRebound(to: Double.self, capacity: count, body)
+        }
+    }
+}

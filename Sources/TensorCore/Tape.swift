@@ -1,0 +1,84 @@
+/// Records what is computed from tracked tensors and walks it backward (reverse-mode differentiation).
+///
+/// A tape is a flat list; a node names its inputs by position, so walking back is one pass from the end. It serves one
+/// forward and one backward pass: the latter lets go of each saved activation as soon as its node is done.
+public final class Tape {
+    struct Node {
+        let operation: Operation
+        /// Positions of the tracked inputs; nil where an input is a constant.
+        let inputs: [Int?]
+        /// What the gradient rule needs of the forward pass, off the tape.
+        var saved: [Tensor]
+    }
+
+    private var nodes: [Node] = []
+    /// Where the gradients of leaves are added up, by position.
+    private var accumulators: [Int: Tensor] = [:]
+
+    public init() {}
+
+    /// Tracks `tensor`: what is computed from the result is recorded here.
+    ///
+    /// - Parameter gradient: of the same shape; `backward` adds the tensor's gradient to it. The caller zeroes it.
+    public func leaf(_ tensor: Tensor, addingGradientTo gradient: Tensor) -> Tensor {
+        precondition(tensor.shape == gradient.shape, "a gradient has the shape of its tensor")
+        accumulators[nodes.count] = gradient
+        return append(Node(operation: .leaf, inputs: [], saved: []), result: tensor)
+    }
+
+    func append(_ node: Node, result: Tensor) -> Tensor {
+        nodes.append(node)
+        var tracked = result
+        tracked.variable = Tensor.Variable(tape: self, node: nodes.count - 1)
+        return tracked
+    }
+
+    /// Adds d(`result`)/d(leaf) times `seed` to every leaf's gradient. Empties the tape.
+    ///
+    /// - Parameters:
+    ///   - result: tracked by this tape.
+    ///   - seed: the gradient of something with respect to `result`; 1 for a scalar loss when left out.
+    public func backward(from result: Tensor, seed: Tensor? = nil) {
+        guard let variable = result.variable else { return }
+        precondition(variable.tape === self, "the result was recorded on another tape")
+        let seed = seed ?? Tensor.ones(result.shape, on: result.device)
+        precondition(seed.shape == result.shape, "a seed has the shape of its result")
+
+        var gradients = [Tensor?](repeating: nil, count: nodes.count)
+        gradients[variable.node] = seed
+        for position in stride(from: variable.node, through: 0, by: -1) {
+            guard let gradient = gradients[position] else { continue }
+            gradients[position] = nil
+            let node = nodes[position]
+            nodes[position].saved = []
+            if let accumulator = accumulators[position] {
+                accumulator.accumulate(gradient)
+                continue
+            }
+            let inputGradients = node.operation.gradients(
+                gradient, saved: node.saved, wanted: node.inputs.map { $0 != nil })
+            for (input, inputGradient) in zip(node.inputs, inputGradients) {
+                guard let input, let inputGradient else { continue }
+                gradients[input] = gradients[input].map { $0 + inputGradient } ?? inputGradient
+            }
+        }
+        nodes = []
+        accumulators = [:]
+    }
+}
+
+extension Tensor {
+    /// Records that this tensor is the result of `operation`, if any of `inputs` is tracked.
+    func recorded(
+        _ operation: @autoclosure () -> Operation, inputs: [Tensor], saving saved: @autoclosure () -> [Tensor]
+    ) -> Tensor {
+        guard let tape = inputs.lazy.compactMap({ $0.variable?.tape }).first else { return self }
+        let positions = inputs.map { input -> Int? in
+            guard let variable = input.variable else { return nil }
+            precondition(variable.tape === tape, "the inputs were recorded on different tapes")
+            return variable.node
+        }
+        let node = Tape.Node(operation: operation(), inputs: positions, saved: saved().map(\.detached))
+        return tape.append(node, result: self)
+    }
+}
