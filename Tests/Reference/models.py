@@ -16,7 +16,7 @@ BASE = dict(
     sample_size=8, in_channels=3, out_channels=3, block_out_channels=(6, 12), layers_per_block=1, norm_num_groups=3, attention_head_dim=4,
     down_block_types=(DOWN, ATTENTION_DOWN), up_block_types=(ATTENTION_UP, UP),
 )
-SMALL = BASE | dict(in_channels=1, out_channels=1, block_out_channels=(4, 8), norm_num_groups=2)
+SMALL = BASE | dict(in_channels=1, out_channels=1, block_out_channels=(4, 4), norm_num_groups=2, attention_head_dim=2)
 
 
 def unet2d():
@@ -44,7 +44,7 @@ def unet2d():
         "mid_block.attentions.0", "mid_block", "up_blocks.0.resnets.0", "up_blocks.0", "up_blocks.1", "conv_norm_out",
     ])
     unet("scale_shift", resnet_time_scale_shift="scale_shift", gradients=True)
-    unet("scale_shift_attention_norm", resnet_time_scale_shift="scale_shift", attn_norm_num_groups=4)
+    unet("scale_shift_attention_norm", resnet_time_scale_shift="scale_shift", attn_norm_num_groups=1)
     unet("plain_blocks", down_block_types=(DOWN, DOWN), up_block_types=(UP, UP))
     unet("attention_everywhere", down_block_types=(ATTENTION_DOWN, ATTENTION_DOWN), up_block_types=(ATTENTION_UP, ATTENTION_UP))
     unet("three_levels_two_layers", block_out_channels=(4, 4, 8), layers_per_block=2, down_block_types=(DOWN, ATTENTION_DOWN, DOWN),
@@ -55,7 +55,7 @@ def unet2d():
     unet("resnet_resampling", downsample_type="resnet", upsample_type="resnet", down_block_types=(ATTENTION_DOWN, DOWN),
          up_block_types=(ATTENTION_UP, UP))
     unet("one_head", attention_head_dim=None)
-    unet("head_size_8", attention_head_dim=8)
+    unet("head_size_1", attention_head_dim=1)
     unet("no_mid_block", mid_block_type=None)
     unet("no_mid_attention", add_attention=False)
     unet("mid_scale", mid_block_scale_factor=2.0**0.5)
