@@ -126,5 +126,6 @@ let package = Package(
         // Tests mirror the targets.
         .target(name: "TestSupport", dependencies: ["Safetensors"], path: "Tests/TestSupport", swiftSettings: settings),
         tests("StrictJSONTests", ["Problems", "StrictJSON"]),
+        tests("MediaTests", ["Problems", "Media"]),
     ]
 )
