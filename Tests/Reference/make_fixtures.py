@@ -6,11 +6,14 @@ Same versions (requirements.txt), same processor family: same files. On another 
 import importlib
 import sys
 
+import diffusers
 import torch
 
 SUBJECTS = ["random_numbers", "ops", "schedules", "samplers", "layers", "models", "pipelines", "training"]
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    diffusers.utils.logging.set_verbosity_error()
+    diffusers.utils.logging.disable_progress_bar()
     for subject in sys.argv[1:] or SUBJECTS:
         importlib.import_module(subject).make()
