@@ -11,7 +11,7 @@ public struct ConvolutionGeometry: Sendable, Hashable {
     let left: Int
     let bottom: Int
     let right: Int
-    let groups: Int
+    public let groups: Int
 
     public init(
         kernel: (height: Int, width: Int), stride: (height: Int, width: Int) = (1, 1),

@@ -1,0 +1,75 @@
+public import TensorCore
+
+/// The rule by which gradients change parameters, with PyTorch's definitions and order of operations.
+public enum OptimizerRule: Sendable, Hashable {
+    /// Stochastic gradient descent with momentum; `weightDecay` is L2 (torch.optim.SGD).
+    case sgd(momentum: Double, weightDecay: Double)
+    /// Kingma & Ba 2015; `weightDecay` is L2 (torch.optim.Adam).
+    case adam(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double)
+    /// Adam with decoupled weight decay (Loshchilov & Hutter 2019; torch.optim.AdamW).
+    case adamW(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double)
+}
+
+/// Updates a `ParameterBuffer`: clip, optimize and average in one sweep over memory.
+public final class Optimizer {
+    public let rule: OptimizerRule
+    private let buffer: ParameterBuffer
+    /// Moments, each laid out like the weights: momentum for SGD (none without), first and second for Adam.
+    public let moments: [Tensor]
+    /// The exponential moving average of the weights, if there is one.
+    public let average: Tensor?
+
+    /// - Parameter averaging: whether to keep a moving average, which begins as a copy of the weights.
+    public init(_ rule: OptimizerRule, _ buffer: ParameterBuffer, averaging: Bool) {
+        self.rule = rule
+        self.buffer = buffer
+        moments =
+            switch rule {
+            case .sgd(let momentum, _): momentum == 0 ? [] : [buffer.zeros()]
+            case .adam, .adamW: [buffer.zeros(), buffer.zeros()]
+            }
+        average = averaging ? buffer.weights.copy() : nil
+    }
+
+    /// The Euclidean norm of all gradients; the order of its sum is fixed.
+    public var gradientNorm: Double { buffer.gradients.sumOfSquares.squareRoot() }
+
+    /// One update.
+    ///
+    /// - Parameters:
+    ///   - step: counted from 0; Adam's bias correction uses step + 1.
+    ///   - learningRate: for this step.
+    ///   - gradientScale: what gradients are multiplied with first: clipping, the mean over accumulated batches.
+    ///   - averageDecay: for this step; 1 leaves the average as it is.
+    public func update(step: Int, learningRate: Double, gradientScale: Double, averageDecay: Double) {
+        buffer.weights.applyUpdate(
+            update(step: step), gradient: buffer.gradients, moments: moments, average: average,
+            settings: UpdateSettings(
+                learningRate: learningRate, gradientScale: Float(gradientScale), averageDecay: averageDecay))
+    }
+
+    private func update(step: Int) -> ParameterUpdate {
+        switch rule {
+        case .sgd(let momentum, let weightDecay):
+            .sgd(momentum: momentum, weightDecay: weightDecay, isFirst: step == 0)
+        case .adam(let beta1, let beta2, let epsilon, let weightDecay):
+            .adam(
+                beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay, decoupled: false,
+                step: step + 1)
+        case .adamW(let beta1, let beta2, let epsilon, let weightDecay):
+            .adam(
+                beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay, decoupled: true, step: step + 1)
+        }
+    }
+}
+
+/// How much of the moving average stays in each step.
+public struct AverageSchedule: Sendable, Hashable {
+    public var decay: Double
+
+    public init(decay: Double) { self.decay = decay }
+
+    /// min(decay, (1 + step) / (10 + step)), step counted from 0: a young average follows closely, so that short trainings are
+    /// not held back by their first weights.
+    public func decay(step: Int) -> Double { min(decay, (1 + Double(step)) / (10 + Double(step))) }
+}

@@ -1,0 +1,92 @@
+public import TensorCore
+
+/// A trainable tensor of a module.
+///
+/// It knows two shapes: that of the checkpoint, in PyTorch's order, and that in memory, channels-last.
+public final class Parameter {
+    /// How the file's axes and those in memory are related.
+    public enum Layout: Sendable {
+        case same
+        /// (A, B, kH, kW) in the file, (A, kH, kW, B) in memory: kernels of convolutions.
+        case kernel
+    }
+
+    public let layout: Layout
+    /// Extents in memory.
+    public let shape: Shape
+    public let initializer: Initializer
+    public let device: Device
+    private var stored: Tensor?
+
+    /// - Parameter fileShape: extents in PyTorch's order.
+    public init(_ fileShape: Shape, layout: Layout = .same, _ initializer: Initializer, on device: Device) {
+        self.layout = layout
+        self.shape =
+            switch layout {
+            case .same: fileShape
+            case .kernel: [fileShape[0], fileShape[2], fileShape[3], fileShape[1]]
+            }
+        self.initializer = initializer
+        self.device = device
+    }
+
+    /// Extents in PyTorch's order.
+    public var fileShape: Shape {
+        switch layout {
+        case .same: shape
+        case .kernel: [shape[0], shape[3], shape[1], shape[2]]
+        }
+    }
+
+    /// The parameter in memory order, tracked while a step of training records. It must have been initialized or loaded.
+    public var value: Tensor {
+        guard let stored else { preconditionFailure("a parameter is read before it was initialized or loaded") }
+        return stored
+    }
+
+    /// Replaces the value.
+    public func assign(_ value: Tensor) {
+        precondition(value.shape == shape, "a parameter of \(shape) cannot become \(value.shape)")
+        stored = value
+    }
+
+    /// Takes the values as a checkpoint has them.
+    public func load(fileOrder tensor: Tensor) {
+        precondition(tensor.shape == fileShape, "a parameter of \(fileShape) cannot be read from \(tensor.shape)")
+        assign(layout == .same ? tensor : tensor.permuted([0, 2, 3, 1]))
+    }
+
+    /// `tensor`, shaped like the value, as a checkpoint has it.
+    public func inFileOrder(_ tensor: Tensor) -> Tensor {
+        layout == .same ? tensor : tensor.permuted([0, 3, 1, 2])
+    }
+
+    func initialize(seed: UInt64, number: Int) {
+        stored = initializer.callAsFunction(shape, seed: seed, number: number, on: device)
+    }
+}
+
+/// The distribution of a parameter before training.
+public enum Initializer: Sendable, Hashable {
+    case constant(Float)
+    /// Uniform in -bound...bound.
+    case uniform(bound: Float)
+    case normal(deviation: Float)
+
+    /// PyTorch's default for linear layers and convolutions, weights and biases alike: uniform within
+    /// 1 / sqrt(fan-in), which is He et al. 2015 with a = sqrt(5).
+    public static func fanIn(_ count: Int) -> Initializer { .uniform(bound: 1 / Float(max(1, count)).squareRoot()) }
+
+    func callAsFunction(_ shape: Shape, seed: UInt64, number: Int, on device: Device) -> Tensor {
+        var stream = Philox(seed: seed, purpose: .weights, sample: number)
+        switch self {
+        case .constant(let value):
+            return .full(value, shape: shape, on: device)
+        case .uniform(let bound):
+            return Tensor(stream.uniforms(shape.elementCount), shape: shape, on: device)
+                .scaled(by: 2 * bound, offset: -bound)
+        case .normal(let deviation):
+            return Tensor(stream.normals(shape.elementCount), shape: shape, on: device).scaled(by: deviation)
+        }
+    }
+}

@@ -1,0 +1,63 @@
+public import TensorCore
+
+/// All parameters of a network in one run of memory, and their gradients in another of the same layout: an optimizer step,
+/// clipping or a checkpoint is one sweep.
+///
+/// This is the one place where tensors change: a step updates `weights` in place between two passes, when no tape holds
+/// them.
+public final class ParameterBuffer {
+    /// Where each parameter lies. Parameters begin at multiples of 16 floats; the gaps are zero and stay zero.
+    public let entries: [(name: String, parameter: Parameter, range: Range<Int>)]
+    /// All parameters, (count).
+    public let weights: Tensor
+    /// All gradients, laid out like the weights.
+    public let gradients: Tensor
+    private let gradientViews: [Tensor]
+    private let weightViews: [Tensor]
+
+    /// Moves the values of the network's parameters into one buffer; the parameters then refer to it.
+    public init(_ module: some Module) {
+        var entries: [(String, Parameter, Range<Int>)] = []
+        var count = 0
+        for (name, parameter) in module.parameters {
+            entries.append((name, parameter, count..<count + parameter.shape.elementCount))
+            count = (count + parameter.shape.elementCount + 15) & ~15
+        }
+        precondition(!entries.isEmpty, "a network without parameters cannot be trained")
+        let device = entries[0].1.device
+        self.entries = entries
+        let weights = Tensor.zeros([count], on: device)
+        let gradients = Tensor.zeros([count], on: device)
+        (self.weights, self.gradients) = (weights, gradients)
+        weightViews = entries.map { weights.sliced(axis: 0, $0.2).reshaped(to: $0.1.shape) }
+        gradientViews = entries.map { gradients.sliced(axis: 0, $0.2).reshaped(to: $0.1.shape) }
+        for ((_, parameter, _), view) in zip(entries, weightViews) {
+            view.overwrite(with: parameter.value)
+            parameter.assign(view)
+        }
+    }
+
+    /// Tracks every parameter, so that what is computed from it is recorded on `tape`.
+    public func track(on tape: Tape) {
+        for (index, entry) in entries.enumerated() {
+            entry.parameter.assign(tape.leaf(weightViews[index], addingGradientTo: gradientViews[index]))
+        }
+    }
+
+    /// Ends tracking.
+    public func untrack() {
+        for (index, entry) in entries.enumerated() { entry.parameter.assign(weightViews[index]) }
+    }
+
+    /// A buffer of zeros with the same layout: moments, averages.
+    public func zeros() -> Tensor { .zeros(weights.shape, on: weights.device) }
+
+    /// Runs `body` with the parameters' values taken from `other`, laid out like the weights (an average of them).
+    public func with<Result>(_ other: Tensor, _ body: () throws -> Result) rethrows -> Result {
+        for entry in entries {
+            entry.parameter.assign(other.sliced(axis: 0, entry.range).reshaped(to: entry.parameter.shape))
+        }
+        defer { untrack() }
+        return try body()
+    }
+}
