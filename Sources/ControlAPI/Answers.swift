@@ -86,9 +86,10 @@ public struct Health: Sendable, Codable, Hashable {
     /// Absolute path of the spool.
     public var spool: String
     public var startedAt: Date
-    /// Jobs in each state that has any that are not final, `queued` to `cancelling`.
+    /// How many jobs are queued.
     public var queued: Int
     public var held: Int
+    /// Those that are being cancelled included.
     public var running: Int
 
     enum CodingKeys: String, CodingKey {

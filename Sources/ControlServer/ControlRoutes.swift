@@ -1,0 +1,92 @@
+package import ControlAPI
+import HTTPTypes
+package import Hummingbird
+package import NIOCore
+import Problems
+
+/// The paths of the control API, each with the method that it takes.
+package struct ControlRoutes: Sendable {
+    typealias Handler = @Sendable (Request, ControlContext) async throws -> Response
+
+    let service: any JobService
+    let permissions: Permissions
+    let limits: ControlLimits
+    let identify: @Sendable (any Channel) async throws -> Caller
+
+    /// `identify` tells who called; by default the kernel does.
+    package init(
+        service: any JobService, permissions: Permissions, limits: ControlLimits = ControlLimits(),
+        identify: @escaping @Sendable (any Channel) async throws -> Caller = PeerCredentials.caller(of:)
+    ) {
+        self.service = service
+        self.permissions = permissions
+        self.limits = limits
+        self.identify = identify
+    }
+
+    private var table: [(path: String, methods: [(HTTPRequest.Method, Handler)])] {
+        [
+            ("/v1/jobs", [(.get, listJobs), (.post, submitJob)]),
+            ("/v1/jobs/{job}", [(.get, showJob)]),
+            ("/v1/jobs/{job}/spec", [(.get, showSpecification)]),
+            ("/v1/jobs/{job}/why", [(.get, explainJob)]),
+            ("/v1/jobs/{job}/log", [(.get, readLog)]),
+            ("/v1/jobs/{job}/cancel", [(.post, changing { _ in .cancel })]),
+            ("/v1/jobs/{job}/hold", [(.post, changing { _ in .hold })]),
+            ("/v1/jobs/{job}/release", [(.post, changing { _ in .release })]),
+            ("/v1/jobs/{job}/requeue", [(.post, changing { _ in .requeue })]),
+            ("/v1/jobs/{job}/priority", [(.post, changing(readPriority))]),
+            ("/v1/models", [(.get, listModels)]),
+            ("/v1/events", [(.get, streamEvents)]),
+            ("/v1/health", [(.get, showHealth)]),
+            ("/v1/drain", [(.post, controlling(.drain))]),
+            ("/v1/resume", [(.post, controlling(.resume))]),
+            ("/v1/reload", [(.post, controlling(.reload))]),
+            ("/metrics", [(.get, showMetrics)]),
+        ]
+    }
+
+    package func router() -> Router<ControlContext> {
+        let router = Router(context: ControlContext.self)
+        router.add(middleware: ProblemMiddleware())
+        for (path, methods) in table {
+            for (method, handler) in methods { router.on(RouterPath(path), method: method, use: handler) }
+            let allowed = methods.map(\.0)
+            for method in Self.knownMethods where !allowed.contains(method) {
+                router.on(RouterPath(path), method: method) { request, _ -> Response in
+                    throw Refusal(
+                        .methodNotAllowed,
+                        Problem(
+                            .invalid, "\(request.method.rawValue) is not possible on \(request.uri.path.prefix(200))",
+                            remedy: "Use \(allowed.map(\.rawValue).joined(separator: " or "))."),
+                        headers: [.allow: allowed.map(\.rawValue).joined(separator: ", ")])
+                }
+            }
+        }
+        return router
+    }
+
+    private static let knownMethods: [HTTPRequest.Method] = [
+        .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
+    ]
+}
+
+/// Bounds that keep one client from hurting the others.
+public struct ControlLimits: Sendable, Hashable {
+    /// Largest job file in bytes.
+    public var jobFile = 1 << 20
+    /// Longest time for a request's body to arrive.
+    public var bodyTimeout = Duration.seconds(30)
+    /// A connection on which nothing is asked for so long is closed.
+    public var idleTimeout = Duration.seconds(60)
+    /// Open connections; more wait to be accepted.
+    public var connections = 256
+    /// A silent event stream carries a comment this often, so that both ends notice a dead one.
+    public var heartbeat = Duration.seconds(15)
+    /// How often a followed log is looked at.
+    public var logInterval = Duration.milliseconds(250)
+    /// Size of all header fields of a request in bytes.
+    public var headerBytes = 16 << 10
+
+    public init() {}
+}

@@ -1,0 +1,89 @@
+import ControlAPI
+import HTTPTypes
+import Hummingbird
+import JobSpec
+import NIOCore
+import Problems
+import ServiceLifecycle
+import StrictJSON
+
+/// Answers that go on for as long as the client listens. They end when it hangs up and when the server shuts down.
+extension ControlRoutes {
+    /// `GET /v1/events`: server-sent events, `state` and `progress`, with a `JobEvent` each; the first, `began`, says that no
+    /// later event will be missed.
+    func streamEvents(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let events = await service.events()
+        let body = ResponseBody { writer in
+            try await request.body.consumeWithCancellationOnInboundClose { _ in
+                try await writer.write(ByteBuffer(string: "event: \(EventStream.began)\ndata:\n\n"))
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    let (messages, outlet) = AsyncStream.makeStream(
+                        of: ByteBuffer.self, bufferingPolicy: .bufferingNewest(1024))
+                    group.addTask {
+                        for await event in events { outlet.yield(try Self.message(event)) }
+                        outlet.finish()
+                    }
+                    group.addTask {
+                        while true {
+                            try await Task.sleep(for: limits.heartbeat)
+                            outlet.yield(ByteBuffer(string: ": still here\n\n"))
+                        }
+                    }
+                    for await message in messages.cancelOnGracefulShutdown() { try await writer.write(message) }
+                    group.cancelAll()
+                }
+            }
+            try await writer.finish(nil)
+        }
+        return Response(
+            status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], body: body)
+    }
+
+    private static func message(_ event: JobEvent) throws(Problem) -> ByteBuffer {
+        let data = String(decoding: try JSONText.encode(event, .line), as: UTF8.self)
+        return ByteBuffer(string: "event: \(event.kind.rawValue)\nid: \(event.sequence)\ndata: \(data)\n")
+    }
+
+    /// `GET /v1/jobs/{job}/log?offset=BYTES&follow=true`: the log as it is, or, followed, until the job has ended.
+    func readLog(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let id = try await job(context).id
+        let offset = try natural("offset", in: request) ?? 0
+        let follow = try flag("follow", in: request)
+        // The first piece is read here, so that a log that cannot be read is an error answer and not a broken one.
+        let first = try await service.log(of: id, from: offset, limit: Self.logPiece)
+        let body = ResponseBody { writer in
+            if follow {
+                try await request.body.consumeWithCancellationOnInboundClose { _ in
+                    try await copyLog(of: id, first, follow: true, to: &writer)
+                }
+            } else {
+                try await copyLog(of: id, first, follow: false, to: &writer)
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: [.contentType: "text/plain; charset=utf-8"], body: body)
+    }
+
+    private static let logPiece = 64 << 10
+
+    private func copyLog(
+        of id: Int, _ first: LogChunk, follow: Bool, to writer: inout any ResponseBodyWriter
+    ) async throws {
+        var chunk = first
+        while true {
+            if !chunk.bytes.isEmpty { try await writer.write(ByteBuffer(bytes: chunk.bytes)) }
+            if chunk.isLast || chunk.bytes.isEmpty && !follow || Task.isShuttingDownGracefully { return }
+            if chunk.bytes.isEmpty { try await Task.sleep(for: limits.logInterval) }
+            chunk = try await service.log(of: id, from: chunk.nextOffset, limit: Self.logPiece)
+        }
+    }
+
+    private func flag(_ name: Substring, in request: Request) throws(Problem) -> Bool {
+        switch request.uri.queryParameters[name] {
+        case nil, "false": return false
+        case "true": return true
+        case let text?:
+            throw Problem(.invalid, "\(name) is '\(text.prefix(40))'", remedy: "Give true or false.")
+        }
+    }
+}
