@@ -1,0 +1,269 @@
+import Foundation
+import GRDB
+public import JobSpec
+public import Problems
+
+/// The truth about jobs, in an SQLite file: WAL and `synchronous=FULL`, so that what a call has written survives a crash of
+/// the machine.
+///
+/// A job that is being accepted has a row that is not visible yet: `reserve` gives it an id, `publish` puts it into the
+/// queue. What a crash leaves in between is found by `halfAccepted`.
+public final class QueueStore: Sendable {
+    public let path: String
+    private let database: DatabaseQueue
+
+    /// Opens the store, or makes a new one where there is none.
+    ///
+    /// Throws code `corrupt` for a file that is damaged or not a store, and `unsupported` for one of a newer diffd. Neither
+    /// is touched: the remedy says how to go on.
+    public init(path: String) throws(Problem) {
+        self.path = path
+        var configuration = Configuration()
+        configuration.label = "queue"
+        // Another program, such as a backup, may look at the file.
+        configuration.busyMode = .timeout(10)
+        configuration.prepareDatabase { db in
+            try db.execute(sql: "PRAGMA journal_mode = WAL")
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+        }
+        let schema = QueueSchema.migrator
+        do {
+            let database = try DatabaseQueue(path: path, configuration: configuration)
+            let isNewer = try database.read { db in
+                let check = try String.fetchAll(db, sql: "PRAGMA quick_check(1)")
+                guard check == ["ok"] else {
+                    throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: check.joined(separator: "; "))
+                }
+                return try schema.hasBeenSuperseded(db)
+            }
+            guard !isNewer else {
+                throw Problem(
+                    .unsupported, "the queue was written by a newer diffd",
+                    remedy: "Install that version again, or give another state_directory.", file: path)
+            }
+            try schema.migrate(database)
+            self.database = database
+        } catch {
+            throw Self.problem(error, path)
+        }
+    }
+
+    // MARK: - Reading
+
+    /// The visible jobs that have not ended, by id. A row that cannot be read comes back held, with the reason.
+    public func activeJobs() throws(Problem) -> [JobRecord] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql:
+                    "SELECT * FROM jobs WHERE visible AND state NOT IN ('succeeded', 'failed', 'cancelled') ORDER BY id"
+            ).map(JobRecord.init(row:))
+        }
+    }
+
+    public func job(_ id: Int) throws(Problem) -> JobRecord? {
+        try read { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM jobs WHERE visible AND id = ?", arguments: [id])
+                .map(JobRecord.init(row:))
+        }
+    }
+
+    /// The newest job of that name.
+    public func job(named name: String) throws(Problem) -> JobRecord? {
+        try read { db in
+            try Row.fetchOne(
+                db, sql: "SELECT * FROM jobs WHERE visible AND name = ? ORDER BY id DESC LIMIT 1", arguments: [name]
+            ).map(JobRecord.init(row:))
+        }
+    }
+
+    /// The jobs in `states` and of that name if one is given, by rising id; with a `limit` the newest of them.
+    public func jobs(in states: Set<JobState>, named name: String? = nil, limit: Int? = nil) throws(Problem)
+        -> [JobRecord]
+    {
+        // The state of a job that is being cancelled is a matter of its stop request, and running in the store.
+        let stored = Set(states.map { $0 == .cancelling ? JobState.running : $0 }).map(\.rawValue)
+        let marks = databaseQuestionMarks(count: stored.count)
+        return try read { db in
+            var arguments = StatementArguments(stored)
+            var sql = "SELECT * FROM jobs WHERE visible AND state IN (\(marks))"
+            if let name {
+                sql += " AND name = ?"
+                arguments += [name]
+            }
+            sql += " ORDER BY id DESC"
+            let rows = try Row.fetchCursor(db, sql: sql, arguments: arguments)
+            var jobs: [JobRecord] = []
+            while jobs.count < limit ?? .max, let row = try rows.next() {
+                let job = JobRecord(row: row)
+                if states.contains(job.state) { jobs.append(job) }
+            }
+            return jobs.reversed()
+        }
+    }
+
+    /// How many visible jobs are in each state; `cancelling` counts as running.
+    public func counts() throws(Problem) -> [JobState: Int] {
+        try read { db in
+            let rows = try Row.fetchAll(db, sql: "SELECT state, count(*) AS n FROM jobs WHERE visible GROUP BY state")
+            return rows.reduce(into: [:]) { counts, row in
+                if let state = JobState(rawValue: String.fromDatabaseValue(row["state"]) ?? "") {
+                    counts[state] = row["n"]
+                }
+            }
+        }
+    }
+
+    /// Every id that is taken, visible or not, with the name of its directory.
+    public func directories() throws(Problem) -> [Int: String] {
+        try read { db in
+            let rows = try Row.fetchCursor(db, sql: "SELECT id, directory FROM jobs")
+            var directories: [Int: String] = [:]
+            while let row = try rows.next() {
+                directories[row["id"]] = String.fromDatabaseValue(row["directory"]) ?? ""
+            }
+            return directories
+        }
+    }
+
+    // MARK: - Writing
+
+    /// Replaces the rows of `jobs` in one transaction.
+    public func save(_ jobs: [JobRecord]) throws(Problem) {
+        guard !jobs.isEmpty else { return }
+        try write { db in
+            for job in jobs { try job.update(db) }
+        }
+    }
+
+    // MARK: - Accepting
+
+    /// A row that `publish` has not made visible yet.
+    public struct Reservation: Sendable, Hashable {
+        public var id: Int
+        /// What it was made for.
+        public var drop: String
+        /// The job is in the queue already: only the drop is left to be removed.
+        public var isPublished: Bool
+    }
+
+    /// The id for the drop that `drop` identifies: a new one, or the one that it was given before.
+    public func reserve(drop: String) throws(Problem) -> Reservation {
+        try write { db in
+            if let row = try Row.fetchOne(
+                db, sql: "SELECT id, visible FROM jobs WHERE drop_token = ?", arguments: [drop])
+            {
+                return Reservation(id: row["id"], drop: drop, isPublished: row["visible"])
+            }
+            try db.execute(sql: "INSERT INTO jobs (drop_token, visible) VALUES (?, 0)", arguments: [drop])
+            return Reservation(id: Int(db.lastInsertedRowID), drop: drop, isPublished: false)
+        }
+    }
+
+    /// Puts reserved jobs into the queue, together with others that change by it.
+    public func publish(_ job: JobRecord, with others: [JobRecord] = []) throws(Problem) {
+        try write { db in
+            try job.update(db)
+            for other in others where other.id != job.id { try other.update(db) }
+            try db.execute(sql: "UPDATE jobs SET visible = 1 WHERE id = ?", arguments: [job.id])
+        }
+    }
+
+    /// The drop is gone from `incoming/`: another that looks the same is another.
+    public func forget(drop: String) throws(Problem) {
+        try write { db in
+            try db.execute(sql: "UPDATE jobs SET drop_token = NULL WHERE drop_token = ? AND visible", arguments: [drop])
+        }
+    }
+
+    /// Gives up a reservation. Its id is not used again.
+    public func abandon(_ id: Int) throws(Problem) {
+        try write { db in try db.execute(sql: "DELETE FROM jobs WHERE id = ? AND NOT visible", arguments: [id]) }
+    }
+
+    /// Drops whose acceptance has begun, by id: published ones of which the drop may still be there, and those that are not.
+    public func halfAccepted() throws(Problem) -> [Reservation] {
+        try read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT id, drop_token, visible FROM jobs WHERE drop_token IS NOT NULL ORDER BY id"
+            )
+            .map { Reservation(id: $0["id"], drop: $0["drop_token"], isPublished: $0["visible"]) }
+        }
+    }
+
+    /// Takes in a job whose directory is there but whose row is not, under the id that the directory names. Nothing happens
+    /// when the id has a row.
+    public func adopt(_ job: JobRecord) throws(Problem) {
+        try write { db in
+            try db.execute(sql: "INSERT OR IGNORE INTO jobs (id, visible) VALUES (?, 0)", arguments: [job.id])
+            guard db.changesCount == 1 else { return }
+            try job.update(db)
+            try db.execute(sql: "UPDATE jobs SET visible = 1 WHERE id = ?", arguments: [job.id])
+        }
+    }
+
+    // MARK: - The daemon's own memory
+
+    public enum Setting: String, Sendable {
+        /// Of the machine's boot in which the store was last used.
+        case bootID = "boot_id"
+        case draining
+    }
+
+    public func value(of setting: Setting) throws(Problem) -> String? {
+        try read { db in
+            try String.fetchOne(db, sql: "SELECT value FROM settings WHERE key = ?", arguments: [setting.rawValue])
+        }
+    }
+
+    public func set(_ setting: Setting, to value: String) throws(Problem) {
+        try write { db in
+            try db.execute(
+                sql:
+                    "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                arguments: [setting.rawValue, value])
+        }
+    }
+
+    // MARK: - Errors
+
+    private func read<Value>(_ body: (Database) throws -> Value) throws(Problem) -> Value {
+        do { return try database.read(body) } catch { throw Self.problem(error, path) }
+    }
+
+    private func write<Value>(_ body: (Database) throws -> Value) throws(Problem) -> Value {
+        do { return try database.write(body) } catch { throw Self.problem(error, path) }
+    }
+
+    private static func problem(_ error: any Error, _ path: String) -> Problem {
+        if let problem = error as? Problem { return problem }
+        guard let error = error as? DatabaseError else {
+            return Problem(.internal, "the queue's store failed", file: path, cause: String(describing: error))
+        }
+        let cause = error.message ?? String(describing: error.resultCode)
+        switch error.resultCode.primaryResultCode {
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            return Problem(
+                .corrupt, "the queue's store is damaged or not a store",
+                remedy:
+                    "Stop diffd, keep a copy of the file, and mend it: sqlite3 \(path) .recover | sqlite3 mended.sqlite, "
+                    + "then put mended.sqlite in its place. Without it, move the file away: diffd then finds the jobs by their "
+                    + "directories and holds those that had not ended.",
+                file: path, cause: cause)
+        case .SQLITE_FULL:
+            return Problem(.diskFull, "no space for the queue's store", remedy: "Make space.", file: path, cause: cause)
+        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_AUTH:
+            return Problem(
+                .denied, "the queue's store cannot be opened for writing",
+                remedy: "Give the user of diffd the right to write it and its directory.", file: path, cause: cause)
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            return Problem(
+                .unavailable, "another program has locked the queue's store", remedy: "End that program.", file: path,
+                cause: cause)
+        case .SQLITE_IOERR:
+            return Problem(.io, "reading or writing the queue's store failed", file: path, cause: cause)
+        default:
+            return Problem(.internal, "the queue's store failed", file: path, cause: cause)
+        }
+    }
+}
