@@ -15,14 +15,14 @@ public protocol Described: Sendable {
     /// Every default. Properties of required fields get a placeholder.
     init()
     static var fields: [Field<Self>] { get }
-    /// Derives what depends on other keys and was not given. Called once all fields are read.
-    mutating func complete(given keys: Set<String>)
+    /// Derives what depends on other keys and was not given: `node.gives("key")`. Called once all fields are read.
+    mutating func complete(from node: JSONNode)
     /// Reports what is wrong between keys. Called last; faulty keys hold their defaults, see `Checks.fail`.
     func validate(_ checks: inout Checks)
 }
 
 extension Described {
-    public mutating func complete(given keys: Set<String>) {}
+    public mutating func complete(from node: JSONNode) {}
     public func validate(_ checks: inout Checks) {}
 }
 
@@ -70,21 +70,19 @@ extension Described {
             return nil
         }
         var value = defaults
-        var given: Set<String> = []
         for member in members where member.name != besides {
             if let field = fields.first(where: { $0.key == member.name }) {
-                given.insert(field.key)
                 field.read(member.node, path.member(field.key), &value, &report)
             } else {
                 unknown(member, at: path, besides, &report)
             }
         }
-        for field in fields where field.isRequired && !given.contains(field.key) {
+        for field in fields where field.isRequired && node[field.key] == nil {
             report.add(
                 "the required key \"\(field.key)\" is missing", remedy: "Add it: \(field.summary)",
                 at: path.member(field.key), node.place)
         }
-        value.complete(given: given)
+        value.complete(from: node)
         var checks = Checks(report, node, path)
         value.validate(&checks)
         report = checks.report
@@ -130,7 +128,35 @@ extension Described {
     }
 }
 
+extension Field {
+    /// The same key as a member of `New`'s object, held by the `Owner` that is at `property` of it: two structs in one flat object.
+    public func lifted<New: Described>(_ property: any WritableKeyPath<New, Owner> & Sendable) -> Field<New> {
+        Field<New>(
+            key: key, summary: summary, isRequired: isRequired,
+            read: { node, path, new, report in read(node, path, &new[keyPath: property], &report) },
+            write: { write($0[keyPath: property]) }, schema: schema)
+    }
+
+    private init(
+        key: String, summary: String, isRequired: Bool,
+        read: @escaping @Sendable (JSONNode, JSONPath, inout Owner, inout Report) -> Void,
+        write: @escaping @Sendable (Owner) -> JSONNode, schema: @escaping @Sendable () -> JSONNode
+    ) {
+        self.key = key
+        self.summary = summary
+        self.isRequired = isRequired
+        self.read = read
+        self.write = write
+        self.schema = schema
+    }
+}
+
 extension JSONNode {
+    /// Whether the object has the member `key`, which may reach into members: `"training.steps"`.
+    public func gives(_ key: String) -> Bool {
+        key.split(separator: ".").reduce(self as JSONNode?) { $0?[String($1)] } != nil
+    }
+
     /// The object with one more member at its end; itself when `node` is nil.
     public func adding(_ name: String, _ node: JSONNode?) -> JSONNode {
         guard let node, let members else { return self }

@@ -88,11 +88,6 @@ public struct Checks {
         report.add(message, remedy: remedy, at: keyPath, place, code: code)
     }
 
-    /// Whether the text itself gave `key`, other than by its default.
-    public func gives(_ key: String) -> Bool {
-        key.split(separator: ".").reduce(node as JSONNode?) { $0?[String($1)] } != nil
-    }
-
     /// The path of `key`, and the place of its value or, where it is absent, of the innermost object that should hold it.
     private func locate(_ key: String) -> (JSONPath, JSONNode.Place?) {
         var (path, node, place) = (path, node as JSONNode?, node.place)

@@ -20,7 +20,7 @@ private struct Square: Described, Equatable {
         Field("side", \.side, .integer(in: 1...100), "Length of a side.", required: true),
         Field("half", \.half, .optional(.integer(in: 0...50)), "Half of it."),
     ]
-    mutating func complete(given keys: Set<String>) { if !keys.contains("half") { half = side / 2 } }
+    mutating func complete(from node: JSONNode) { if !node.gives("half") { half = side / 2 } }
     func validate(_ checks: inout Checks) {
         if let half, half * 2 > side { checks.fail("half", and: ["side"], "half is too much", remedy: "Lower it.") }
     }

@@ -1,0 +1,126 @@
+public import StrictJSON
+
+/// Data that are computed: points in the plane (spiral, disc_grid) or images of shapes with class labels.
+public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
+    public enum Name: String, Sendable, CaseIterable {
+        case spiral
+        case discGrid = "disc_grid"
+        /// Anti-aliased discs, squares and triangles in colours; labels 0, 1, 2.
+        case shapes
+    }
+
+    /// Classes of `shapes`: disc, square, triangle.
+    public static let shapeClasses = 3
+
+    public var name = Name.spiral
+    /// Number of samples; 25,000 points or 10,000 images unless given.
+    public var count = 25_000
+    public var seed = 0
+    public var images = ImageOptions()
+    public var validationSplit = ValidationSplit.none
+
+    public init() {}
+
+    public static let fields: [Field<Self>] =
+        [
+            Field("name", \.name, .choice(), "Which set.", required: true),
+            Field(
+                "count", \.count, .integer(in: 1...100_000_000), "Number of samples; 10000 for shapes when left out."),
+            Field("seed", \.seed, .integer(in: 0...Int.max), "Seed of the set's own random numbers."),
+        ] + imageFields + [splitField]
+
+    public mutating func complete(from node: JSONNode) {
+        if name == .shapes, !node.gives("count") { count = 10_000 }
+    }
+
+    public func validate(_ checks: inout Checks) {
+        guard name != .shapes, images != ImageOptions() else { return }
+        let keys = [
+            ("resolution", images.resolution != nil), ("channels", images.channels != nil),
+            ("horizontal_flip", images.horizontalFlip),
+        ]
+        for (key, isSet) in keys where isSet {
+            checks.fail(
+                key, and: ["name"], "\(key) has no meaning for the points of \"\(name.rawValue)\"", remedy: "Remove it."
+            )
+        }
+    }
+}
+
+/// A directory of PNG and JPEG files.
+public struct ImageFolderConfiguration: HoldsImages, Hashable {
+    /// Where class labels come from.
+    public enum Labels: String, Sendable, CaseIterable {
+        /// `metadata.jsonl` when it is there and names classes, else class folders when there are some, else none.
+        case auto
+        /// The first-level folders in the order of their names.
+        case folders
+        /// The key `label` of `metadata.jsonl`.
+        case metadata
+        case none
+    }
+
+    /// Whether decoded images are kept.
+    public enum Cache: String, Sendable, CaseIterable {
+        /// In memory when they fit.
+        case auto
+        case memory
+        /// Decoded anew by a loader thread each time.
+        case stream
+    }
+
+    public var path = ""
+    public var images = ImageOptions()
+    /// Resize the shorter side and cut out the centre; otherwise both sides are resized, whatever the proportions.
+    public var centerCrop = true
+    public var labels = Labels.auto
+    public var cache = Cache.auto
+    public var validationSplit = ValidationSplit.none
+
+    public init() {}
+
+    public static let fields: [Field<Self>] =
+        [Field("path", \.path, .string(), "The directory of images.", required: true)] + imageFields + [
+            Field(
+                "center_crop", \.centerCrop, .boolean,
+                "Resize the shorter side and cut out the centre; otherwise stretch."),
+            Field("labels", \.labels, .choice(), "Where class labels come from."),
+            Field("cache", \.cache, .choice(), "Keep decoded images in memory, or decode them each time."),
+            splitField,
+        ]
+}
+
+/// Images in the IDX format of the MNIST family, plain or gzip.
+public struct IDXConfiguration: HoldsImages, Hashable {
+    /// The file of images: `idx3-ubyte`, or `idx4-ubyte` with channels.
+    public var imagesPath = ""
+    /// The file of labels, `idx1-ubyte`; nil: none.
+    public var labelsPath: String?
+    public var images = ImageOptions()
+    public var validationSplit = ValidationSplit.none
+
+    public init() {}
+
+    public static let fields: [Field<Self>] =
+        [
+            Field("images", \.imagesPath, .string(), "The file of images, plain or gzip.", required: true),
+            Field("labels", \.labelsPath, .optional(.string()), "The file of labels, plain or gzip; null: none."),
+        ] + imageFields + [splitField]
+}
+
+/// CIFAR-10 in its binary version: a directory of `data_batch_*.bin`.
+public struct CIFAR10Configuration: HoldsImages, Hashable {
+    public var path = ""
+    public var images = ImageOptions()
+    public var validationSplit = ValidationSplit.none
+
+    public init() {}
+
+    public static let fields: [Field<Self>] =
+        [
+            Field(
+                "path", \.path, .string(), "The directory that holds data_batch_1.bin to data_batch_5.bin.",
+                required: true)
+        ]
+        + imageFields + [splitField]
+}

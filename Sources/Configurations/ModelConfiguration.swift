@@ -1,0 +1,158 @@
+public import Problems
+public import StrictJSON
+
+/// The `architecture` of a job file's `model`.
+public enum ModelArchitecture: String, Sendable, CaseIterable {
+    case mlp
+    case unet2d
+    case annotatedUNet = "annotated_unet"
+
+    /// `_class_name` of its `config.json`: diffusers' where it has the class, ours otherwise.
+    public var className: String {
+        switch self {
+        case .mlp: "MLPDenoiser"
+        case .unet2d: "UNet2DModel"
+        case .annotatedUNet: "AnnotatedUNet"
+        }
+    }
+}
+
+/// What a denoising network is built from: one struct for each architecture.
+public enum ModelConfiguration: Sendable, Hashable {
+    case mlp(MLPConfiguration)
+    case unet2d(UNet2DConfiguration)
+    case annotatedUNet(AnnotatedUNetConfiguration)
+
+    /// As the `model` of a job file: an object whose `architecture` says the rest.
+    public static let form = Form<ModelConfiguration>.oneOf(
+        "architecture",
+        [
+            Alternative(ModelArchitecture.mlp.rawValue, Self.mlp) {
+                if case .mlp(let payload) = $0 { payload } else { nil }
+            },
+            Alternative(ModelArchitecture.unet2d.rawValue, Self.unet2d) {
+                if case .unet2d(let payload) = $0 { payload } else { nil }
+            },
+            Alternative(ModelArchitecture.annotatedUNet.rawValue, Self.annotatedUNet) {
+                if case .annotatedUNet(let payload) = $0 { payload } else { nil }
+            },
+        ])
+
+    public var architecture: ModelArchitecture {
+        switch self {
+        case .mlp: .mlp
+        case .unet2d: .unet2d
+        case .annotatedUNet: .annotatedUNet
+        }
+    }
+
+    /// `_class_name` of `config.json`.
+    public var className: String { architecture.className }
+
+    /// The shape of its samples; nil for a `UNet2DModel` that was saved without `sample_size`.
+    public var sampleShape: SampleShape? {
+        switch self {
+        case .mlp(let mlp): .point(dimension: mlp.dataDimension)
+        case .unet2d(let unet): unet.sampleSize.map { .image($0, channels: unet.inChannels) }
+        case .annotatedUNet(let unet): .image(ImageSize(unet.sampleSize), channels: unet.channels)
+        }
+    }
+
+    /// Channels of its input; nil for points.
+    public var channels: Int? {
+        switch self {
+        case .mlp: nil
+        case .unet2d(let unet): unet.inChannels
+        case .annotatedUNet(let unet): unet.channels
+        }
+    }
+
+    /// How it is told the class of a sample.
+    public var classConditioning: ClassConditioning {
+        switch self {
+        case .mlp, .annotatedUNet: .none
+        case .unet2d(let unet): unet.classConditioning
+        }
+    }
+}
+
+/// How a model is told the class of a sample.
+public enum ClassConditioning: Sendable, Hashable {
+    /// Not at all.
+    case none
+    /// Labels from 0 to below `count`, each with a learned vector.
+    case table(count: Int)
+    /// A number per sample, embedded as a timestep is.
+    case timestep
+    /// A vector per sample, as wide as the time embedding.
+    case vector
+}
+
+extension ModelConfiguration {
+    /// Reads a model's `config.json`, in which `_class_name` decides. Absent keys take the class's defaults; unknown keys are warnings,
+    /// since newer versions of diffusers add some.
+    public static func read(
+        config bytes: [UInt8], file: String? = nil
+    ) throws(Problems) -> (configuration: ModelConfiguration, warnings: [Problem]) {
+        let root = try JSONNode.parse(bytes, file: file)
+        var report = Report(unknownKeys: .areWarnings)
+        let architecture = Report.className(of: root, among: ModelArchitecture.self, \.className, &report)
+        let configuration: ModelConfiguration? =
+            switch architecture {
+            case .mlp: MLPConfiguration.read(root, into: &report).map(Self.mlp)
+            case .unet2d: UNet2DConfiguration.read(root, into: &report).map(Self.unet2d)
+            case .annotatedUNet: AnnotatedUNetConfiguration.read(root, into: &report).map(Self.annotatedUNet)
+            case nil: nil
+            }
+        try report.check(file: file)
+        guard let configuration else {
+            throw Problems([Problem(.internal, "the configuration was not read", file: file)])
+        }
+        return (configuration, report.warnings.map { file.map($0.inFile) ?? $0 })
+    }
+
+    /// As `config.json`.
+    ///
+    /// - Parameter diffusersVersion: the version of diffusers whose format it follows.
+    public func config(diffusersVersion: String) -> JSONNode {
+        let payload =
+            switch self {
+            case .mlp(let mlp): mlp.json
+            case .unet2d(let unet): unet.json
+            case .annotatedUNet(let unet): unet.json
+            }
+        return payload.asConfig(className: className, diffusersVersion: diffusersVersion)
+    }
+}
+
+extension JSONNode {
+    func asConfig(className: String, diffusersVersion: String) -> JSONNode {
+        let head: JSONNode = [
+            "_class_name": JSONNode(.string(className)), "_diffusers_version": JSONNode(.string(diffusersVersion)),
+        ]
+        return JSONNode(.object((head.members ?? []) + (members ?? [])))
+    }
+}
+
+extension Report {
+    /// The case whose class the object's `_class_name` names; nil after reporting a problem.
+    static func className<Known: CaseIterable>(
+        of root: JSONNode, among known: Known.Type, _ name: (Known) -> String, _ report: inout Report
+    ) -> Known? {
+        let path = JSONPath.root.member("_class_name")
+        let names = known.allCases.map(name).joined(separator: ", ")
+        guard let node = root["_class_name"] else {
+            report.add(
+                "the key \"_class_name\" is missing, so the class is not known",
+                remedy: "Add it; diffd knows \(names).",
+                at: path, root.place)
+            return nil
+        }
+        guard let text = node.string else { return report.mismatch(node, path, "a class name") }
+        if let found = known.allCases.first(where: { name($0) == text }) { return found }
+        report.add(
+            "the class \"\(text.prefix(80))\" is not supported", remedy: "diffd knows \(names).", at: path, node.place,
+            code: .unsupported)
+        return nil
+    }
+}

@@ -1,0 +1,130 @@
+public import StrictJSON
+
+/// The `training` of a train job.
+public struct TrainingOptions: Described, Hashable {
+    public enum Optimizer: String, Sendable, CaseIterable { case sgd, adam, adamw }
+
+    /// How the learning rate falls after the warm-up.
+    public enum LearningRateSchedule: String, Sendable, CaseIterable {
+        case constant
+        /// To 0 at the last step, evenly.
+        case linear
+        /// To 0 at the last step, by half a cosine.
+        case cosine
+    }
+
+    /// Optimizer steps to take; this or `epochs` is set.
+    public var steps: Int?
+    /// Passes over the training samples.
+    public var epochs: Int?
+    /// Samples in one forward pass.
+    public var batchSize = 16
+    /// Batches whose gradients are averaged for one optimizer step.
+    public var gradientAccumulationSteps = 1
+    public var optimizer = Optimizer.adamw
+    public var learningRate = 1e-4
+    public var momentum = 0.0
+    public var adamBeta1 = 0.9
+    public var adamBeta2 = 0.999
+    public var adamEpsilon = 1e-8
+    public var weightDecay = 0.0
+    public var learningRateSchedule = LearningRateSchedule.constant
+    public var warmupSteps = 0
+    /// Gradients are scaled down to this norm; nil: never.
+    public var maxGradNorm: Double? = 1.0
+    /// Decay of the moving average of the weights; nil: none is kept.
+    public var emaDecay: Double? = 0.999
+    public var checkpointEvery = 500
+    public var keepCheckpoints = 3
+    /// Steps between previews; nil: none.
+    public var sampleEvery: Int?
+    public var sampleCount = 16
+    /// Steps between measurements of the validation loss; nil: none.
+    public var validationEvery: Int?
+    public var validationBatches = 8
+    /// Publish the weights without averaging beside the averaged ones.
+    public var saveRawWeights = false
+    /// Steps between events with the loss.
+    public var logEvery = 10
+
+    public init() {}
+
+    private static let step = Form<Int>.integer(in: 1...1_000_000_000)
+    /// A number of steps, or null or 0 for never.
+    private static let interval = Form<Int?>.optional(.integer(in: 0...1_000_000_000))
+
+    public static let fields: [Field<Self>] = [
+        Field("steps", \.steps, .optional(step), "Optimizer steps to take; give this or epochs."),
+        Field("epochs", \.epochs, .optional(.integer(in: 1...1_000_000)), "Passes over the training samples."),
+        Field("batch_size", \.batchSize, .integer(in: 1...65536), "Samples in one forward pass."),
+        Field(
+            "gradient_accumulation_steps", \.gradientAccumulationSteps, .integer(in: 1...65536),
+            "Batches whose gradients are averaged for one optimizer step."),
+        Field("optimizer", \.optimizer, .choice(), "The optimizer."),
+        Field("learning_rate", \.learningRate, .number(above: 0, upTo: 1000), "Learning rate after the warm-up."),
+        Field("momentum", \.momentum, .number(in: 0..<1), "Momentum of sgd."),
+        Field("adam_beta1", \.adamBeta1, .number(in: 0..<1), "Decay of Adam's first moment."),
+        Field("adam_beta2", \.adamBeta2, .number(in: 0..<1), "Decay of Adam's second moment."),
+        Field("adam_epsilon", \.adamEpsilon, .number(above: 0, upTo: 1), "Added to the root of Adam's second moment."),
+        Field(
+            "weight_decay", \.weightDecay, .number(in: 0...1000),
+            "Weight decay; decoupled in adamw, added to gradients else."),
+        Field("lr_schedule", \.learningRateSchedule, .choice(), "How the learning rate falls after the warm-up."),
+        Field(
+            "warmup_steps", \.warmupSteps, .integer(in: 0...1_000_000_000),
+            "Steps in which the learning rate rises from 0."),
+        Field(
+            "max_grad_norm", \.maxGradNorm, .optional(.number(above: 0, upTo: 1e9)),
+            "Gradients are scaled down to this norm; null: never."),
+        Field(
+            "ema_decay", \.emaDecay, .optional(.number(in: 0..<1)),
+            "Decay of the weights' moving average; 0 or null: none."),
+        Field("checkpoint_every", \.checkpointEvery, step, "Steps between saved training states."),
+        Field("keep_checkpoints", \.keepCheckpoints, .integer(in: 1...1000), "How many of the newest are kept."),
+        Field("sample_every", \.sampleEvery, interval, "Steps between previews; 0 or null: none."),
+        Field("sample_count", \.sampleCount, .integer(in: 1...4096), "Samples in a preview."),
+        Field("validation_every", \.validationEvery, interval, "Steps between validation losses; 0 or null: none."),
+        Field("validation_batches", \.validationBatches, .integer(in: 1...65536), "Batches in a validation loss."),
+        Field("save_raw_weights", \.saveRawWeights, .boolean, "Publish the weights without averaging too."),
+        Field("log_every", \.logEvery, step, "Steps between events with the loss."),
+    ]
+
+    public mutating func complete(from node: JSONNode) {
+        if emaDecay == 0 { emaDecay = nil }
+        if sampleEvery == 0 { sampleEvery = nil }
+        if validationEvery == 0 { validationEvery = nil }
+    }
+
+    public func validate(_ checks: inout Checks) {
+        if steps == nil, epochs == nil {
+            checks.fail(
+                "steps", and: ["epochs"], "nothing says how long to train", remedy: "Add \"steps\" or \"epochs\".")
+        }
+        if steps != nil, epochs != nil {
+            checks.fail("epochs", and: ["steps"], "both steps and epochs are given", remedy: "Keep one of them.")
+        }
+        if let steps, warmupSteps >= steps {
+            checks.fail(
+                "warmup_steps", and: ["steps"],
+                "warmup_steps is \(warmupSteps), but training ends after \(steps) steps",
+                remedy: "Use fewer than steps.")
+        }
+        let usual = TrainingOptions()
+        let isAdam = optimizer != .sgd
+        let meaningless = [
+            ("momentum", momentum != usual.momentum && isAdam), ("adam_beta1", adamBeta1 != usual.adamBeta1 && !isAdam),
+            ("adam_beta2", adamBeta2 != usual.adamBeta2 && !isAdam),
+            ("adam_epsilon", adamEpsilon != usual.adamEpsilon && !isAdam),
+        ]
+        for (key, isSet) in meaningless where isSet {
+            checks.fail(
+                key, and: ["optimizer"], "\(key) has no meaning with the optimizer \"\(optimizer.rawValue)\"",
+                remedy: isAdam ? "Set \"optimizer\" to \"sgd\", or remove it." : "Choose adam or adamw, or remove it.")
+        }
+        if saveRawWeights, emaDecay == nil {
+            checks.fail(
+                "save_raw_weights", and: ["ema_decay"], "without ema_decay the published weights are the raw ones",
+                remedy: "Set ema_decay, or remove save_raw_weights.")
+        }
+    }
+}
