@@ -127,5 +127,6 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Safetensors"], path: "Tests/TestSupport", swiftSettings: settings),
         tests("StrictJSONTests", ["Problems", "StrictJSON"]),
         tests("MediaTests", ["Problems", "Media"]),
+        tests("JobQueueTests", ["Problems", "JobSpec", "JobQueue", grdb]),
     ]
 )
