@@ -1,0 +1,32 @@
+public import Configurations
+public import NeuralNet
+public import TensorCore
+
+/// The fully connected denoiser of minidiffusion (Fleuret 2022): the point and its time, through layers with ReLU.
+///
+/// Parameters have the published code's names: layer i is number 2 i + 1 of its sequence.
+public final class MLPDenoiser: Denoiser {
+    private let layers: [Linear]
+    private let numTrainTimesteps: Int
+
+    public init(_ configuration: MLPConfiguration, numTrainTimesteps: Int, on device: Device) {
+        let hidden = Array(repeating: configuration.hiddenSize, count: configuration.hiddenLayers)
+        let widths = [configuration.dataDimension + 1] + hidden + [configuration.dataDimension]
+        layers = zip(widths, widths.dropFirst()).map { Linear($0, $1, on: device) }
+        self.numTrainTimesteps = numTrainTimesteps
+    }
+
+    public func visit(_ visitor: inout ParameterVisitor) {
+        for (index, layer) in layers.enumerated() { visitor("\(2 * index + 1)", layer) }
+    }
+
+    public func callAsFunction(
+        _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+    ) -> Tensor {
+        let last = Float(max(1, numTrainTimesteps - 1))
+        let time = Tensor(timesteps.map { $0 / last - 0.5 }, shape: [timesteps.count, 1], on: x.device)
+        var h = Tensor.concatenated([x, time], axis: 1)  // (N, D + 1)
+        for layer in layers.dropLast() { h = layer(h).relu() }  // (N, hidden)
+        return layers[layers.count - 1](h)  // (N, D)
+    }
+}

@@ -1,0 +1,105 @@
+internal import Configurations
+internal import NeuralNet
+internal import TensorCore
+
+/// What the ResNet blocks of one U-Net have in common.
+struct ResnetOptions {
+    var timeEmbeddingWidth: Int
+    var groups: Int
+    var epsilon: Float
+    var activation: UNet2DConfiguration.Activation
+    var timeScaleShift: UNet2DConfiguration.TimeScaleShift
+    var dropout: Float
+    /// The block's output is divided by it.
+    var outputScale: Float = 1
+}
+
+/// The residual block of the DDPM U-Net (Ho et al. 2020, appendix B; Dhariwal & Nichol 2021 for scale and shift):
+/// norm, activation, convolution, time embedding, norm, activation, convolution, plus the input.
+final class ResnetBlock2D: Module {
+    /// What it does to the resolution, before its first convolution.
+    enum Resampling { case none, up, down }
+
+    private let norm1: GroupNorm
+    private let conv1: Convolution2D
+    private let timeProjection: Linear
+    private let norm2: GroupNorm
+    private let conv2: Convolution2D
+    /// Brings the input to the output's channels.
+    private let shortcut: Convolution2D?
+    private let resampling: Resampling
+    private let options: ResnetOptions
+    private let outChannels: Int
+
+    init(
+        _ inChannels: Int, _ outChannels: Int, _ options: ResnetOptions, resampling: Resampling = .none,
+        on device: Device
+    ) {
+        norm1 = GroupNorm(groups: options.groups, channels: inChannels, epsilon: options.epsilon, on: device)
+        conv1 = Convolution2D(inChannels, outChannels, kernel: 3, padding: 1, on: device)
+        let factor = options.timeScaleShift == .scaleShift ? 2 : 1
+        timeProjection = Linear(options.timeEmbeddingWidth, factor * outChannels, on: device)
+        norm2 = GroupNorm(groups: options.groups, channels: outChannels, epsilon: options.epsilon, on: device)
+        conv2 = Convolution2D(outChannels, outChannels, kernel: 3, padding: 1, on: device)
+        shortcut = inChannels == outChannels ? nil : Convolution2D(inChannels, outChannels, kernel: 1, on: device)
+        self.resampling = resampling
+        self.options = options
+        self.outChannels = outChannels
+    }
+
+    func visit(_ visitor: inout ParameterVisitor) {
+        visitor("norm1", norm1)
+        visitor("conv1", conv1)
+        visitor("time_emb_proj", timeProjection)
+        visitor("norm2", norm2)
+        visitor("conv2", conv2)
+        visitor("conv_shortcut", shortcut)
+    }
+
+    /// - Parameter embedding: of the timestep (and class), (N, E).
+    func callAsFunction(_ x: Tensor, _ embedding: Tensor, dropout: DropoutMasks?) -> Tensor {  // x (N, H, W, C)
+        let f = options.activation
+        let h = resample(f.after(norm1, x))
+        let time = timeProjection(f(embedding)).reshaped(to: [x.shape[0], 1, 1, timeProjection.outputs])
+        var u: Tensor  // (N, H', W', C')
+        switch options.timeScaleShift {
+        case .add:
+            u = f.after(norm2, conv1(h) + time)
+        case .scaleShift:
+            let scale = time.sliced(axis: 3, 0..<outChannels)
+            let shift = time.sliced(axis: 3, outChannels..<2 * outChannels)
+            u = f(norm2(conv1(h)) * (scale + 1) + shift)
+        }
+        u = dropout?.drop(u, probability: options.dropout) ?? u
+        let input = resample(x)
+        let sum = (shortcut?(input) ?? input) + conv2(u)  // (N, H', W', C')
+        return options.outputScale == 1 ? sum : sum / options.outputScale
+    }
+
+    private func resample(_ x: Tensor) -> Tensor {
+        switch resampling {
+        case .none: x
+        case .up: x.upsampledNearest(2)
+        case .down: x.averagePooled(2)
+        }
+    }
+}
+
+extension Linear {
+    var outputs: Int { weight.shape[0] }
+}
+
+extension UNet2DConfiguration.Activation {
+    func callAsFunction(_ x: Tensor) -> Tensor {
+        switch self {
+        case .silu: x.silu()
+        case .gelu: x.gelu()
+        case .relu: x.relu()
+        }
+    }
+
+    /// The activation of a norm's output, in one pass where there is a kernel for both.
+    func after(_ norm: GroupNorm, _ x: Tensor) -> Tensor {
+        self == .silu ? norm(x, then: .silu) : self(norm(x))
+    }
+}

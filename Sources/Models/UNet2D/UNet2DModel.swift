@@ -1,0 +1,102 @@
+public import Configurations
+public import NeuralNet
+public import TensorCore
+
+/// The U-Net of DDPM (Ho et al. 2020) with the options of diffusers' `UNet2DModel`, parameter names included.
+public final class UNet2DModel: Denoiser {
+    private let configuration: UNet2DConfiguration
+    private let timeProjection: SinusoidalEmbedding
+    private let timeEmbedding: TimestepMLP
+    private let classEmbedding: ClassEmbedding?
+    private let convIn: Convolution2D
+    private let downBlocks: [DownBlock]
+    private let midBlock: MidBlock?
+    private let upBlocks: [UpBlock]
+    private let normOut: GroupNorm
+    private let convOut: Convolution2D
+
+    private enum ClassEmbedding {
+        case table(Embedding)
+        case timestep(TimestepMLP)
+        case identity
+    }
+
+    /// - Parameter c: checked; a configuration that contradicts itself is a programmer's error here.
+    public init(_ c: UNet2DConfiguration, on device: Device) {
+        configuration = c
+        let channels = c.blockOutChannels
+        timeProjection = SinusoidalEmbedding(
+            channels[0], cosinesFirst: c.flipSinToCos, downscaleFrequencyShift: Float(c.freqShift))
+        timeEmbedding = TimestepMLP(channels[0], c.timeEmbeddingWidth, on: device)
+        classEmbedding =
+            switch c.classConditioning {
+            case .none: nil
+            case .table(let count): .table(Embedding(count, c.timeEmbeddingWidth, on: device))
+            case .timestep: .timestep(TimestepMLP(channels[0], c.timeEmbeddingWidth, on: device))
+            case .vector: .identity
+            }
+        convIn = Convolution2D(c.inChannels, channels[0], kernel: 3, padding: 1, on: device)
+        downBlocks = Self.downBlocks(c, on: device)
+        midBlock = c.midBlockType.map { _ in Self.midBlock(c, on: device) }
+        upBlocks = Self.upBlocks(c, on: device)
+        normOut = GroupNorm(groups: c.normNumGroups, channels: channels[0], epsilon: Float(c.normEps), on: device)
+        convOut = Convolution2D(channels[0], c.outChannels, kernel: 3, padding: 1, on: device)
+    }
+
+    public func visit(_ visitor: inout ParameterVisitor) {
+        visitor("conv_in", convIn)
+        visitor("time_embedding", timeEmbedding)
+        switch classEmbedding {
+        case .table(let table): visitor("class_embedding", table)
+        case .timestep(let mlp): visitor("class_embedding", mlp)
+        case .identity, nil: break
+        }
+        visitor("down_blocks", downBlocks)
+        visitor("up_blocks", upBlocks)
+        visitor("mid_block", midBlock)
+        visitor("conv_norm_out", normOut)
+        visitor("conv_out", convOut)
+    }
+
+    public func callAsFunction(
+        _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+    ) -> Tensor {
+        let embedding = embed(timesteps, classes, on: x.device)  // (N, E)
+        var h = convIn(configuration.centerInputSample ? x.scaled(by: 2, offset: -1) : x)  // (N, H, W, C0)
+        var skips = [h]
+        for block in downBlocks { h = block(h, embedding, dropout: dropout, skips: &skips) }  // (N, H / 2^i, ..., Ci)
+        h = midBlock?(h, embedding, dropout: dropout) ?? h
+        for block in upBlocks { h = block(h, embedding, dropout: dropout, skips: &skips) }  // (N, H, W, C0)
+        return convOut(normOut(h, then: .silu))  // (N, H, W, out)
+    }
+
+    private func embed(_ timesteps: [Float], _ classes: ClassLabels?, on device: Device) -> Tensor {
+        let time = timeEmbedding(timeProjection(timesteps, on: device))  // (N, E)
+        switch (classEmbedding, classes) {
+        case (.table(let table), .numbers(let labels)): return time + table(labels)
+        case (.timestep(let mlp), .numbers(let labels)):
+            return time + mlp(timeProjection(labels.map(Float.init), on: device))
+        case (.identity, .vectors(let vectors)): return time + vectors
+        case (nil, nil): return time
+        default: preconditionFailure("class labels do not fit the model's class embedding")
+        }
+    }
+}
+
+/// Two linear layers with SiLU between: from sinusoidal features to the embedding that the blocks see.
+final class TimestepMLP: Module {
+    private let linear1: Linear
+    private let linear2: Linear
+
+    init(_ inputs: Int, _ width: Int, on device: Device) {
+        linear1 = Linear(inputs, width, on: device)
+        linear2 = Linear(width, width, on: device)
+    }
+
+    func visit(_ visitor: inout ParameterVisitor) {
+        visitor("linear_1", linear1)
+        visitor("linear_2", linear2)
+    }
+
+    func callAsFunction(_ features: Tensor) -> Tensor { linear2(linear1(features).silu()) }  // (N, E)
+}
