@@ -46,7 +46,9 @@ public struct JobProgress: Sendable, Codable, Hashable {
         case loss
     }
 
-    public init(step: Int, totalSteps: Int, stepsPerSecond: Double? = nil, etaSeconds: Double? = nil, loss: Double? = nil) {
+    public init(
+        step: Int, totalSteps: Int, stepsPerSecond: Double? = nil, etaSeconds: Double? = nil, loss: Double? = nil
+    ) {
         self.step = step
         self.totalSteps = totalSteps
         self.fraction = totalSteps > 0 ? min(1, Double(step) / Double(totalSteps)) : 0

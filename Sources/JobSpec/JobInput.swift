@@ -1,0 +1,65 @@
+import Configurations
+
+/// A path that a job file names and the job reads from.
+public struct JobInput: Sendable, Hashable {
+    public enum Role: String, Sendable, CaseIterable {
+        case datasetPath = "$.dataset.path"
+        case datasetImages = "$.dataset.images"
+        case datasetLabels = "$.dataset.labels"
+        case model = "$.model"
+
+        /// Where it stands in the job file.
+        public var jsonPath: String { rawValue }
+    }
+
+    public var role: Role
+    public var path: String
+}
+
+extension JobSpec {
+    /// Every path that the job reads from, as the file gives it.
+    public var inputs: [JobInput] {
+        switch self {
+        case .train(let job):
+            switch job.dataset {
+            case .synthetic: []
+            case .imageFolder(let folder): [JobInput(role: .datasetPath, path: folder.path)]
+            case .idx(let idx):
+                [JobInput(role: .datasetImages, path: idx.imagesPath)]
+                    + (idx.labelsPath.map { [JobInput(role: .datasetLabels, path: $0)] } ?? [])
+            case .cifar10(let cifar): [JobInput(role: .datasetPath, path: cifar.path)]
+            }
+        case .sample(let job):
+            if case .path(let path) = job.model { [JobInput(role: .model, path: path)] } else { [] }
+        }
+    }
+
+    /// The job with each of its input paths replaced.
+    public func mapInputs<Failure: Error>(
+        _ transform: (JobInput) throws(Failure) -> String
+    ) throws(Failure) -> JobSpec {
+        func new(_ role: JobInput.Role, _ path: String) throws(Failure) -> String {
+            try transform(JobInput(role: role, path: path))
+        }
+        switch self {
+        case .train(var job):
+            switch job.dataset {
+            case .synthetic: break
+            case .imageFolder(var folder):
+                folder.path = try new(.datasetPath, folder.path)
+                job.dataset = .imageFolder(folder)
+            case .idx(var idx):
+                idx.imagesPath = try new(.datasetImages, idx.imagesPath)
+                if let labels = idx.labelsPath { idx.labelsPath = try new(.datasetLabels, labels) }
+                job.dataset = .idx(idx)
+            case .cifar10(var cifar):
+                cifar.path = try new(.datasetPath, cifar.path)
+                job.dataset = .cifar10(cifar)
+            }
+            return .train(job)
+        case .sample(var job):
+            if case .path(let path) = job.model { job.model = .path(try new(.model, path)) }
+            return .sample(job)
+        }
+    }
+}

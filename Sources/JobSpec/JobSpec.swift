@@ -1,0 +1,85 @@
+public import Problems
+public import StrictJSON
+
+/// A job file as understood: every default filled in, every rule checked that needs nothing but the file.
+public enum JobSpec: Sendable, Hashable {
+    case train(TrainJob)
+    case sample(SampleJob)
+
+    /// A larger job file is refused unread. Data belong in files of their own.
+    public static let maximumFileSize = 1 << 20
+
+    public static let form = Form<JobSpec>.oneOf(
+        "kind",
+        [
+            Alternative(JobKind.train.rawValue, Self.train) { if case .train(let job) = $0 { job } else { nil } },
+            Alternative(JobKind.sample.rawValue, Self.sample) { if case .sample(let job) = $0 { job } else { nil } },
+        ])
+
+    public var kind: JobKind {
+        switch self {
+        case .train: .train
+        case .sample: .sample
+        }
+    }
+
+    /// The keys that every kind of job has.
+    public var common: CommonOptions {
+        get {
+            switch self {
+            case .train(let job): job.common
+            case .sample(let job): job.common
+            }
+        }
+        set {
+            switch self {
+            case .train(var job):
+                job.common = newValue
+                self = .train(job)
+            case .sample(var job):
+                job.common = newValue
+                self = .sample(job)
+            }
+        }
+    }
+
+    /// What the job is called: its `name`, or what its file was called.
+    public var name: String { common.name ?? kind.rawValue }
+
+    /// Reads a job file.
+    ///
+    /// - Parameter fileName: `NAME.json` or `NAME`: names the file in problems, and the job where it does not name itself.
+    /// - Throws: every problem of the file, with its path, line and column.
+    public static func decode(_ bytes: [UInt8], fileName: String) throws(Problems) -> JobSpec {
+        guard bytes.count <= maximumFileSize else {
+            throw Problems([
+                Problem(
+                    .invalid, "the job file has \(bytes.count) bytes, more than the \(maximumFileSize) allowed",
+                    remedy: "Put data into files of their own and name their paths.", file: fileName)
+            ])
+        }
+        return try decode(JSONNode.parse(bytes, file: fileName), fileName: fileName)
+    }
+
+    /// Reads a job file that has been parsed.
+    public static func decode(_ root: JSONNode, fileName: String) throws(Problems) -> JobSpec {
+        var report = Report()
+        let spec = form.read(root, .root, &report)
+        try report.check(file: fileName)
+        guard var spec else { throw Problems([Problem(.internal, "the job file was not read", file: fileName)]) }
+        if spec.common.name == nil { spec.common.name = JobName.from(fileName: fileName) }
+        return spec
+    }
+
+    /// The job with every key written out, as in `job.json`; `decode` reads it back to the same job.
+    public var json: JSONNode { Self.form.write(self) }
+
+    /// The JSON Schema of job files, as in `etc/job.schema.json`.
+    public static var schema: JSONNode {
+        let head: JSONNode = [
+            "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "diffd job",
+            "description": "A job file of diffd: drop it into the spool's incoming directory.",
+        ]
+        return JSONNode(.object((head.members ?? []) + (form.schema.members ?? [])))
+    }
+}

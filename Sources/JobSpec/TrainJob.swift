@@ -1,0 +1,42 @@
+public import Configurations
+public import StrictJSON
+
+/// Trains a model on a data set and publishes it.
+public struct TrainJob: Described, Hashable {
+    public var common = CommonOptions()
+    public var model = ModelConfiguration.mlp(MLPConfiguration())
+    public var dataset = DatasetConfiguration.synthetic(SyntheticDatasetConfiguration())
+    public var diffusion = DiffusionOptions()
+    public var training = TrainingOptions()
+
+    public init() {}
+
+    public static let fields: [Field<Self>] =
+        CommonOptions.fields.map { $0.lifted(\.common) } + [
+            Field("model", \.model, ModelConfiguration.form, "The network.", required: true),
+            Field("dataset", \.dataset, DatasetConfiguration.form, "What it learns.", required: true),
+            Field("diffusion", \.diffusion, .object, "Noise schedule and loss."),
+            Field("training", \.training, .object, "How it is trained.", required: true),
+        ]
+
+    /// Sizes given only once hold for model and data; points are sampled as minidiffusion does.
+    public mutating func complete(from node: JSONNode) {
+        if case .unet2d(var unet) = model, unet.sampleSize == nil, let side = dataset.images?.resolution {
+            unet.sampleSize = ImageSize(side)
+            model = .unet2d(unet)
+        }
+        if case .image(let size, let channels) = model.sampleShape, var images = dataset.images {
+            images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)
+            images.channels = images.channels ?? (channels == 1 || channels == 3 ? channels : nil)
+            dataset.images = images
+        }
+        if case .mlp = model {
+            // Standardized points reach beyond [-1, 1], and minidiffusion's reverse step has variance beta_t.
+            if !node.gives("diffusion.clip_sample") { diffusion.scheduler.clipSample = false }
+            if !node.gives("diffusion.variance_type") { diffusion.scheduler.varianceType = .fixedLarge }
+        }
+        if dataset.validationSplit != .none, !node.gives("training.validation_every") {
+            training.validationEvery = training.checkpointEvery
+        }
+    }
+}

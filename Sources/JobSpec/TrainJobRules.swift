@@ -1,0 +1,152 @@
+import Configurations
+import Problems
+public import StrictJSON
+
+extension TrainJob {
+    /// What must agree between model, data, schedule and training.
+    public func validate(_ checks: inout Checks) {
+        switch (model.sampleShape, dataset.images) {
+        case (.point(let dimension), nil): checkPoints(dimension, &checks)
+        case (.point, .some):
+            checks.fail(
+                "model.architecture", and: ["model", "dataset.format", "dataset.name"],
+                "the architecture \"\(model.architecture.rawValue)\" learns points, but the data set holds images",
+                remedy: "Use \"unet2d\" or \"annotated_unet\", or the data sets \"spiral\" and \"disc_grid\".")
+        case (.image, nil):
+            checks.fail(
+                "model.architecture", and: ["model", "dataset.format", "dataset.name"],
+                "the architecture \"\(model.architecture.rawValue)\" learns images, but the data set holds points",
+                remedy: "Use \"mlp\", or a data set of images.")
+        case (.image(let size, let channels), .some(let images)): checkImages(size, channels, images, &checks)
+        case (nil, .some):
+            checks.fail(
+                "model.sample_size", and: ["dataset.resolution"],
+                "neither model.sample_size nor dataset.resolution is given",
+                remedy: "Give one of them.")
+        case (nil, nil):
+            checks.fail(
+                "model.architecture", and: ["dataset.format", "dataset.name"],
+                "the model learns images, but the data set holds points",
+                remedy: "Use \"mlp\", or a data set of images.")
+        }
+        checkClasses(&checks)
+        checkSteps(&checks)
+        checkValidation(&checks)
+    }
+
+    private func checkPoints(_ dimension: Int, _ checks: inout Checks) {
+        guard dimension != 2 else { return }
+        checks.fail(
+            "model.data_dimension", and: ["dataset.name"],
+            "model.data_dimension is \(dimension), but the data set's points have 2 coordinates", remedy: "Set it to 2."
+        )
+    }
+
+    private func checkImages(_ size: ImageSize, _ channels: Int, _ images: ImageOptions, _ checks: inout Checks) {
+        if size.height != size.width {
+            checks.fail(
+                "model.sample_size", "model.sample_size is \(size), but data sets give square samples",
+                remedy: "Give one number.")
+        } else if let resolution = images.resolution, resolution != size.height {
+            checks.fail(
+                "dataset.resolution", and: ["model.sample_size"],
+                "dataset.resolution is \(resolution) but model.sample_size is \(size.height)",
+                remedy: "Make them equal, or leave one out.")
+        }
+        let key = if case .annotatedUNet = model { "model.channels" } else { "model.in_channels" }
+        if channels != 1, channels != 3 {
+            checks.fail(
+                key, "\(key) is \(channels), but images have 1 channel (grey) or 3 (RGB)", remedy: "Set it to 1 or 3.")
+        } else if let given = images.channels, given != channels {
+            checks.fail(
+                "dataset.channels", and: [key], "dataset.channels is \(given) but \(key) is \(channels)",
+                remedy: "Make them equal, or leave dataset.channels out.")
+        }
+        if case .unet2d(let unet) = model, unet.outChannels != unet.inChannels {
+            checks.fail(
+                "model.out_channels", and: ["model.in_channels"],
+                "model.out_channels is \(unet.outChannels) but model.in_channels is \(unet.inChannels)",
+                remedy: "Make them equal: the network predicts something of its input's shape.")
+        }
+        let batch = training.batchSize * size.height * size.width * channels
+        if batch > 1 << 30 {
+            checks.fail(
+                "training.batch_size", and: ["model.sample_size", "dataset.resolution"],
+                "a batch of \(training.batchSize) samples of \(size) would hold \(batch) numbers",
+                remedy: "Lower batch_size and raise gradient_accumulation_steps.")
+        }
+    }
+
+    private func checkClasses(_ checks: inout Checks) {
+        let count: Int
+        switch model.classConditioning {
+        case .none: return
+        case .table(let classes): count = classes
+        case .timestep, .vector:
+            return checks.fail(
+                "model.class_embed_type", "a train job gives class labels as numbers of a table, not so",
+                remedy: "Set class_embed_type to null and num_class_embeds to the number of classes.",
+                code: .unsupported)
+        }
+        let have: Int?
+        switch dataset {
+        case .synthetic(let synthetic):
+            have = synthetic.name == .shapes ? SyntheticDatasetConfiguration.shapeClasses : nil
+        case .cifar10: have = 10
+        case .idx(let idx):
+            if idx.labelsPath == nil {
+                checks.fail(
+                    "dataset.labels", and: ["model.num_class_embeds"],
+                    "the model has \(count) classes, but the data set names no file of labels",
+                    remedy: "Add \"labels\", or set model.num_class_embeds to null.")
+            }
+            have = nil
+        case .imageFolder(let folder):
+            if folder.labels == .none {
+                checks.fail(
+                    "dataset.labels", and: ["model.num_class_embeds"],
+                    "the model has \(count) classes, but dataset.labels is \"none\"",
+                    remedy: "Set dataset.labels to \"auto\", or model.num_class_embeds to null.")
+            }
+            have = nil
+        }
+        if let have, have > count {
+            checks.fail(
+                "model.num_class_embeds", and: ["dataset.format", "dataset.name"],
+                "model.num_class_embeds is \(count), but the data set has \(have) classes", remedy: "Set it to \(have)."
+            )
+        }
+    }
+
+    private func checkSteps(_ checks: inout Checks) {
+        let steps = diffusion.scheduler.numTrainTimesteps
+        if case .unet2d(let unet) = model, let own = unet.numTrainTimesteps, own != steps {
+            checks.fail(
+                "model.num_train_timesteps", and: ["diffusion.num_train_timesteps"],
+                "model.num_train_timesteps is \(own) but diffusion.num_train_timesteps is \(steps)",
+                remedy: "Leave it out of the model.")
+        }
+        if case .mlp = model, steps < 2 {
+            checks.fail(
+                "diffusion.num_train_timesteps", "the mlp divides by num_train_timesteps - 1, which is 0",
+                remedy: "Give at least 2.")
+        }
+    }
+
+    private func checkValidation(_ checks: inout Checks) {
+        if training.validationEvery != nil, dataset.validationSplit == .none {
+            checks.fail(
+                "training.validation_every", and: ["dataset.validation_split"],
+                "there is nothing to validate with: dataset.validation_split is 0",
+                remedy: "Set dataset.validation_split, or remove validation_every.")
+        }
+        if case .synthetic(let synthetic) = dataset,
+            synthetic.validationSplit.count(of: synthetic.count) >= synthetic.count
+        {
+            checks.fail(
+                "dataset.validation_split", and: ["dataset.count"],
+                "dataset.validation_split leaves none of the \(synthetic.count) samples for training",
+                remedy: "Lower it.")
+        }
+    }
+}
