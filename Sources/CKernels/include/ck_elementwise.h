@@ -20,8 +20,8 @@ typedef CK_ENUM(CKUnary) {
     CKUnaryAbs,         ///< derivative 0 at 0 [x]
     CKUnaryTanh,        ///< [y]
     CKUnarySigmoid,     ///< [y]
-    CKUnarySin,         ///< accurate to 1e-6 absolute for |x| <= 8192 [x]
-    CKUnaryCos,         ///< accurate to 1e-6 absolute for |x| <= 8192 [x]
+    CKUnarySin,         ///< absolute error 2e-7 for |x| < 1e8 [x]
+    CKUnaryCos,         ///< absolute error 2e-7 for |x| < 1e8 [x]
     CKUnaryNegate,      ///< [neither]
     CKUnaryReciprocal,  ///< [y]
 } CKUnary;

@@ -1,0 +1,18 @@
+/// How a kernel is compiled: once per instruction set, chosen when the program is loaded.
+#ifndef CK_MULTIVERSION_H
+#define CK_MULTIVERSION_H
+
+/// Put before a public kernel. The header's declaration stays without attributes, so that Swift sees a plain function.
+#if defined(__x86_64__) && defined(__linux__)
+#define CK_MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CK_MULTIVERSION
+#endif
+
+/// Helpers must be inlined to be compiled for their caller's instruction set.
+#define CK_INLINE static inline __attribute__((always_inline))
+
+/// Put before a loop whose iterations are independent of each other, also when output and input are the same pointer.
+#define CK_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+
+#endif
