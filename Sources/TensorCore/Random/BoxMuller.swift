@@ -1,8 +1,7 @@
-/// Two uniforms made into two normals (Box & Muller 1958), in single precision.
+/// Two uniforms made into two normals (Box & Muller 1958), in single precision, as PyTorch's vectorised CPU path does it.
 ///
-/// The logarithm, sine and cosine are the polynomials of Cephes (Moshier 1989) evaluated with fused multiply-adds: plain
-/// IEEE arithmetic without a call into the C library's mathematics, so the bits are the same on every machine. PyTorch's
-/// vectorised CPU path evaluates the same polynomials in the same order, which makes its normals reproducible to the bit.
+/// The logarithm, sine and cosine are the polynomials of Cephes (Moshier 1989) evaluated with fused multiply-adds, in the
+/// order in which PyTorch evaluates them: that makes its normals reproducible to the bit.
 enum BoxMuller {
     /// `sqrt(-2 ln u) (cos 2 pi v, sin 2 pi v)`.
     ///

@@ -1,3 +1,5 @@
+internal import CKernels
+
 /// A stream of random numbers that is a pure function of what it is for: Philox4x32-10 (Salmon et al. 2011, "Parallel
 /// random numbers: as easy as 1, 2, 3").
 ///
@@ -58,7 +60,7 @@ public struct Philox: Sendable {
     }
 
     /// Uniform in [0, 1), a multiple of 2^-24.
-    public mutating func uniform() -> Float { Self.uniform(nextUInt32()) }
+    public mutating func uniform() -> Float { Float(nextUInt32() >> 8) * 0x1p-24 }
 
     /// Uniform in `0..<bound`, without bias (Lemire 2019); `bound` in 1...2^32 - 1.
     public mutating func integer(below bound: Int) -> Int {
@@ -79,17 +81,13 @@ public struct Philox: Sendable {
 
     /// Fills `values` with uniforms in [0, 1), starting at the next block of the stream.
     public mutating func fillUniform(_ values: UnsafeMutableBufferPointer<Float>) {
-        fill(values) { SIMD4(Self.uniform($0.x), Self.uniform($0.y), Self.uniform($0.z), Self.uniform($0.w)) }
+        fill(values, ck_random_uniform)
     }
 
-    /// Fills `values` with standard normals, starting at the next block of the stream. Each block gives four, so the
-    /// first n of a longer fill are those of a fill of n.
+    /// Fills `values` with standard normals (Box & Muller 1958), starting at the next block of the stream. Each block gives
+    /// four, so the first n of a longer fill are those of a fill of n.
     public mutating func fillNormal(_ values: UnsafeMutableBufferPointer<Float>) {
-        fill(values) { words in
-            let (a, b) = BoxMuller.normals(Self.positiveUniform(words.x), Self.uniform(words.y))
-            let (c, d) = BoxMuller.normals(Self.positiveUniform(words.z), Self.uniform(words.w))
-            return SIMD4(a, b, c, d)
-        }
+        fill(values, ck_random_normal)
     }
 
     /// The next `count` uniforms in [0, 1), as `fillUniform` gives them.
@@ -110,27 +108,19 @@ public struct Philox: Sendable {
         return values
     }
 
-    @inline(__always)
     private mutating func fill(
-        _ values: UnsafeMutableBufferPointer<Float>, _ convert: (SIMD4<UInt32>) -> SIMD4<Float>
+        _ values: UnsafeMutableBufferPointer<Float>,
+        _ kernel: (UnsafeMutablePointer<Float>, CKStream, UInt64, Int) -> Void
     ) {
         used = 4
-        for start in stride(from: 0, to: values.count, by: 4) {
-            let four = convert(Self.block(counter: counter, key: key))
-            counter.x &+= 1
-            for j in 0..<min(4, values.count - start) { values[start + j] = four[j] }
-        }
+        guard let base = values.baseAddress else { return }
+        let stream = CKStream(
+            key: UInt64(key.y) << 32 | UInt64(key.x), c1: counter.y, c2: counter.z, c3: counter.w)
+        kernel(base, stream, 4 * UInt64(counter.x), values.count)
+        counter.x &+= UInt32((values.count + 3) / 4)
     }
 
-    @inline(__always)
-    private static func uniform(_ word: UInt32) -> Float { Float(word >> 8) * 0x1p-24 }
-
-    /// Uniform in (0, 1], with all 32 bits near 0, where a logarithm wants them.
-    @inline(__always)
-    private static func positiveUniform(_ word: UInt32) -> Float { (Float(word) + 0.5) * 0x1p-32 }
-
     /// Ten rounds of Philox4x32: four random words for each counter and key.
-    @inline(__always)
     package static func block(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
         var (c, k) = (counter, key)
         for _ in 0..<10 {

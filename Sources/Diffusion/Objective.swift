@@ -1,0 +1,61 @@
+public import Configurations
+public import TensorCore
+
+/// What training minimizes: the distance between a model's output and what it should have predicted (Ho et al. 2020,
+/// equation 14, and its kin).
+public struct Objective: Sendable {
+    public let schedule: NoiseSchedule
+    public let predictionType: PredictionType
+    private let loss: Loss
+    private let gamma: Double?
+
+    /// - Parameters:
+    ///   - schedule: the forward process.
+    ///   - predictionType: what the model predicts.
+    ///   - loss: the distance, and gamma of min-SNR weighting.
+    public init(schedule: NoiseSchedule, predictionType: PredictionType, loss configuration: LossConfiguration) {
+        self.schedule = schedule
+        self.predictionType = predictionType
+        loss =
+            switch configuration.loss {
+            case .mse: .meanSquared
+            case .l1: .meanAbsolute
+            case .huber: .smoothL1(delta: Float(configuration.huberDelta))
+            }
+        gamma = configuration.snrGamma
+    }
+
+    /// t ~ Uniform(0..<T) for the given samples of a step's batch (algorithm 1, line 3).
+    public func timesteps(seed: UInt64, step: Int, samples: Range<Int>) -> [Int] {
+        samples.map { sample in
+            var random = Philox(seed: seed, purpose: .timesteps, step: step, sample: sample)
+            return random.integer(below: schedule.count)
+        }
+    }
+
+    /// What a model should predict for x_t = `schedule.addNoise(x0, noise, at: timesteps)`. Shaped as `x0` (N, ...).
+    public func target(_ x0: Tensor, _ noise: Tensor, at timesteps: [Int]) -> Tensor {
+        switch predictionType {
+        case .epsilon: noise
+        case .sample: x0
+        case .vPrediction: schedule.velocity(x0, noise, at: timesteps)
+        }
+    }
+
+    /// The mean loss over all elements, each sample weighed by its timestep: a scalar.
+    public func callAsFunction(_ prediction: Tensor, _ target: Tensor, at timesteps: [Int]) -> Tensor {
+        loss(prediction, target, weights: timesteps.map { Float(weight(at: $0)) })
+    }
+
+    /// The weight of a timestep: min(SNR, gamma) for x_0, divided by SNR for epsilon and by SNR + 1 for v, which are the
+    /// factors between their errors and that of x_0 (Hang et al. 2023, section 3.4). 1 without min-SNR weighting.
+    public func weight(at t: Int) -> Double {
+        guard let gamma else { return 1 }
+        let snr = schedule.signalToNoise(t)
+        return switch predictionType {
+        case .epsilon: min(1, gamma / snr)
+        case .sample: min(snr, gamma)
+        case .vPrediction: min(snr, gamma) / (snr + 1)
+        }
+    }
+}
