@@ -124,9 +124,21 @@ let package = Package(
         program("diffctl", ["Problems", "StrictJSON", "DurableFiles", "Configurations", "JobSpec", "ControlAPI", argumentParser]),
 
         // Tests mirror the targets.
-        .target(name: "TestSupport", dependencies: ["Safetensors"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport", dependencies: ["Problems", "StrictJSON", "DurableFiles", "Safetensors"],
+            path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "NumericTestSupport", dependencies: ["TestSupport", "TensorCore", "NeuralNet"],
+            path: "Tests/NumericTestSupport", swiftSettings: settings),
         tests("StrictJSONTests", ["Problems", "StrictJSON"]),
         tests("MediaTests", ["Problems", "Media"]),
+        tests("ModelsTests", ["NumericTestSupport", "StrictJSON", "Configurations", "TensorCore", "NeuralNet", "Models"]),
         tests("JobQueueTests", ["Problems", "JobSpec", "JobQueue", grdb]),
+        tests("DurableFilesTests", ["Problems", "DurableFiles"]),
+        tests("SafetensorsTests", ["Problems", "StrictJSON", "DurableFiles", "Safetensors"]),
+        tests("DiffusionTests", ["Problems", "StrictJSON", "Configurations", "TensorCore", "Diffusion"]),
+        tests("TensorCoreTests", ["Problems", "StrictJSON", "TensorCore"]),
+        tests("ConfigurationsTests", ["Problems", "StrictJSON", "Configurations"]),
+        tests("JobSpecTests", ["Problems", "StrictJSON", "Configurations", "JobSpec"]),
     ]
 )

@@ -14,6 +14,11 @@ public struct JobInput: Sendable, Hashable {
 
     public var role: Role
     public var path: String
+
+    public init(role: Role, path: String) {
+        self.role = role
+        self.path = path
+    }
 }
 
 extension JobSpec {

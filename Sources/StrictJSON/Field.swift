@@ -17,7 +17,7 @@ public protocol Described: Sendable {
     static var fields: [Field<Self>] { get }
     /// Derives what depends on other keys and was not given: `node.gives("key")`. Called once all fields are read.
     mutating func complete(from node: JSONNode)
-    /// Reports what is wrong between keys. Called last; faulty keys hold their defaults, see `Checks.fail`.
+    /// Reports what is wrong between keys. Called last; keys that could not be read hold their defaults, see `Checks.fail`.
     func validate(_ checks: inout Checks)
 }
 

@@ -16,19 +16,29 @@ public struct Report: Sendable {
     public private(set) var problems: [Problem] = []
     public private(set) var warnings: [Problem] = []
     private var uncounted = 0
+    /// Where a value could not be read, so that rules about it would judge its default.
+    private var unread: Set<String> = []
 
     public init(unknownKeys: UnknownKeys = .areErrors) { self.unknownKeys = unknownKeys }
 
+    /// Reports a value that could not be read.
     public mutating func add(
         _ message: String, remedy: String, at path: JSONPath, _ place: JSONNode.Place?, code: Problem.Code = .invalid
+    ) {
+        if unread.count < Self.limit { unread.insert(path.description) }
+        note(message, remedy: remedy, at: path, place, code: code)
+    }
+
+    /// Reports a rule that values which were read well do not keep.
+    fileprivate mutating func note(
+        _ message: String, remedy: String, at path: JSONPath, _ place: JSONNode.Place?, code: Problem.Code
     ) {
         guard problems.count < Self.limit else {
             uncounted += 1
             return
         }
         problems.append(
-            Problem(
-                code, message, remedy: remedy, path: path.description, line: place?.line, column: place?.column))
+            Problem(code, message, remedy: remedy, path: path.description, line: place?.line, column: place?.column))
     }
 
     public mutating func warn(_ message: String, remedy: String, at path: JSONPath, _ place: JSONNode.Place?) {
@@ -39,11 +49,10 @@ public struct Report: Sendable {
         )
     }
 
-    /// Whether a problem is known at `path`, above it, or below it, so that its value says nothing.
-    func isFaulty(_ path: JSONPath) -> Bool {
-        problems.contains { problem in
-            guard let faulty = problem.path else { return false }
-            return Self.isWithin(faulty, path.description) || Self.isWithin(path.description, faulty)
+    /// Whether the value at `path`, one above it or one below it could not be read.
+    func isUnread(_ path: JSONPath) -> Bool {
+        unread.contains {
+            Self.isWithin($0, path.description) || Self.isWithin(path.description, $0)
         }
     }
 
@@ -79,13 +88,13 @@ public struct Checks {
     }
 
     /// Reports that the value of `key` breaks a rule. `key` and `others`, the further keys that the rule reads, may reach into members
-    /// (`"dataset.resolution"`). Nothing is reported when one of them is known to be faulty: its value was never read.
+    /// (`"dataset.resolution"`). Nothing is reported when one of them could not be read.
     public mutating func fail(
         _ key: String, and others: [String] = [], _ message: String, remedy: String, code: Problem.Code = .invalid
     ) {
         let (keyPath, place) = locate(key)
-        guard !report.isFaulty(keyPath), !others.contains(where: { report.isFaulty(locate($0).0) }) else { return }
-        report.add(message, remedy: remedy, at: keyPath, place, code: code)
+        guard !report.isUnread(keyPath), !others.contains(where: { report.isUnread(locate($0).0) }) else { return }
+        report.note(message, remedy: remedy, at: keyPath, place, code: code)
     }
 
     /// The path of `key`, and the place of its value or, where it is absent, of the innermost object that should hold it.

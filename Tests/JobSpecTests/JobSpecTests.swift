@@ -1,0 +1,193 @@
+import Configurations
+import Foundation
+import JobSpec
+import Problems
+import StrictJSON
+import Testing
+
+@Suite struct JobSpecTests {
+    static let train = """
+        { "kind": "train", "name": "shirts",
+          "model":     { "architecture": "unet2d", "sample_size": 28, "in_channels": 1, "out_channels": 1,
+                         "block_out_channels": [32, 64, 64], "layers_per_block": 1 },
+          "dataset":   { "format": "image_folder", "path": "shirts/", "resolution": 28, "channels": 1, "horizontal_flip": true },
+          "diffusion": { "num_train_timesteps": 1000, "beta_schedule": "linear", "beta_start": 1e-4, "beta_end": 0.02,
+                         "prediction_type": "epsilon", "loss": "mse" },
+          "training":  { "steps": 2000, "batch_size": 64, "gradient_accumulation_steps": 1, "optimizer": "adamw", "learning_rate": 1e-3,
+                         "lr_schedule": "constant", "warmup_steps": 0, "weight_decay": 0.0, "max_grad_norm": 1.0,
+                         "ema_decay": 0.999, "checkpoint_every": 200, "keep_checkpoints": 3, "sample_every": 500 },
+          "seed": 0 }
+        """
+    static let sample = """
+        { "kind": "sample", "model": "shirts", "sampler": { "name": "ddim", "steps": 50, "eta": 0.0 },
+          "count": 16, "batch_size": 8, "seed": 0, "rng": "philox", "class_labels": [3], "guidance_scale": 1.0,
+          "output": { "format": "png", "grid": true, "animation": "gif" } }
+        """
+    static let spiral = """
+        {"kind": "train", "model": {"architecture": "mlp"}, "dataset": {"format": "synthetic", "name": "spiral"},
+         "training": {"epochs": 40, "batch_size": 25, "optimizer": "adam", "learning_rate": 1e-3, "ema_decay": null}}
+        """
+
+    private func decode(_ text: String, _ fileName: String = "job.json") throws -> JobSpec {
+        try JobSpec.decode(Array(text.utf8), fileName: fileName)
+    }
+
+    @Test(arguments: [train, sample, spiral])
+    func normalisedJobsReadBackTheSame(text: String) throws {
+        let spec = try decode(text, "my job.json")
+        let again = try decode(spec.json.text, "other.json")
+        #expect(again == spec && again.json == spec.json)
+    }
+
+    @Test func readsTheTrainJob() throws {
+        guard case .train(let job) = try decode(Self.train), case .unet2d(let unet) = job.model else {
+            Issue.record("not a U-Net's training")
+            return
+        }
+        #expect(job.common.name == "shirts" && job.training.steps == 2000 && job.training.sampleEvery == 500)
+        #expect(unet.blockOutChannels == [32, 64, 64] && unet.downBlockTypes == [.plain, .plain, .plain])
+        #expect(job.dataset.images == ImageOptions(resolution: 28, channels: 1, horizontalFlip: true))
+    }
+
+    @Test func pointsAreSampledAsMinidiffusionDoes() throws {
+        guard case .train(let job) = try decode(Self.spiral) else { return }
+        #expect(!job.diffusion.scheduler.clipSample && job.diffusion.scheduler.varianceType == .fixedLarge)
+        #expect(job.training.emaDecay == nil && job.dataset.images == nil)
+    }
+
+    @Test func sizesGivenOnceHoldForBoth() throws {
+        let text = Self.train.replacing("\"sample_size\": 28, ", with: "").replacing("\"channels\": 1, ", with: "")
+        guard case .train(let job) = try decode(text) else { return }
+        #expect(job.model.sampleShape == .image(ImageSize(28), channels: 1) && job.dataset.images?.channels == 1)
+        guard case .train(let other) = try decode(Self.train.replacing("\"resolution\": 28, ", with: "")) else {
+            return
+        }
+        #expect(other.dataset.images?.resolution == 28)
+    }
+
+    /// Each row: what is replaced in the train job, by what, and the paths reported.
+    @Test(arguments: [
+        ("\"steps\": 2000", "\"steps\": \"2000\"", ["$.training.steps"]),
+        ("\"steps\": 2000", "\"stepz\": 2000", ["$.training.steps", "$.training.stepz"]),
+        ("\"seed\": 0", "\"seed\": -1", ["$.seed"]),
+        ("\"seed\": 0", "\"sead\": 1, \"priority\": 1.5", ["$.sead", "$.priority"]),
+        ("\"kind\": \"train\"", "\"kind\": \"trian\"", ["$.kind"]),
+        ("\"kind\": \"train\", ", "", ["$.kind"]),
+        ("\"resolution\": 28", "\"resolution\": 32", ["$.dataset.resolution"]),
+        ("\"channels\": 1,", "\"channels\": 3,", ["$.dataset.channels"]),
+        ("\"channels\": 1,", "\"channels\": 2,", ["$.dataset.channels"]),
+        ("\"sample_size\": 28", "\"sample_size\": 30", ["$.model.sample_size", "$.dataset.resolution"]),
+        ("[32, 64, 64]", "[32, 64, 65]", ["$.model.block_out_channels", "$.model.attention_head_dim"]),
+        ("\"out_channels\": 1", "\"out_channels\": 2", ["$.model.out_channels"]),
+        ("\"path\": \"shirts/\", ", "", ["$.dataset.path"]),
+        ("\"architecture\": \"unet2d\", ", "", ["$.model"]),
+        (
+            "\"batch_size\": 64", "\"batch_size\": 0, \"validation_every\": 5",
+            ["$.training.batch_size", "$.training.validation_every"]
+        ),
+        (
+            "\"layers_per_block\": 1", "\"num_class_embeds\": 3, \"class_embed_type\": \"identity\"",
+            ["$.model.num_class_embeds", "$.model.class_embed_type"]
+        ),
+        ("\"seed\": 0", "\"after\": [0, \"a b\", true, \"ok\"]", ["$.after[0]", "$.after[1]", "$.after[2]"]),
+        (
+            "\"seed\": 0",
+            "\"time_limit\": \"soon\", \"not_before\": \"tomorrow\", \"resources\": {\"memory\": \"4 XB\", \"threads\": 0}",
+            ["$.time_limit", "$.not_before", "$.resources.memory", "$.resources.threads"]
+        ),
+        ("\"shirts\"", "\"../etc\"", ["$.name"]), ("\"shirts\"", "\"42\"", ["$.name"]),
+        ("\"shirts\"", "\"\"", ["$.name"]),
+    ])
+    func reportsEveryProblem(old: String, new: String, paths: [String]) throws {
+        let problems = try #require(throws: Problems.self) {
+            try decode(Self.train.replacing(old, with: new), "a.json")
+        }
+        #expect(Set(problems.all.map { $0.path ?? "" }) == Set(paths), "\(problems)")
+        for problem in problems.all {
+            #expect(problem.file == "a.json" && problem.line != nil && problem.remedy != nil)
+        }
+    }
+
+    @Test(arguments: [
+        ("\"mlp\"", "\"annotated_unet\"", "$.model.architecture"),
+        ("\"mlp\"", "\"mlp\", \"data_dimension\": 3", "$.model.data_dimension"),
+        ("\"spiral\"", "\"shapes\"", "$.model.architecture"),
+        ("\"spiral\"", "\"spiral\", \"count\": 10, \"validation_split\": 10", "$.dataset.validation_split"),
+        ("\"spiral\"", "\"spiral\", \"resolution\": 10", "$.dataset.resolution"),
+        (
+            "\"training\"", "\"diffusion\": {\"num_train_timesteps\": 1}, \"training\"",
+            "$.diffusion.num_train_timesteps"
+        ),
+    ])
+    func modelAndDataMustAgree(old: String, new: String, path: String) throws {
+        let problems = try #require(throws: Problems.self) { try decode(Self.spiral.replacing(old, with: new)) }
+        #expect(problems.all.map(\.path) == [path])
+    }
+
+    @Test(arguments: [
+        ("1.0", "2.5", ["$.guidance_scale"]), ("\"shirts\"", "\"shi rts\"", ["$.model"]),
+        ("\"shirts\"", "\"job:0\"", ["$.model"]),
+        ("[3]", "[-1]", ["$.class_labels[0]"]), ("[3]", "[]", ["$.class_labels"]),
+        ("\"count\": 16", "\"count\": 0", ["$.count"]),
+        ("\"gif\"", "\"mp4\"", ["$.output.animation"]), ("\"philox\"", "\"mt\"", ["$.rng"]),
+        ("\"model\": \"shirts\", ", "", ["$.model"]),
+    ])
+    func sampleJobsAreChecked(old: String, new: String, paths: [String]) throws {
+        let problems = try #require(throws: Problems.self) { try decode(Self.sample.replacing(old, with: new)) }
+        #expect(problems.all.map(\.path) == paths)
+    }
+
+    @Test(arguments: [
+        ("", "empty"), (" \n", "empty"), ("{\"kind\": \"train\"", "ends before"), ("[]", "an array"),
+        ("{} {}", "after the end"),
+        ("{\"kind\": \"sample\", \"kind\": \"train\"}", "occurs twice"),
+    ])
+    func refusesBrokenFiles(text: String, message: String) throws {
+        let problems = try #require(throws: Problems.self) { try decode(text) }
+        #expect(problems.all[0].message.contains(message), "\(problems)")
+    }
+
+    @Test func refusesHugeFiles() throws {
+        let bytes = [UInt8](repeating: UInt8(ascii: " "), count: JobSpec.maximumFileSize + 1)
+        let problems = try #require(throws: Problems.self) { try JobSpec.decode(bytes, fileName: "big.json") }
+        #expect(problems.all[0].message.contains("1048577 bytes"))
+    }
+
+    @Test(arguments: [
+        ("shirts.json", "shirts"), ("my shirt (2).json", "my-shirt--2-"), ("42.json", "job-42"), ("ü.json", "job---"),
+        ("a.b", "a.b"),
+    ])
+    func jobsAreNamedAfterTheirFile(fileName: String, name: String) throws {
+        #expect(try decode(Self.spiral, fileName).name == name && JobName.isValid(name))
+    }
+
+    @Test func readsQuantities() throws {
+        let common = """
+            "time_limit": "1d12h", "not_before": "2025-01-31T22:00:00.5+01:00", "resources": {"memory": "4GiB", "threads": 2},
+            "after": [7, "first"], "hold": true, "priority": -3, "retries": 0, "seed": 9, "kind"
+            """
+        let spec = try decode(Self.spiral.replacing("\"kind\"", with: common))
+        #expect(
+            spec.common.timeLimit == 129_600 && spec.common.resources.memory == 4 << 30
+                && spec.common.resources.threads == 2)
+        #expect(spec.common.after == [.id(7), .name("first")] && spec.common.hold && spec.common.priority == -3)
+        #expect(spec.common.notBefore == Date(timeIntervalSince1970: 1_738_357_200.5))
+        #expect(try decode(spec.json.text) == spec)
+    }
+
+    @Test(arguments: [
+        ("shirts", ModelReference.published("shirts")), ("job:42", .jobID(42)), ("job:shirts", .jobName("shirts")),
+        ("./m", .path("./m")), ("/a/b", .path("/a/b")), ("models/x", .path("models/x")),
+    ])
+    func readsModelReferences(text: String, reference: ModelReference) {
+        #expect(ModelReference(text) == reference && reference.description == text)
+    }
+
+    @Test func inputsCanBeReplaced() throws {
+        let spec = try decode(Self.train)
+        #expect(spec.inputs == [JobInput(role: .datasetPath, path: "shirts/")])
+        let moved = spec.mapInputs { "/data/" + $0.path }
+        #expect(moved.inputs.map(\.path) == ["/data/shirts/"])
+        #expect(try decode(Self.sample).inputs.isEmpty)
+    }
+}
