@@ -1,6 +1,7 @@
 """Makes everything in Tests/Fixtures again: `python make_fixtures.py [SUBJECT...]`.
 
-Same versions (requirements.txt), same processor family: same files. On another processor last bits may differ.
+The subjects `spiral` and `annotated` train for many minutes and run only when they are named. Same versions
+(requirements.txt) and processor family: same files. On another processor last bits may differ.
 """
 
 import importlib
