@@ -1,6 +1,7 @@
 package import ControlAPI
 import HTTPTypes
 package import Hummingbird
+import JobSpec
 package import NIOCore
 import Problems
 
@@ -74,7 +75,7 @@ package struct ControlRoutes: Sendable {
 /// Bounds that keep one client from hurting the others.
 public struct ControlLimits: Sendable, Hashable {
     /// Largest job file in bytes.
-    public var jobFile = 1 << 20
+    public var jobFile = JobSpec.maximumFileSize
     /// Longest time for a request's body to arrive.
     public var bodyTimeout = Duration.seconds(30)
     /// A connection on which nothing is asked for so long is closed.

@@ -1,0 +1,64 @@
+import ControlAPI
+import DurableFiles
+import Foundation
+import JobSpec
+import Problems
+
+/// Hands in a directory with a job and its input files: by the spool's drop protocol, since files do not go through the
+/// socket.
+struct BundleDrop {
+    var client: ControlClient
+    /// How long the daemon may take to accept or reject the drop.
+    var limit = Duration.seconds(60)
+
+    func submit(_ file: JobFile) throws -> JobStatus {
+        let spool = try client.health().spool
+        let name = file.spec.name
+        let before = try newest(name)
+        let target = Path.join(Path.join(spool, "incoming"), URL(fileURLWithPath: file.path).lastPathComponent)
+        let rejection = Path.join(
+            Path.join(spool, "rejected"), URL(fileURLWithPath: file.path).lastPathComponent + ".error.json")
+        let files = PosixFileSystem()
+        let oldRejection = try files.status(rejection)
+        guard try !files.exists(target) else {
+            throw Problem(
+                .unavailable, "\(target) is there already and not yet accepted",
+                remedy: "Wait until diffd has taken it.")
+        }
+        try files.publishDirectory(target) { temporary in try copy(file.path, to: temporary, files) }
+
+        let deadline = ContinuousClock.now + limit
+        while .now < deadline {
+            if let job = try newest(name), job.id > before?.id ?? 0 { return job }
+            if try files.status(rejection) != oldRejection {
+                throw Failure(.badJobFile, ["\(file.path) was rejected; see \(rejection)"])
+            }
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+        throw Problem(
+            .unavailable, "diffd has not taken \(target) within \(limit)",
+            remedy: "It stays there and is taken when diffd gets to it; see: systemctl status diffd")
+    }
+
+    private func newest(_ name: String) throws(Problems) -> JobStatus? {
+        try client.jobs(JobFilter(name: name, limit: 1)).jobs.last
+    }
+
+    private func copy(_ source: String, to target: String, _ files: PosixFileSystem) throws {
+        for entry in try files.list(source).entries {
+            let from = Path.join(source, entry.name)
+            let to = Path.join(target, entry.name)
+            switch entry.kind {
+            case .directory:
+                try files.createDirectory(to, mode: 0o777)
+                try copy(from, to: to, files)
+            case .regular:
+                try FileManager.default.copyItem(atPath: from, toPath: to)
+            case .symbolicLink, .special:
+                throw Problem(
+                    .unsupported, "\(from) is neither a file nor a directory",
+                    remedy: "Put the file itself into the directory.")
+            }
+        }
+    }
+}

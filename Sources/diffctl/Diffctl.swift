@@ -1,0 +1,47 @@
+package import ArgumentParser
+import ControlAPI
+import Glibc
+
+/// The command line's root: which verbs there are, and what becomes of their errors.
+@main
+package struct Diffctl: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "diffctl",
+        abstract: "Speak with diffd: hand in jobs, watch them, change them.",
+        discussion: """
+            A job is named by its id or by its name; a name means the newest job of that name.
+
+            Exit status: 0 done, 1 failed (wait: a job failed), 2 wrong usage, 3 a job was cancelled (wait), 4 no such job, \
+            65 bad job file, 69 daemon not reachable, 77 not permitted, 78 bad configuration.
+            """,
+        version: Release.version,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Look:",
+                subcommands: [Status.self, List.self, Show.self, Logs.self, Wait.self, Why.self, Models.self]),
+            CommandGroup(name: "Hand in:", subcommands: [Submit.self, Validate.self]),
+            CommandGroup(
+                name: "Change:",
+                subcommands: [Cancel.self, Hold.self, ReleaseJobs.self, Requeue.self, Priority.self]),
+            CommandGroup(
+                name: "The daemon:", subcommands: [Drain.self, Resume.self, Reload.self, Version.self]),
+        ])
+
+    package init() {}
+
+    package static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            failure.report()
+            Glibc.exit(failure.status.rawValue)
+        } catch  where exitCode(for: error) == .validationFailure {
+            standardError(fullMessage(for: error))
+            Glibc.exit(ExitStatus.usage.rawValue)
+        } catch {
+            // Help, version and completion scripts are "errors" of status 0 that print themselves.
+            exit(withError: error)
+        }
+    }
+}

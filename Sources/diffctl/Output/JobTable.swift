@@ -1,0 +1,45 @@
+import Foundation
+package import JobSpec
+import Problems
+
+/// Jobs as a table, one a line.
+package enum JobTable {
+    package static func render(_ jobs: [JobStatus], _ style: Style) -> String {
+        var table = Table([
+            ("ID", .right), ("NAME", .left), ("KIND", .left), ("STATE", .left), ("PRIO", .right), ("STEP", .right),
+            ("DONE", .right), ("RATE", .right), ("ETA", .right), ("LOSS", .right), ("NOTE", .left),
+        ])
+        for job in jobs {
+            let progress = job.state == .succeeded ? nil : job.progress
+            table.add([
+                Table.Cell(String(job.id)), Table.Cell(job.name), Table.Cell(job.kind.rawValue),
+                Table.Cell(job.state.rawValue, Style.color(of: job.state)),
+                Table.Cell(job.priority == 0 ? "" : String(job.priority)),
+                Table.Cell(progress.map { "\($0.step)/\($0.totalSteps)" } ?? ""),
+                Table.Cell(progress.map { "\(Int(($0.fraction * 100).rounded(.down)))%" } ?? ""),
+                Table.Cell(running(job)?.stepsPerSecond.map { Quantity.significant($0) + "/s" } ?? ""),
+                Table.Cell(running(job)?.etaSeconds.map { Quantity.duration(seconds: $0) } ?? ""),
+                Table.Cell(job.progress?.loss.map(Quantity.significant) ?? ""), Table.Cell(note(on: job)),
+            ])
+        }
+        return table.render(style)
+    }
+
+    /// Rates and times are of interest only while they can come true.
+    private static func running(_ job: JobStatus) -> JobProgress? { job.state == .running ? job.progress : nil }
+
+    /// Why it waits, what went wrong, or how long it took.
+    package static func note(on job: JobStatus) -> String {
+        switch job.state {
+        case .queued, .held:
+            let reason = job.reason.map(\.rawValue)
+            return [reason, job.detail].compactMap(\.self).joined(separator: ": ")
+        case .failed: return job.error?.message ?? job.detail ?? ""
+        case .succeeded:
+            guard let started = job.startedAt, let finished = job.finishedAt else { return "" }
+            return "took " + Quantity.duration(seconds: finished.timeIntervalSince(started))
+        case .running: return job.attempt > 1 ? "attempt \(job.attempt)" : ""
+        case .cancelling, .cancelled: return job.detail ?? ""
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import ArgumentParser
+import ControlAPI
+import JobSpec
+import Problems
+
+/// Jobs that a verb changes, one after the other.
+struct JobArguments: ParsableArguments {
+    @Argument(help: "Ids or names.") var job: [JobReference]
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    /// Asks for `change` on each job and prints those that took it. What one refuses does not keep the others from theirs.
+    func change(_ change: JobChange) throws {
+        let client = connection.client
+        var changed: [JobStatus] = []
+        defer { if changed.isEmpty && output.json { standardOutput(#"{"jobs": []}"#) } }
+        var failure: (any Error)?
+        do {
+            try forEach(job) { changed.append(try client.change($0, change)) }
+        } catch { failure = error }
+        if !changed.isEmpty {
+            try output.write(JobList(jobs: changed)) { style in
+                changed.map { job in
+                    "\(job.id) \(printable(job.name)) \(style.paint(job.state.rawValue, Style.color(of: job.state)))"
+                }.joined(separator: "\n")
+            }
+        }
+        if let failure { throw failure }
+    }
+}

@@ -1,0 +1,15 @@
+import ArgumentParser
+import ControlAPI
+import Problems
+
+struct Models: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "List the published models.")
+
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let list = try request { () throws(Problems) in try connection.client.models() }
+        try output.write(list) { style in list.models.isEmpty ? "No models." : ModelTable.render(list.models, style) }
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import ControlAPI
+import JobSpec
+import Problems
+
+struct Submit: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Hand in job files.",
+        discussion: """
+            Each FILE is a job file, a directory that holds job.json and its input files, or - for standard input. Every file is \
+            checked before the first is handed in. Prints the id and name of each job; a job is durable once it is printed.
+            """)
+
+    @Argument(help: "Job files.", completion: .file(extensions: ["json"])) var file: [String]
+    @Flag(help: "Wait until the jobs have ended, and exit as `wait` does.") var wait = false
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let files = try Validate.check(file)
+        let client = connection.client
+        var jobs: [JobStatus] = []
+        var failure: (any Error)?
+        do {
+            try forEach(files) { file in
+                let job = try Self.submit(file, client)
+                jobs.append(job)
+                if !output.json && !wait { standardOutput("\(job.id) \(job.name)") }
+            }
+        } catch { failure = error }
+        if wait {
+            let ids = jobs.map(\.id)
+            jobs = try request { () throws(Problems) in try Waiting(client: client).wait(for: ids) }
+        }
+        if output.json || wait { try output.write(JobList(jobs: jobs)) { style in JobTable.render(jobs, style) } }
+        if let failure { throw failure }
+        if wait, let status = Waiting.status(of: jobs) { throw Failure(status) }
+    }
+
+    private static func submit(_ file: JobFile, _ client: ControlClient) throws -> JobStatus {
+        do {
+            if file.isBundle { return try BundleDrop(client: client).submit(file) }
+            return try client.submit(Submission(bytes: file.bytes, suggestedName: file.name))
+        } catch let problems as Problems {
+            let located = problems.all.map { $0.inFile(file.path).description }
+            throw Failure(problems.all.first.map { .ofJobFile($0.code) } ?? .failed, located)
+        } catch let problem as Problem {
+            throw Failure(.ofJobFile(problem.code), [problem.description])
+        }
+    }
+}

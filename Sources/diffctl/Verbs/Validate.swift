@@ -1,0 +1,74 @@
+import ArgumentParser
+import JobSpec
+import Problems
+
+struct Validate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Check job files, and tell everything that is wrong with them.",
+        discussion: "Needs no daemon. Whether inputs and models exist is seen when a job is handed in.")
+
+    @Argument(
+        help: "Job files, directories with a job.json, or - for standard input.",
+        completion: .file(extensions: ["json"]))
+    var file: [String]
+    @OptionGroup var output: OutputOptions
+
+    struct Checked {
+        var path: String
+        var result: Result<JobFile, Problems>
+    }
+
+    func run() throws {
+        let checked = Self.read(file)
+        try output.write(Report(checked)) { style in Self.text(checked, style) }
+        let failed = checked.contains { if case .failure = $0.result { true } else { false } }
+        if failed { throw Failure(.badJobFile) }
+    }
+
+    /// Reads all files; tells what is wrong with them on standard error and fails if anything is.
+    static func check(_ paths: [String]) throws(Failure) -> [JobFile] {
+        var files: [JobFile] = []
+        var messages: [String] = []
+        for checked in read(paths) {
+            switch checked.result {
+            case .success(let file): files.append(file)
+            case .failure(let problems): messages += problems.all.map(\.description)
+            }
+        }
+        guard messages.isEmpty else { throw Failure(.badJobFile, messages) }
+        return files
+    }
+
+    private static func read(_ paths: [String]) -> [Checked] {
+        paths.map { path in Checked(path: path, result: Result { () throws(Problems) in try JobFile(path: path) }) }
+    }
+
+    private static func text(_ checked: [Checked], _ style: Style) -> String {
+        checked.map { checked in
+            switch checked.result {
+            case .success(let file):
+                "\(printable(checked.path)): \(style.paint("good", .green)), a \(file.spec.kind.rawValue) job named \(file.spec.name)"
+            case .failure(let problems): problems.all.map { printable($0.description) }.joined(separator: "\n")
+            }
+        }.joined(separator: "\n")
+    }
+
+    /// `{"files": [{"file": ..., "problems": [...]}]}`; a good file has no problems.
+    private struct Report: Encodable {
+        struct File: Encodable {
+            var file: String
+            var problems: [Problem]
+        }
+
+        var files: [File]
+
+        init(_ checked: [Checked]) {
+            files = checked.map { checked in
+                switch checked.result {
+                case .success: File(file: checked.path, problems: [])
+                case .failure(let problems): File(file: checked.path, problems: problems.all)
+                }
+            }
+        }
+    }
+}
