@@ -1,0 +1,129 @@
+public import Configurations
+public import DurableFiles
+public import Models
+public import Problems
+internal import StrictJSON
+public import TensorCore
+
+/// A model on disk: the directory of a diffusers pipeline with a denoiser and a scheduler.
+///
+///     model_index.json
+///     unet/ (or denoiser/)   config.json, diffusion_pytorch_model.safetensors
+///     scheduler/             scheduler_config.json
+public struct PipelineDirectory: Sendable {
+    /// The version of diffusers whose format is written.
+    public static let diffusersVersion = "0.42.1"
+
+    public let path: String
+    public let configuration: ModelConfiguration
+    public let scheduler: SchedulerConfiguration
+    public let schedulerClass: SchedulerClass
+    /// Unknown keys of the configurations: worth telling, not worth failing.
+    public let warnings: [Problem]
+    private let component: String
+
+    /// Reads the configurations.
+    ///
+    /// - Throws: a `Problem`, or `Problems` for several in one file: no such directory, a file that is missing, damaged, or of
+    ///   a class that diffd does not know.
+    public init(_ path: String) throws {
+        self.path = path
+        let files = PosixFileSystem()
+        let indexFile = Path.join(path, "model_index.json")
+        guard try files.exists(indexFile) else {
+            throw Problem(
+                .missing, "\(path) is not a model: it has no model_index.json",
+                remedy: "Name the directory that diffusers' save_pretrained or a train job wrote.", file: indexFile)
+        }
+        let index = try JSONNode.parse(files.read(indexFile, limit: 1 << 20, followsLinks: true), file: indexFile)
+        let known = ModelArchitecture.allCases.map(\.component)
+        guard let component = known.first(where: { index[$0]?.elements != nil }) else {
+            let name = index["_class_name"]?.string ?? "an unknown pipeline"
+            throw Problem(
+                .unsupported,
+                "the pipeline \(name) has none of the components \(Set(known).sorted().joined(separator: ", "))",
+                remedy:
+                    "diffd runs pipelines of \(ModelArchitecture.allCases.map(\.className).joined(separator: ", ")).",
+                file: indexFile)
+        }
+        self.component = component
+        let modelFile = Path.join(Path.join(path, component), "config.json")
+        let model = try ModelConfiguration.read(
+            config: files.read(modelFile, limit: 1 << 20, followsLinks: true), file: modelFile)
+        let schedulerFile = Path.join(path, "scheduler/scheduler_config.json")
+        let scheduler = try SchedulerConfiguration.read(
+            config: files.read(schedulerFile, limit: 1 << 24, followsLinks: true), file: schedulerFile)
+        configuration = model.configuration
+        self.scheduler = scheduler.configuration
+        schedulerClass = scheduler.class
+        warnings = model.warnings + scheduler.warnings
+    }
+
+    /// Where the denoiser's weights lie.
+    public func weights() throws -> WeightsDirectory { try WeightsDirectory(Path.join(path, component)) }
+
+    /// The denoiser with its weights.
+    public func model(on device: Device) throws -> any Denoiser {
+        let model = configuration.makeModel(numTrainTimesteps: scheduler.numTrainTimesteps, on: device)
+        try weights().load(into: model)
+        return model
+    }
+
+    /// Makes the directory appear at `path`, whole and durable, replacing an old one.
+    ///
+    /// - Parameter extra: writes more into the directory before it appears.
+    public static func publish(
+        _ model: some Denoiser, _ configuration: ModelConfiguration, _ scheduler: SchedulerConfiguration,
+        at path: String, in files: any FileSystem, _ extra: (_ directory: String) throws -> Void = { _ in }
+    ) throws {
+        try files.publishDirectory(path) { directory in
+            let architecture = configuration.architecture
+            try writeJSON(index(architecture), Path.join(directory, "model_index.json"), files)
+            let modelDirectory = Path.join(directory, architecture.component)
+            try files.createDirectory(modelDirectory, mode: 0o777)
+            try writeJSON(
+                configuration.config(diffusersVersion: diffusersVersion), Path.join(modelDirectory, "config.json"),
+                files)
+            try WeightsDirectory.save(model, to: modelDirectory, in: files)
+            let schedulerDirectory = Path.join(directory, "scheduler")
+            try files.createDirectory(schedulerDirectory, mode: 0o777)
+            try writeJSON(
+                scheduler.config(.ddpm, diffusersVersion: diffusersVersion),
+                Path.join(schedulerDirectory, "scheduler_config.json"), files)
+            try extra(directory)
+        }
+    }
+
+    private static func index(_ architecture: ModelArchitecture) -> JSONNode {
+        [
+            "_class_name": "DDPMPipeline", "_diffusers_version": JSONNode(.string(diffusersVersion)),
+            architecture.component: [
+                JSONNode(.string(architecture.isDiffusersClass ? "diffusers" : "diffd")),
+                JSONNode(.string(architecture.className)),
+            ],
+            "scheduler": ["diffusers", "DDPMScheduler"],
+        ]
+    }
+
+    private static func writeJSON(_ node: JSONNode, _ path: String, _ files: any FileSystem) throws {
+        try files.writeAtomically(Array(node.text.utf8), to: path)
+    }
+}
+
+extension ModelArchitecture {
+    /// The name of its directory in a pipeline.
+    var component: String {
+        switch self {
+        case .unet2d, .annotatedUNet: "unet"
+        case .mlp: "denoiser"
+        }
+    }
+
+    /// Whether diffusers has the class, so that it can open the directory.
+    var isDiffusersClass: Bool {
+        switch self {
+        case .unet2d: true
+        case .mlp, .annotatedUNet: false
+        }
+    }
+}

@@ -1,0 +1,133 @@
+public import DurableFiles
+public import NeuralNet
+internal import Problems
+internal import Safetensors
+internal import StrictJSON
+internal import TensorCore
+
+/// The weights of one component of a pipeline: `diffusion_pytorch_model.safetensors`, whole or in shards.
+public struct WeightsDirectory: Sendable {
+    public static let fileName = "diffusion_pytorch_model.safetensors"
+    private static let halfFileName = "diffusion_pytorch_model.fp16.safetensors"
+    private static let indexName = "diffusion_pytorch_model.safetensors.index.json"
+
+    public let path: String
+    /// The safetensors files that hold the weights, in the order of their names.
+    public let files: [String]
+
+    /// - Parameter path: the component's directory (`unet/`).
+    /// - Throws: `missing` when it holds no safetensors weights.
+    public init(_ path: String) throws {
+        self.path = path
+        let fileSystem = PosixFileSystem()
+        for name in [Self.fileName, Self.halfFileName] {
+            let file = Path.join(path, name)
+            if try fileSystem.exists(file) {
+                files = [file]
+                return
+            }
+        }
+        let index = Path.join(path, Self.indexName)
+        guard try fileSystem.exists(index) else {
+            throw Problem(
+                .missing, "there are no weights in \(path)",
+                remedy:
+                    "It needs \(Self.fileName); with diffusers, save_pretrained(..., safe_serialization=True) writes it.",
+                file: Path.join(path, Self.fileName))
+        }
+        files = try Self.shards(of: index, in: path)
+    }
+
+    /// The files that a shard index names.
+    private static func shards(of index: String, in directory: String) throws -> [String] {
+        let bytes = try PosixFileSystem().read(index, limit: 1 << 26, followsLinks: true)
+        guard let map = try JSONNode.parse(bytes, file: index)["weight_map"]?.members else {
+            throw Problem(
+                .corrupt, "the shard index has no weight_map", remedy: "Save the model again.", file: index)
+        }
+        var names: Set<String> = []
+        for entry in map {
+            // A shard lies beside its index; anything else could name any file of the machine.
+            guard let name = entry.node.string, !name.isEmpty, !name.contains("/"), name != ".." else {
+                throw Problem(
+                    .corrupt, "the shard index names no file for \(entry.name)", remedy: "Save the model again.",
+                    file: index, line: entry.node.place?.line, column: entry.node.place?.column)
+            }
+            names.insert(name)
+        }
+        return names.sorted().map { Path.join(directory, $0) }
+    }
+
+    /// SHA-256 of the weights file, or of its shards' digests in the order of their names.
+    public func digest() throws -> String {
+        if files.count == 1 { return try SHA256.digest(ofFile: files[0]).description }
+        let digests = try files.flatMap { try SHA256.digest(ofFile: $0).bytes }
+        return try SHA256.digest(of: digests).description
+    }
+
+    /// Gives every parameter of `module` its tensor. Strict: a parameter without a tensor, a tensor without a parameter, or
+    /// another shape is an error that names it; nothing is loaded then.
+    public func load(into module: some Module) throws {
+        let open = try files.map(SafetensorsFile.init)
+        let parameters = module.parameters
+        let known = Set(parameters.map(\.name))
+        var found: [String: (file: SafetensorsFile, key: String)] = [:]
+        var problems: [Problem] = []
+        for file in open {
+            for key in file.names {
+                let name = known.contains(key) ? key : Self.currentName(of: key)
+                guard known.contains(name) else {
+                    problems.append(Self.mismatch("tensor \(key) belongs to no parameter of this model", file.path))
+                    continue
+                }
+                if found.updateValue((file, key), forKey: name) != nil {
+                    problems.append(Self.mismatch("parameter \(name) is there twice", file.path))
+                }
+            }
+        }
+        for (name, parameter) in parameters {
+            guard let (file, key) = found[name] else {
+                problems.append(Self.mismatch("parameter \(name) is missing", files.first ?? path))
+                continue
+            }
+            let shape = try file.info(key).shape
+            if shape != Array(parameter.fileShape) {
+                problems.append(
+                    Self.mismatch("tensor \(key) has the shape \(shape), not \(Array(parameter.fileShape))", file.path))
+            }
+        }
+        // A model of another kind differs in hundreds of names; the first few tell it.
+        guard problems.isEmpty else { throw Problems(Array(problems.prefix(20))) }
+        for (name, parameter) in parameters {
+            guard let (file, key) = found[name] else { continue }
+            parameter.load(
+                fileOrder: Tensor(try file.floats(key), shape: parameter.fileShape, on: parameter.device))
+        }
+    }
+
+    private static func mismatch(_ message: String, _ file: String) -> Problem {
+        Problem(
+            .corrupt, message, remedy: "The weights and config.json must come from the same model.", file: file)
+    }
+
+    /// Today's name of an attention parameter that old versions of diffusers called otherwise.
+    private static func currentName(of key: String) -> String {
+        let renamed = ["query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"]
+        var parts = key.split(separator: ".").map(String.init)
+        guard parts.count >= 2, let name = renamed[parts[parts.count - 2]] else { return key }
+        parts[parts.count - 2] = name
+        return parts.joined(separator: ".")
+    }
+
+    /// Writes the parameters of `module` to `path`, a directory that exists, in PyTorch's order.
+    public static func save(_ module: some Module, to path: String, in files: any FileSystem) throws {
+        let parameters = module.parameters
+        var writer = try SafetensorsWriter(
+            Path.join(path, fileName), parameters.map { .init($0.name, Array($0.parameter.fileShape)) }, in: files,
+            durability: .deferred)
+        for (name, parameter) in parameters {
+            try parameter.inFileOrder(parameter.value).withSpan { try writer.write(name, $0) }
+        }
+        try writer.commit()
+    }
+}
