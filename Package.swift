@@ -140,5 +140,7 @@ let package = Package(
         tests("TensorCoreTests", ["Problems", "StrictJSON", "TensorCore"]),
         tests("ConfigurationsTests", ["Problems", "StrictJSON", "Configurations"]),
         tests("JobSpecTests", ["Problems", "StrictJSON", "Configurations", "JobSpec"]),
+        tests("CKernelsTests", ["CKernels"]),
+        tests("DatasetsTests", ["Problems", "Configurations", "TensorCore", "Media", "Datasets", "CZlib"]),
     ]
 )

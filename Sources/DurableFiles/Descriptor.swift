@@ -29,19 +29,6 @@ struct Descriptor: ~Copyable, Sendable {
         }
     }
 
-    /// Reads until `buffer` is full or the file ends; returns the number of bytes read.
-    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int, of path: String) throws -> Int {
-        var done = 0
-        while done < buffer.count {
-            let count = try check("read", path) {
-                pread(raw, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
-            }
-            if count == 0 { break }
-            done += count
-        }
-        return done
-    }
-
     func synchronize(_ path: String) throws {
         try check("synchronize", path) { fsync(raw) }
     }

@@ -11,16 +11,10 @@ extension FileSystem {
     public func readWithStatus(
         _ path: String, limit: Int, followsLinks: Bool = false
     ) throws -> (bytes: [UInt8], status: FileStatus) {
-        // O_NONBLOCK: opening a FIFO would otherwise wait for its writer.
-        let file = try Descriptor(
-            path, O_RDONLY | O_NONBLOCK | O_NOCTTY | (followsLinks ? 0 : O_NOFOLLOW), to: "open")
-        let status = try file.status(of: path)
-        guard status.kind == .regular else {
-            throw Problem(.invalid, "\(path) is not a regular file", remedy: "Name a file")
-        }
+        let file = try ReadableFile(path, followsLinks: followsLinks)
         // The file may grow while it is read: one byte beyond the limit tells.
         var bytes: [UInt8] = []
-        var expected = status.size
+        var expected = file.status.size
         repeat {
             let offset = bytes.count
             guard max(expected, offset) <= limit else {
@@ -29,12 +23,10 @@ extension FileSystem {
                     cause: "\(max(expected, offset)) bytes")
             }
             let wanted = max(expected - offset, 0) + 1
-            let part = try [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
-                count = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: offset, of: path)
-            }
+            let part = try file.read(wanted, at: offset)
             bytes += part
-            if part.count < wanted { return (bytes, status) }
-            expected = bytes.count + 65536
+            if part.count < wanted { return (bytes, file.status) }
+            expected = max(bytes.count, min(limit, bytes.count + 65536))
         } while true
     }
 
@@ -118,14 +110,12 @@ extension FileSystem {
 extension FileSystem {
     /// The offset behind the last line feed in the first `size` bytes of a file; 0 when there is none.
     func endOfLastLine(_ path: String, size: Int) throws -> Int {
-        let file = try Descriptor(path, O_RDONLY | O_NOFOLLOW, to: "open")
+        let file = try ReadableFile(path)
         let blockSize = 65536
         var end = size
         while end > 0 {
             let start = max(0, end - blockSize)
-            let block = try [UInt8](unsafeUninitializedCapacity: end - start) { buffer, count in
-                count = try file.read(into: UnsafeMutableRawBufferPointer(buffer), at: start, of: path)
-            }
+            let block = try file.read(end - start, at: start)
             if let index = block.lastIndex(of: UInt8(ascii: "\n")) { return start + index + 1 }
             end = start
         }

@@ -1,5 +1,4 @@
 import COpenSSL
-import Glibc
 import Problems
 
 /// A SHA-256 sum (FIPS 180-4) that is fed piece by piece.
@@ -47,12 +46,12 @@ public struct SHA256: ~Copyable {
 
     /// The sum of a file's content, read in pieces.
     public static func digest(ofFile path: String) throws -> Digest {
-        let file = try Descriptor(path, O_RDONLY, to: "open")
+        let file = try ReadableFile(path, followsLinks: true)
         var sum = try SHA256()
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
         var offset = 0
         while true {
-            let count = try buffer.withUnsafeMutableBytes { try file.read(into: $0, at: offset, of: path) }
+            let count = try buffer.withUnsafeMutableBytes { try file.read(into: $0, at: offset) }
             try sum.update(buffer.span.bytes.extracting(first: count))
             offset += count
             if count < buffer.count { return try sum.digest() }
