@@ -42,7 +42,15 @@ public struct PosixFileSystem: FileSystem {
         }
         let renameat2 = unsafeBitCast(symbol, to: RenameAt2.self)
         let renameExchange: UInt32 = 1 << 1
-        try check("exchange \(path) with", otherPath) { renameat2(AT_FDCWD, path, AT_FDCWD, otherPath, renameExchange) }
+        while renameat2(AT_FDCWD, path, AT_FDCWD, otherPath, renameExchange) != 0 {
+            let number = errno
+            if number == EINVAL {
+                throw Problem(
+                    .unsupported, "cannot exchange \(path) with \(otherPath): their file system has no such call",
+                    remedy: "Remove \(otherPath) first, or use ext4, XFS, Btrfs or tmpfs")
+            }
+            if number != EINTR { throw Problem(errno: number, cannot: "exchange \(path) with", otherPath) }
+        }
     }
 
     public func removeFile(_ path: String) throws {
