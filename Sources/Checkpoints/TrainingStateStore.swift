@@ -57,13 +57,13 @@ public struct TrainingStateStore: Sendable {
     /// - Returns: nil when there is none.
     /// - Throws: `invalid` when the newest whole state belongs to another configuration.
     public func newest(
-        for layout: ParameterBuffer, optimizer: Optimizer, skipped: (Problem) -> Void
+        for layout: ParameterBuffer, optimizer: Optimizer, skipped: (Problem) throws -> Void
     ) throws -> TrainingState? {
         for step in try steps().reversed() {
             do {
                 return try load(step, layout: layout, optimizer: optimizer)
             } catch let problem as Problem where problem.code == .corrupt {
-                skipped(problem)
+                try skipped(problem)
             }
         }
         return nil

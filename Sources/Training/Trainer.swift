@@ -1,0 +1,262 @@
+public import Checkpoints
+public import Configurations
+public import Datasets
+public import Diffusion
+public import Models
+internal import NeuralNet
+internal import Problems
+internal import TensorCore
+
+/// Trains a denoiser: Ho et al. 2020, algorithm 1, with what a long run needs around it.
+///
+/// Everything random is a function of the seed and the step, and a state is saved between steps only. So a training that
+/// is interrupted anywhere and goes on from its newest state ends with the weights of one that was not, bit for bit.
+public final class Trainer {
+    /// How a run ended.
+    public enum Outcome: Sendable, Hashable {
+        case finished
+        /// Asked to stop; the state is saved after so many steps.
+        case stopped(step: Int)
+    }
+
+    /// How often a training may go back after NaN or infinity.
+    private static let maximumRecoveries = 3
+
+    private let model: any Denoiser
+    private let objective: Objective
+    private let dataset: Dataset
+    private let batches: TrainingBatches
+    private let plan: TrainingPlan
+    private let store: TrainingStateStore
+    private let parameters: ParameterBuffer
+    private let optimizer: Optimizer
+    private let report: (TrainingEvent) throws -> Void
+    private let isConditional: Bool
+
+    /// Steps done.
+    public private(set) var step = 0
+    /// Losses so far, and how often the training went back.
+    public private(set) var record = TrainingRecord()
+
+    /// - Parameters:
+    ///   - model: its parameters are initialized here, from the plan's seed.
+    ///   - classConditioning: whether the model is told the samples' classes.
+    ///   - store: where states are saved; the newest one there is gone on from.
+    ///   - report: told what happens; what it throws ends the run.
+    public init(
+        _ model: any Denoiser, classConditioning: ClassConditioning, objective: Objective, dataset: Dataset,
+        plan: TrainingPlan, store: TrainingStateStore, report: @escaping (TrainingEvent) throws -> Void
+    ) throws {
+        model.initialize(seed: plan.seed)
+        self.model = model
+        self.objective = objective
+        self.dataset = dataset
+        self.plan = plan
+        self.store = store
+        self.report = report
+        isConditional = classConditioning != .none
+        parameters = ParameterBuffer(model)
+        optimizer = Optimizer(plan.rule, parameters, averaging: plan.options.emaDecay != nil)
+        batches = dataset.trainingBatches(
+            seed: plan.seed, size: plan.options.batchSize, perStep: plan.options.gradientAccumulationSteps,
+            on: parameters.weights.device)
+        if let state = try store.newest(for: parameters, optimizer: optimizer, skipped: Self.reportDamage(report)) {
+            restore(state)
+        }
+    }
+
+    /// Takes the remaining steps.
+    ///
+    /// - Parameters:
+    ///   - preview: draws samples from the model as it would be published now; called every `sample_every` steps.
+    ///   - shouldStop: asked between steps; true saves the state and ends the run.
+    /// - Throws: `numerical` when numbers go out of range once too often; what the data set, the disk or `report` throw.
+    public func run(preview: (_ step: Int) throws -> Void, shouldStop: () -> Bool) throws -> Outcome {
+        try report(.began(step: step, total: plan.steps))
+        while step < plan.steps {
+            if shouldStop() {
+                if try save() { return .stopped(step: step) }
+                continue
+            }
+            guard let done = try takeStep() else { continue }
+            try log(done)
+            try validateIfDue()
+            // The last state too: publishing may be interrupted, and then begins from there.
+            if isDue(plan.options.checkpointEvery) || step == plan.steps {
+                guard try save() else { continue }
+            }
+            if isDue(plan.options.sampleEvery) { try withPublishedWeights { try preview(step) } }
+        }
+        return .finished
+    }
+
+    /// Runs `body` with the weights that are published: the moving average, where there is one.
+    public func withPublishedWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
+        guard let average = optimizer.average else { return try body() }
+        return try parameters.with(average, body)
+    }
+
+    // MARK: - One step
+
+    /// One optimizer step, or nil when it failed and the training went back.
+    private func takeStep() throws -> StepReport? {
+        parameters.gradients.clear()
+        var loss = 0.0
+        for microbatch in 0..<plan.options.gradientAccumulationSteps {
+            loss += try accumulateGradients(microbatch) / Double(plan.options.gradientAccumulationSteps)
+        }
+        let mean = 1 / Double(plan.options.gradientAccumulationSteps)
+        let norm = optimizer.gradientNorm * mean
+        guard loss.isFinite, norm.isFinite else {
+            try goBack(loss.isFinite ? "the gradient's norm is \(norm)" : "the loss is \(loss)")
+            return nil
+        }
+        // Clipping as torch.nn.utils.clip_grad_norm_ has it.
+        let clip = plan.options.maxGradNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
+        let learningRate = plan.learningRate(step: step) * record.learningRateScale
+        optimizer.update(
+            step: step, learningRate: learningRate, gradientScale: clip * mean,
+            averageDecay: plan.averageDecay(step: step))
+        step += 1
+        return StepReport(
+            step: step, total: plan.steps, loss: loss, gradientNorm: norm, learningRate: learningRate)
+    }
+
+    /// Algorithm 1, lines 2 to 5: adds the gradient of the loss of one batch, and returns the loss.
+    private func accumulateGradients(_ microbatch: Int) throws -> Double {
+        let batch = try batches.batch(step: step, microbatch: microbatch)
+        let first = microbatch * plan.options.batchSize
+        let x0 = batch.x  // x_0 ~ q(x_0)
+        let t = objective.timesteps(seed: plan.seed, step: step, samples: first..<first + batch.count)
+        let noise = Tensor.normal(
+            x0.shape, seed: plan.seed, purpose: .trainingNoise, step: step, firstSample: first, on: x0.device)
+
+        let tape = Tape()
+        parameters.track(on: tape)
+        defer { parameters.untrack() }
+        let prediction = model(
+            objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init), classes: classes(of: batch),
+            dropout: DropoutMasks(
+                seed: plan.seed, pass: step * plan.options.gradientAccumulationSteps + microbatch))
+        let loss = objective(prediction, objective.target(x0, noise, at: t), at: t)
+        tape.backward(from: loss)
+        return Double(loss.item)
+    }
+
+    private func classes(of batch: Batch) -> ClassLabels? {
+        isConditional ? batch.labels.map(ClassLabels.numbers) : nil
+    }
+
+    // MARK: - Around the steps
+
+    private func isDue(_ interval: Int?) -> Bool { interval.map { step % $0 == 0 } ?? false }
+
+    private func log(_ done: StepReport) throws {
+        try report(.step(done))
+        record.pending.append(done.loss)
+        guard isDue(plan.options.logEvery) || step == plan.steps else { return }
+        let mean = record.pending.reduce(0, +) / Double(record.pending.count)
+        record.losses.append(.init(step: step, loss: mean))
+        record.pending = []
+        try report(.logged(done, meanLoss: mean))
+    }
+
+    private func validateIfDue() throws {
+        guard dataset.validationCount > 0, isDue(plan.options.validationEvery) || step == plan.steps else { return }
+        let loss = try withPublishedWeights { try validationLoss() }
+        record.validationLosses.append(.init(step: step, loss: loss))
+        try report(.validation(step: step, loss: loss))
+    }
+
+    /// The mean loss on held-out samples, each always at the same timestep with the same noise.
+    private func validationLoss() throws -> Double {
+        let size = plan.options.batchSize
+        let count = min(plan.options.validationBatches, dataset.validationBatchCount(size: size))
+        var sum = 0.0
+        var samples = 0
+        for number in 0..<count {
+            let batch = try dataset.validationBatch(number, size: size, on: parameters.weights.device)
+            let t = (0..<batch.count).map { sample in
+                var random = Philox(seed: plan.seed, purpose: .validation, sample: number * size + sample)
+                return random.integer(below: objective.schedule.count)
+            }
+            // Step 1 of the same purpose: the timesteps above use step 0.
+            let noise = Tensor.normal(
+                batch.x.shape, seed: plan.seed, purpose: .validation, step: 1, firstSample: number * size,
+                on: batch.x.device)
+            let prediction = model(
+                objective.schedule.addNoise(batch.x, noise, at: t), timesteps: t.map(Float.init),
+                classes: classes(of: batch))
+            let loss = objective(prediction, objective.target(batch.x, noise, at: t), at: t)
+            sum += Double(loss.item) * Double(batch.count)
+            samples += batch.count
+        }
+        return sum / Double(max(1, samples))
+    }
+
+    // MARK: - State
+
+    /// Saves the state, unless it is spoilt; then the training goes back, and the answer is false.
+    private func save() throws -> Bool {
+        guard parameters.weights.isFinite else {
+            try goBack("a weight is not finite")
+            return false
+        }
+        if let newest = record.validationLosses.last, newest.step == step, newest.loss < record.best?.loss ?? .infinity
+        {
+            record.best = newest
+        }
+        let path = try store.save(
+            TrainingState(
+                step: step, weights: parameters.weights, average: optimizer.average, moments: optimizer.moments,
+                record: record))
+        try report(.checkpoint(step: step, path: path))
+        return true
+    }
+
+    private func restore(_ state: TrainingState) {
+        parameters.weights.overwrite(with: state.weights)
+        if let average = optimizer.average, let saved = state.average { average.overwrite(with: saved) }
+        for (moment, saved) in zip(optimizer.moments, state.moments) { moment.overwrite(with: saved) }
+        step = state.step
+        record = state.record
+    }
+
+    /// Returns to the newest saved state, or to the beginning, with half the learning rate.
+    private func goBack(_ reason: String) throws {
+        let failed = step
+        let (recoveries, scale) = (record.recoveries + 1, record.learningRateScale / 2)
+        guard recoveries <= Self.maximumRecoveries else {
+            throw Problem(
+                .numerical,
+                "in step \(failed + 1) \(reason), for the \(recoveries)th time, with the learning rate halved each time",
+                remedy: "Lower learning_rate or max_grad_norm, lengthen warmup_steps, or look for broken samples.",
+                path: "$.training.learning_rate")
+        }
+        if let state = try store.newest(for: parameters, optimizer: optimizer, skipped: Self.reportDamage(report)) {
+            restore(state)
+        } else {
+            restart()
+        }
+        record.recoveries = recoveries
+        record.learningRateScale = scale
+        try report(.recovered(step: failed, resumed: step, learningRateScale: scale, reason: reason))
+    }
+
+    /// The state before the first step.
+    private func restart() {
+        model.initialize(seed: plan.seed)
+        for (entry, value) in zip(parameters.entries, model.parameters.map(\.parameter.value)) {
+            parameters.weights.sliced(axis: 0, entry.range).reshaped(to: entry.parameter.shape).overwrite(with: value)
+        }
+        parameters.untrack()
+        optimizer.average?.overwrite(with: parameters.weights)
+        for moment in optimizer.moments { moment.clear() }
+        step = 0
+        record = TrainingRecord()
+    }
+
+    private static func reportDamage(_ report: @escaping (TrainingEvent) throws -> Void) -> (Problem) throws -> Void {
+        { try report(.damagedCheckpoint($0)) }
+    }
+}

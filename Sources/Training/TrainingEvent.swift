@@ -1,0 +1,29 @@
+public import Problems
+
+/// What a training tells while it runs.
+public enum TrainingEvent: Sendable {
+    /// The first step is about to be taken; `step` steps were done before, by an earlier attempt.
+    case began(step: Int, total: Int)
+    /// A step is done. `loss` and `gradientNorm` are this step's.
+    case step(StepReport)
+    /// Every `log_every` steps: the mean loss since the last time.
+    case logged(StepReport, meanLoss: Double)
+    /// Loss on held-out data, at timesteps and noise that never change.
+    case validation(step: Int, loss: Double)
+    case checkpoint(step: Int, path: String)
+    /// A saved state could not be used; an older one is tried.
+    case damagedCheckpoint(Problem)
+    /// Numbers went out of range after `step` steps; the training goes on from step `resumed` with a smaller learning rate.
+    case recovered(step: Int, resumed: Int, learningRateScale: Double, reason: String)
+}
+
+/// One optimizer step.
+public struct StepReport: Sendable {
+    /// Steps done, this one included.
+    public var step: Int
+    public var total: Int
+    public var loss: Double
+    /// Before clipping.
+    public var gradientNorm: Double
+    public var learningRate: Double
+}
