@@ -1,0 +1,76 @@
+public import DurableFiles
+public import JobSpec
+public import Problems
+
+/// Finds the directory of the model that a job names, and publishes models.
+public struct ModelResolver: Sendable {
+    private let layout: SpoolLayout
+    private let policy: PathPolicy
+    private let files: any FileSystem
+
+    public init(_ layout: SpoolLayout, _ policy: PathPolicy, in files: any FileSystem) {
+        self.layout = layout
+        self.policy = policy
+        self.files = files
+    }
+
+    /// The absolute path, without links, of the model's directory.
+    ///
+    /// - Parameter base: where relative paths start; nil: from the spool.
+    public func directory(of reference: ModelReference, base: String? = nil) throws(Problem) -> String {
+        do {
+            let path = try find(reference, base: base ?? layout.root)
+            guard try files.status(path)?.kind == .directory else {
+                throw Problem(
+                    .invalid, "the model \(reference) is not a directory",
+                    remedy: "Name a diffusers pipeline directory.")
+            }
+            return path
+        } catch {
+            var problem = Problem.wrapping(error, cannot: "find the model \(reference)")
+            problem.path = problem.path ?? "$.model"
+            throw problem
+        }
+    }
+
+    private func find(_ reference: ModelReference, base: String) throws -> String {
+        switch reference {
+        case .path(let path): return try policy.resolve(path, base: base)
+        case .published(let name):
+            let link = Path.join(layout.models, name)
+            if try files.status(link, followsLinks: true) != nil { return try policy.resolve(link, base: base) }
+            let names = try files.list(layout.models).entries.map(\.name).filter { !$0.hasPrefix(".") }
+            throw Problem(
+                .missing, "there is no model named \(name)",
+                remedy: names.isEmpty
+                    ? "None is published yet: train one, or name a path with a /."
+                    : "Published are: \(names.prefix(20).joined(separator: ", ")).")
+        case .jobID(let id): return try model(of: reference) { $0.id == id }
+        case .jobName(let name): return try model(of: reference) { $0.name == name }
+        }
+    }
+
+    /// The model of the newest job that `isMeant` and has one.
+    private func model(of reference: ModelReference, _ isMeant: ((id: Int, name: String)) -> Bool) throws -> String {
+        let jobs = try files.list(layout.jobs).entries.compactMap { entry in
+            SpoolLayout.job(fromDirectoryName: entry.name).map { ($0, entry.name) }
+        }.filter { isMeant($0.0) }.sorted { $0.0.id > $1.0.id }
+        for (_, directory) in jobs {
+            let model = Path.join(layout.jobDirectory(directory), JobFiles.model)
+            if try files.exists(model) { return try policy.resolve(model, base: layout.root) }
+        }
+        guard let (job, _) = jobs.first else {
+            throw Problem(
+                .missing, "there is no \(reference)", remedy: "See `diffctl list` for the jobs that there are.")
+        }
+        throw Problem(
+            .missing, "job \(job.id) \(job.name) has published no model",
+            remedy: "Wait until its training has succeeded: add \"after\": [\(job.id)] to this job.")
+    }
+
+    /// Lets `models/NAME` mean the model in a job's directory from now on.
+    public func publish(_ name: String, from directoryName: String) throws {
+        try files.linkDurably(
+            Path.join(layout.models, name), to: "../jobs/\(directoryName)/\(JobFiles.model)")
+    }
+}

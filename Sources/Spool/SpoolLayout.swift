@@ -1,0 +1,66 @@
+public import DurableFiles
+
+/// Where things are in a spool.
+public struct SpoolLayout: Sendable, Hashable {
+    /// Absolute path.
+    public let root: String
+    /// Jobs are dropped here.
+    public var incoming: String { Path.join(root, "incoming") }
+    /// Drops that were refused, each with a receipt.
+    public var rejected: String { Path.join(root, "rejected") }
+    /// A directory for each accepted job.
+    public var jobs: String { Path.join(root, "jobs") }
+    /// Links to published models, by name.
+    public var models: String { Path.join(root, "models") }
+
+    public init(root: String) { self.root = root }
+
+    /// Makes the directories that are missing and removes what interrupted writes have left.
+    public func prepare(in files: any FileSystem) throws {
+        for directory in [incoming, rejected, jobs, models] {
+            try files.createDirectoriesDurably(directory, mode: 0o770)
+            try files.removeStaleTemporaries(in: directory)
+        }
+    }
+
+    /// `000042-shirts`: the name of a job's directory under `jobs`.
+    public static func directoryName(id: Int, name: String) -> String {
+        let digits = String(id)
+        return String(repeating: "0", count: max(0, 6 - digits.count)) + digits + "-" + name
+    }
+
+    /// The id and name of a job from its directory's name; nil when it is no such name.
+    public static func job(fromDirectoryName text: String) -> (id: Int, name: String)? {
+        let parts = text.split(separator: "-", maxSplits: 1)
+        guard parts.count == 2, let id = Int(parts[0]), directoryName(id: id, name: String(parts[1])) == text else {
+            return nil
+        }
+        return (id, String(parts[1]))
+    }
+
+    /// The absolute path of a job's directory.
+    public func jobDirectory(_ directoryName: String) -> String { Path.join(jobs, directoryName) }
+
+    /// The directory names of all jobs under `jobs`, by id.
+    public func jobDirectories(in files: any FileSystem) throws -> [Int: String] {
+        var found: [Int: String] = [:]
+        for entry in try files.list(jobs).entries where entry.kind == .directory {
+            if let (id, _) = Self.job(fromDirectoryName: entry.name) { found[id] = entry.name }
+        }
+        return found
+    }
+}
+
+/// What is in a job's directory, besides the files of `WorkerFiles`.
+public enum JobFiles {
+    /// The job file as dropped, byte for byte.
+    public static let request = "request.json"
+    /// The job as understood, with every default.
+    public static let job = "job.json"
+    /// The rest of a dropped directory.
+    public static let inputs = "inputs"
+    /// A finished training's model.
+    public static let model = "model"
+    /// How the job came here: an `Acceptance`.
+    public static let acceptance = ".accepted.json"
+}
