@@ -142,5 +142,10 @@ let package = Package(
         tests("JobSpecTests", ["Problems", "StrictJSON", "Configurations", "JobSpec"]),
         tests("CKernelsTests", ["CKernels"]),
         tests("DatasetsTests", ["Problems", "Configurations", "TensorCore", "Media", "Datasets", "CZlib"]),
+        .target(name: "ControlTestSupport", dependencies: ["ControlAPI", "ControlServer", "JobSpec", "Problems", logging, serviceLifecycle], path: "Tests/ControlTestSupport", swiftSettings: settings),
+        tests("ControlAPITests", ["ControlAPI", "JobSpec", "Problems", "StrictJSON"]),
+        tests("ControlServerTests", ["ControlTestSupport", "ControlAPI", "ControlServer", "JobSpec", "Problems", "StrictJSON", hummingbird, logging]),
+        tests("DiffctlTests", ["ControlTestSupport", "diffctl", "ControlAPI", "JobSpec", "Problems", argumentParser]),
+        tests("SpoolTests", ["Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool"]),
     ]
 )

@@ -1,27 +1,32 @@
 import Glibc
-import Problems
+package import Problems
 
 /// Reads whole files that someone else put there.
-enum FileBytes {
+package enum FileBytes {
     /// The content of the regular file at `path`.
     ///
     /// - Throws: a `Problem` that names the file: `missing`, `denied`, `io`; `invalid` for something that is not a regular file
     ///   (a pipe would wait for a writer) or is longer than `limit` bytes.
-    static func read(_ path: String, atMost limit: Int) throws -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw failure(path, errno) }
+    package static func read(_ path: String, atMost limit: Int) throws -> [UInt8] {
+        let (descriptor, size) = try open(path)
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw failure(path, errno) }
-        guard status.st_mode & S_IFMT == S_IFREG else {
-            throw Problem(.invalid, "this is not a file", remedy: "Name a regular file.", file: path)
-        }
-        guard status.st_size <= limit else {
+        guard size <= limit else {
             throw Problem(
-                .invalid, "the file is too large: \(status.st_size) bytes, where \(limit) are allowed",
-                remedy: "Scale the picture down, or leave it out.", file: path)
+                .invalid, "the file is too large: \(size) bytes, where \(limit) are allowed",
+                remedy: "Give a smaller one, or leave it out.", file: path)
         }
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+        return try read(descriptor, size, path)
+    }
+
+    /// The first `count` bytes of a file, or all of a shorter one; throws as `read`.
+    package static func beginning(_ path: String, count: Int) throws -> [UInt8] {
+        let (descriptor, size) = try open(path)
+        defer { close(descriptor) }
+        return try read(descriptor, min(size, count), path)
+    }
+
+    private static func read(_ descriptor: Int32, _ size: Int, _ path: String) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: size)
         var filled = 0
         while filled < bytes.count {
             let count = bytes.withUnsafeMutableBytes {
@@ -37,12 +42,33 @@ enum FileBytes {
         return bytes
     }
 
-    private static func failure(_ path: String, _ code: Int32) -> Problem {
+    /// Opens the regular file at `path` for reading; the caller closes the descriptor.
+    ///
+    /// - Throws: as `read`.
+    package static func open(_ path: String) throws -> (descriptor: Int32, size: Int) {
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw failure(path, errno) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            let code = errno
+            close(descriptor)
+            throw failure(path, code)
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            close(descriptor)
+            throw Problem(.invalid, "this is not a file", remedy: "Name a regular file.", file: path)
+        }
+        return (descriptor, Int(status.st_size))
+    }
+
+    /// The problem behind an error number of the operating system.
+    package static func failure(_ path: String, _ code: Int32) -> Problem {
         let cause = String(cString: strerror(code))
         switch code {
         case ENOENT, ENOTDIR:
             return Problem(
-                .missing, "there is no such file", remedy: "Check its name and place.", file: path, cause: cause)
+                .missing, "there is no such file or directory", remedy: "Check its name and place.", file: path,
+                cause: cause)
         case EACCES, EPERM, ELOOP:
             return Problem(
                 .denied, "the file may not be read", remedy: "Let the user that diffd runs as read it.", file: path,

@@ -1,6 +1,7 @@
 import Foundation
 import Media
 import Problems
+import TestSupport
 import Testing
 
 @Suite("damaged picture files") struct DamageTests {
@@ -10,7 +11,7 @@ import Testing
     ]
 
     @Test("cut at every sixteenth, a file is corrupt", arguments: pictures) func truncated(name: String) throws {
-        let bytes = try Fixture.bytes(name)
+        let bytes = try Pictures.bytes(name)
         for sixteenth in 0..<16 {
             let cut = Array(bytes.prefix(bytes.count * sixteenth / 16))
             let problem = #expect(throws: Problem.self) { try ImageFile.decode(cut, name: name) }
@@ -21,14 +22,14 @@ import Testing
     }
 
     @Test("a JPEG without its last bytes is corrupt") func lastBytes() throws {
-        let bytes = try Fixture.bytes("rgb_444.jpg")
+        let bytes = try Pictures.bytes("rgb_444.jpg")
         #expect(throws: Problem.self) { try JPEG.decode(bytes.dropLast(20)) }
     }
 
     @Test("3,000 changes to headers give a picture or a problem", arguments: pictures) func mutated(name: String) throws
     {
-        let bytes = try Fixture.bytes(name)
-        var random = SeededGenerator(state: name.utf8.reduce(5) { $0 &* 31 &+ UInt64($1) })
+        let bytes = try Pictures.bytes(name)
+        var random = SeededGenerator(seed: name.utf8.reduce(5) { $0 &* 31 &+ UInt64($1) })
         var refused = 0
         for round in 0..<3000 {
             var changed = bytes
@@ -53,7 +54,7 @@ import Testing
         "an image bomb is refused before its pixels have room",
         arguments: [(1 << 30, 1 << 30), (20_000, 20_000), (Int(Int32.max), 1), (0, 5), (9_000, 9_000)])
     func bomb(width: Int, height: Int) throws {
-        var bytes = try Fixture.bytes("rgb_8.png")
+        var bytes = try Pictures.bytes("rgb_8.png")
         func put(_ value: UInt32, at offset: Int) {
             for index in 0..<4 { bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (24 - 8 * index)) }
         }
@@ -66,7 +67,7 @@ import Testing
     }
 
     @Test("a JPEG that claims 65535 x 65535 is refused") func hugeJPEG() throws {
-        var bytes = try Fixture.bytes("rgb_420.jpg")
+        var bytes = try Pictures.bytes("rgb_420.jpg")
         let frame = try #require(bytes.indices.first { bytes[$0...].starts(with: [0xFF, 0xC0] as [UInt8]) })
         for at in frame + 5..<frame + 9 { bytes[at] = 0xFF }
         let problem = #expect(throws: Problem.self) { try JPEG.decode(bytes) }
@@ -78,7 +79,7 @@ import Testing
 
     @Test("a wrong checksum is corrupt, in data and in remarks") func checksum() throws {
         for (name, from) in [("rgb_8.png", 50), ("texts.png", 60)] {
-            var bytes = try Fixture.bytes(name)
+            var bytes = try Pictures.bytes(name)
             bytes[from] ^= 1
             let problem = #expect(throws: Problem.self) { try PNG.decode(bytes) }
             #expect(problem?.code == .corrupt)
@@ -88,12 +89,12 @@ import Testing
     @Test("files that are not what they should be are named, with what to do")
     func names() throws {
         func problem(_ name: String) -> Problem? {
-            #expect(throws: Problem.self) { try ImageFile.read(Fixture.path(name)) }
+            #expect(throws: Problem.self) { try ImageFile.read(Pictures.path(name)) }
         }
         let disguised = problem("jpeg_named.png")
         #expect(disguised?.code == .corrupt)
         #expect(disguised?.message == "the file is a JPEG but is named as a PNG")
-        #expect(disguised?.file == Fixture.path("jpeg_named.png"))
+        #expect(disguised?.file == Pictures.path("jpeg_named.png"))
         #expect(disguised?.remedy?.contains("Rename") == true)
         for name in ["picture.gif", "picture.webp", "picture.bmp", "picture.tiff"] {
             #expect(problem(name)?.code == .unsupported, "\(name)")
@@ -104,13 +105,12 @@ import Testing
     }
 
     @Test("an empty file, and one too large to be read") func sizes() throws {
-        let path = FileManager.default.temporaryDirectory.appending(path: "diffd-\(UUID()).png")
-        try Data().write(to: path)
-        defer { try? FileManager.default.removeItem(at: path) }  // Nothing depends on it.
-        let empty = #expect(throws: Problem.self) { try ImageFile.read(path.path()) }
+        let directory = try TemporaryDirectory()
+        try Data().write(to: URL(filePath: directory("empty.png")))
+        let empty = #expect(throws: Problem.self) { try ImageFile.read(directory("empty.png")) }
         #expect(empty?.code == .corrupt && empty?.message == "the file is empty")
         let large = #expect(throws: Problem.self) {
-            try ImageFile.read(Fixture.path("noise.png"), limits: ImageLimits(fileBytes: 100))
+            try ImageFile.read(Pictures.path("noise.png"), limits: ImageLimits(fileBytes: 100))
         }
         #expect(large?.code == .invalid)
     }

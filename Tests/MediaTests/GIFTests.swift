@@ -1,10 +1,11 @@
 import Media
 import Problems
+import TestSupport
 import Testing
 
 @Suite("GIF") struct GIFTests {
     @Test("grey frames come back exactly, with their times, forever") func grey() throws {
-        var random = SeededGenerator(state: 11)
+        var random = SeededGenerator(seed: 11)
         let frames = (0..<3).map { _ in
             Image(
                 width: 31, height: 17, channels: 1,

@@ -4,13 +4,13 @@ import Testing
 @Suite("images") struct ImageTests {
     @Test("resizing is Pillow's, within 1/255", arguments: [(16, 12), (8, 23), (41, 26), (50, 9), (1, 1), (37, 23)])
     func resize(width: Int, height: Int) throws {
-        let source = try ImageFile.read(Fixture.path("noise.png"))
-        try Fixture.check(source.resized(width: width, height: height), "noise.png to \(width)x\(height)", within: 1)
+        let source = try ImageFile.read(Pictures.path("noise.png"))
+        try Pictures.check(source.resized(width: width, height: height), "noise.png to \(width)x\(height)", within: 1)
     }
 
     @Test("the centre square is the resized box") func centreSquare() throws {
-        let source = try ImageFile.read(Fixture.path("noise.png"))
-        try Fixture.check(source.centreSquare(resolution: 16), "noise.png square 16", within: 1)
+        let source = try ImageFile.read(Pictures.path("noise.png"))
+        try Pictures.check(source.centreSquare(resolution: 16), "noise.png square 16", within: 1)
         let square = source.centreSquare(resolution: 23)
         #expect(square.width == 23 && square[0, 5] == source[7, 5])
     }
@@ -28,9 +28,9 @@ import Testing
     }
 
     @Test("grey from colour as Pillow does it, and back") func grey() throws {
-        let source = try ImageFile.read(Fixture.path("noise.png"))
+        let source = try ImageFile.read(Pictures.path("noise.png"))
         let grey = source.converted(toChannels: 1)
-        try Fixture.check(grey, "noise.png grey")
+        try Pictures.check(grey, "noise.png grey")
         #expect(grey.converted(toChannels: 3).converted(toChannels: 1) == grey)
     }
 

@@ -1,5 +1,6 @@
 import Media
 import Problems
+import TestSupport
 import Testing
 
 @Suite("PNG") struct PNGTests {
@@ -14,16 +15,16 @@ import Testing
 
     @Test("every colour type, depth and interlacing", arguments: names)
     func reads(name: String) throws {
-        try Fixture.check(try PNG.decode(try Fixture.bytes(name)).image, name)
+        try Pictures.check(try PNG.decode(try Pictures.bytes(name)).image, name)
     }
 
     @Test("alpha is composited over white, within 1/255 of Pillow") func overWhite() throws {
-        try Fixture.check(try ImageFile.read(Fixture.path("rgba_8.png")), "rgba_8.png over white", within: 1)
+        try Pictures.check(try ImageFile.read(Pictures.path("rgba_8.png")), "rgba_8.png over white", within: 1)
     }
 
     @Test("8-bit images of 1 to 4 channels come back as they were written", arguments: 1...4)
     func roundTrip(channels: Int) throws {
-        var random = SeededGenerator(state: 3)
+        var random = SeededGenerator(seed: 3)
         let bytes = (0..<13 * 9 * channels).map { _ in UInt8.random(in: 0...255, using: &random) }
         let image = Image(width: 13, height: 9, channels: channels, bytes: bytes)
         let written = try PNG.encode(image)
@@ -48,7 +49,7 @@ import Testing
     }
 
     @Test("texts that Pillow wrote, plain, compressed and international") func pillowTexts() throws {
-        let texts = try PNG.decode(try Fixture.bytes("texts.png")).texts
+        let texts = try PNG.decode(try Pictures.bytes("texts.png")).texts
         #expect(
             texts == [
                 PNG.Text("parameters", "steps: 50, café"), PNG.Text("Comment", String(repeating: "x", count: 300)),

@@ -1,9 +1,10 @@
 import Foundation
 import Media
+import TestSupport
 import Testing
 
 /// The pictures in Tests/Fixtures/Media, and what they hold.
-enum Fixture {
+enum Pictures {
     struct Expected: Decodable {
         var width: Int
         var height: Int
@@ -12,18 +13,12 @@ enum Fixture {
         var samples: [Int]
     }
 
-    static let directory = URL(filePath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "Fixtures/Media")
+    static func path(_ name: String) -> String { Fixture.path("Media/\(name)") }
 
-    static func path(_ name: String) -> String { directory.appending(path: name).path(percentEncoded: false) }
-
-    static func bytes(_ name: String) throws -> [UInt8] {
-        [UInt8](try Data(contentsOf: directory.appending(path: name)))
-    }
+    static func bytes(_ name: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(filePath: path(name)))) }
 
     static let expected: Result<[String: Expected], any Error> = Result {
-        try JSONDecoder().decode(
-            [String: Expected].self, from: Data(contentsOf: directory.appending(path: "expected.json")))
+        try JSONDecoder().decode([String: Expected].self, from: Data(bytes("expected.json")))
     }
 
     /// Asserts that an image is what the fixture of this name holds, each sample within `tolerance`.
@@ -36,18 +31,5 @@ enum Fixture {
         #expect(shape == expectedShape, "\(name)", sourceLocation: sourceLocation)
         let worst = zip(image.samples, expected.samples).map { abs(Int($0) - $1) }.max() ?? 0
         #expect(worst <= tolerance, "\(name): off by \(worst)", sourceLocation: sourceLocation)
-    }
-}
-
-/// A small generator for inputs (SplitMix64, Steele et al. 2014): the same numbers in every run.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

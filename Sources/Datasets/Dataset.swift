@@ -1,0 +1,157 @@
+public import Configurations
+public import Media
+import Problems
+public import TensorCore
+
+/// What decoding may cost.
+public struct LoadingOptions: Sendable, Hashable {
+    /// Bytes that decoded samples may take; image folders that need more are decoded anew each time.
+    public var memory: Int
+    /// Threads that decode at the start. They change no result.
+    public var threads: Int
+    /// What one picture may cost.
+    public var limits: ImageLimits
+
+    public init(memory: Int = 2 << 30, threads: Int = 1, limits: ImageLimits = ImageLimits()) {
+        precondition(threads > 0, "somebody has to decode")
+        self.memory = memory
+        self.threads = threads
+        self.limits = limits
+    }
+}
+
+/// What a model trains on: samples of one shape, with or without a class each. Sample i is always the same.
+public struct Dataset: Sendable {
+    /// (H, W, C) or (D).
+    public let shape: SampleShape
+    /// The names of the classes, by number; empty when the samples have none.
+    public let classes: [String]
+    /// How the points were brought to mean 0 and deviation 1; nil for images.
+    public let standardization: Standardization?
+    /// What a person should know: files that were left out, for example. Sentences.
+    public let notes: [String]
+    /// Whether images are mirrored with probability 1/2 in training.
+    let mirrors: Bool
+    let training: [Int]
+    let validation: [Int]
+    private let source: any SampleSource
+    private let labels: [Int]?
+
+    public var trainingCount: Int { training.count }
+    public var validationCount: Int { validation.count }
+    /// Whether all samples are held decoded; otherwise a thread decodes the next batches.
+    public var isInMemory: Bool { source.isInMemory }
+
+    /// Opens a data set and, where they fit, decodes its samples.
+    ///
+    /// - Parameters:
+    ///   - configuration: with paths as this process can open them. Resolution and channels may be left out where the files say
+    ///     them.
+    ///   - seed: decides what is held out for validation.
+    ///   - progress: told how many samples of how many are decoded; what it throws ends the work and is thrown on.
+    /// - Throws: a `Problem`, or `Problems` where several files are at fault (up to 20 are told): `missing`, `denied`, `io` for what
+    ///   cannot be opened; `corrupt`, `unsupported` for what cannot be decoded; `invalid` for settings that don't fit the files.
+    public init(
+        _ configuration: DatasetConfiguration, seed: UInt64, loading: LoadingOptions = LoadingOptions(),
+        progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
+    ) throws {
+        let opened: OpenedSource
+        var mayCache = true
+        var mustCache = false
+        switch configuration {
+        case .synthetic(let synthetic):
+            opened = try OpenedSource(synthetic)
+        case .imageFolder(let folder):
+            opened = try OpenedSource(folder, limits: loading.limits)
+            mayCache = folder.cache != .stream
+            mustCache = folder.cache == .memory
+        case .idx(let idx):
+            opened = try OpenedSource(idx, memory: loading.memory)
+        case .cifar10(let cifar):
+            opened = try OpenedSource(cifar)
+        }
+        let total = opened.source.count
+        let held = configuration.validationSplit.count(of: total)
+        guard held < total else {
+            throw Problem(
+                .invalid, "validation_split keeps \(held) of \(total) samples, which leaves none to train on",
+                remedy: "Keep fewer, or add samples.", path: "$.dataset.validation_split")
+        }
+        (training, validation) = HeldOut.split(count: total, held: held, seed: seed)
+        shape = opened.shape
+        classes = opened.classes
+        labels = opened.labels
+        standardization = opened.standardization
+        notes = opened.notes
+        mirrors = configuration.images?.horizontalFlip ?? false
+        if mayCache, !opened.source.isInMemory {
+            let limit = mustCache ? Int.max : loading.memory
+            source =
+                try SampleCache(decoding: opened.source, limit: limit, threads: loading.threads, progress: progress)
+                ?? opened.source
+        } else {
+            source = opened.source
+        }
+    }
+
+    /// The batches of a training with this seed.
+    ///
+    /// - Parameters:
+    ///   - size: samples in a batch.
+    ///   - perStep: batches in an optimizer step (gradient accumulation).
+    public func trainingBatches(seed: UInt64, size: Int, perStep: Int = 1, on device: Device) -> TrainingBatches {
+        TrainingBatches(self, seed: seed, size: size, perStep: perStep, on: device)
+    }
+
+    /// How many batches of `size` the samples held out for validation make; the last may be smaller.
+    public func validationBatchCount(size: Int) -> Int { (validationCount + size - 1) / size }
+
+    /// Batch `number` of `0..<validationBatchCount(size:)`, always the same samples, never mirrored.
+    public func validationBatch(_ number: Int, size: Int, on device: Device) throws -> Batch {
+        let places = number * size..<min((number + 1) * size, validationCount)
+        return try hostBatch(of: validation, Array(places)).batch(shape: shape.dimensions, on: device)
+    }
+
+    /// The first `count` training samples (fewer when there are fewer), as the model sees them: for showing beside generated ones.
+    public func trainingSamples(_ count: Int) throws -> [[Float]] {
+        try (0..<min(count, trainingCount)).map { try hostBatch(of: training, [$0]).values }
+    }
+
+    /// The samples at `places` of `part`.
+    func hostBatch(of part: [Int], _ places: [Int], mirrored: [Bool] = []) throws -> HostBatch {
+        let length = shape.elementCount
+        var values = [Float](repeating: 0, count: places.count * length)
+        var span = values.mutableSpan
+        for (row, place) in places.enumerated() {
+            var mirroredRow: (width: Int, channels: Int)?
+            if !mirrored.isEmpty, mirrored[row], case .image(let size, let channels) = shape {
+                mirroredRow = (size.width, channels)
+            }
+            try source.sample(part[place]).write(to: &span, at: row * length, mirroredRow: mirroredRow)
+        }
+        return HostBatch(
+            values: values, labels: labels.map { labels in places.map { labels[part[$0]] } }, count: places.count)
+    }
+}
+
+/// A source with all that its files say of it.
+struct OpenedSource {
+    var source: any SampleSource
+    var shape: SampleShape
+    var classes: [String] = []
+    var labels: [Int]?
+    var standardization: Standardization?
+    var notes: [String] = []
+}
+
+extension ImageOptions {
+    /// The shape of samples with these options; `natural` is what the files have, where that is one size.
+    func shape(natural: (resolution: Int, channels: Int)? = nil) throws -> SampleShape {
+        guard let resolution = resolution ?? natural?.resolution else {
+            throw Problem(
+                .invalid, "nothing says to which size the images are brought", remedy: "Add \"resolution\".",
+                path: "$.dataset.resolution")
+        }
+        return .image(ImageSize(resolution), channels: channels ?? natural?.channels ?? 3)
+    }
+}

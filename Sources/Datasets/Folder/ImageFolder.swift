@@ -1,0 +1,94 @@
+import Configurations
+import Media
+import Problems
+
+/// The PNG and JPEG files below a directory, in the order of their names' bytes.
+struct ImageFolder: SampleSource {
+    let root: String
+    /// Relative to `root`.
+    let images: [String]
+    let resolution: Int
+    let channels: Int
+    /// Whether the centre is cut out; otherwise proportions are changed.
+    let centreCrop: Bool
+    let limits: ImageLimits
+
+    var count: Int { images.count }
+    var isInMemory: Bool { false }
+
+    func sample(_ index: Int) throws -> Sample {
+        let image = try ImageFile.read("\(root)/\(images[index])", limits: limits)
+        let sized =
+            if centreCrop {
+                image.centreSquare(resolution: resolution)
+            } else if image.width == resolution && image.height == resolution {
+                image
+            } else {
+                image.resized(width: resolution, height: resolution)
+            }
+        return Sample(sized.converted(toChannels: channels))
+    }
+}
+
+extension OpenedSource {
+    init(_ configuration: ImageFolderConfiguration, limits: ImageLimits) throws {
+        let root = configuration.path
+        let shape = try configuration.images.shape()
+        guard case .image(let size, let channels) = shape else { preconditionFailure("a folder holds images") }
+        let listing = try FolderListing(root)
+        var images: [String] = []
+        var others: [String] = []
+        for file in listing.files where file != ImageMetadata.fileName {
+            // Any file that is called a picture must be one; others are told by what they hold.
+            if ImageFile.Format(name: file) != nil {
+                images.append(file)
+            } else if let format = try Self.format(of: "\(root)/\(file)"), format == .png || format == .jpeg {
+                images.append(file)
+            } else {
+                others.append(file)
+            }
+        }
+        guard !images.isEmpty else {
+            throw Problem(
+                .invalid, "the directory holds no images", remedy: "Put PNG or JPEG files there, or name another one.",
+                file: root)
+        }
+        let metadata =
+            listing.files.contains(ImageMetadata.fileName)
+            ? try ImageMetadata("\(root)/\(ImageMetadata.fileName)") : nil
+        if let metadata {
+            let present = Set(images)
+            let unknown = metadata.entries.filter { !present.contains($0.file) }.prefix(SampleCache.reportedProblems)
+            if !unknown.isEmpty {
+                throw Problems(
+                    unknown.map {
+                        metadata.place(
+                            Problem(
+                                .missing, "there is no image \"\($0.file)\"",
+                                remedy: "Add it, or remove the line; names are relative to this file."), $0.line)
+                    })
+            }
+        }
+        let labels = try FolderLabels(configuration.labels, images: images, metadata: metadata, root: root)
+        self.init(
+            source: ImageFolder(
+                root: root, images: images, resolution: size.width, channels: channels,
+                centreCrop: configuration.centerCrop, limits: limits),
+            shape: shape, classes: labels.classes, labels: labels.labels)
+        note(others, "is not a PNG or a JPEG and is left out", "are no PNGs or JPEGs and are left out")
+        note(
+            listing.linkedDirectories, "is a link to a directory and is not followed",
+            "are links to directories and are not followed")
+    }
+
+    private static func format(of path: String) throws -> ImageFile.Format? {
+        ImageFile.Format(beginning: try FileBytes.beginning(path, count: 12))
+    }
+
+    /// Says in one sentence what happened to files, naming the first few.
+    private mutating func note(_ files: [String], _ one: String, _ many: String) {
+        guard !files.isEmpty else { return }
+        let named = files.prefix(5).joined(separator: ", ") + (files.count > 5 ? " and \(files.count - 5) more" : "")
+        notes.append("\(named) \(files.count == 1 ? one : many).")
+    }
+}

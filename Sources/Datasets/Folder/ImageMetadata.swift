@@ -1,0 +1,109 @@
+import Media
+import Problems
+import StrictJSON
+
+/// What `metadata.jsonl` says of the images beside it: one JSON object a line with `file_name` and, if the images have classes,
+/// `label` (a name or a number). Other keys, such as captions, belong to others.
+struct ImageMetadata {
+    static let fileName = "metadata.jsonl"
+
+    /// A class as it is written.
+    enum Label: Hashable {
+        case number(Int)
+        case name(String)
+    }
+
+    struct Entry {
+        var file: String
+        var label: Label?
+        var line: Int
+    }
+
+    let path: String
+    private(set) var entries: [Entry] = []
+
+    private static let mostBytes = 1 << 28
+    private static let mostClasses = 100_000
+
+    /// - Throws: `Problems`, up to 20, each with its line.
+    init(_ path: String) throws {
+        self.path = path
+        let bytes = try FileBytes.read(path, atMost: Self.mostBytes)
+        var problems: [Problem] = []
+        var lines: [String: Int] = [:]
+        for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+            if line.allSatisfy({ $0 == UInt8(ascii: " ") }) { continue }
+            do {
+                let entry = try Self.entry(Array(line), index + 1)
+                if let first = lines.updateValue(index + 1, forKey: entry.file) {
+                    throw Problem(
+                        .invalid, "\"\(entry.file)\" is described twice, first in line \(first)", remedy: "Remove one.")
+                }
+                entries.append(entry)
+            } catch let found as Problems {
+                problems += found.all.map { place($0, index + 1) }
+            } catch let problem as Problem {
+                problems.append(place(problem, index + 1))
+            }
+            if problems.count >= SampleCache.reportedProblems { break }
+        }
+        if !problems.isEmpty { throw Problems(problems) }
+    }
+
+    /// The classes' names and the class of each file. Numbers name themselves; names are numbered in the order of their bytes.
+    ///
+    /// - Throws: a `Problem` for lines with and without labels, and for names beside numbers.
+    func classes() throws -> (names: [String], labels: [String: Int]) {
+        var labels: [String: Int] = [:]
+        var names: Set<String> = []
+        var largest: Int?
+        for entry in entries {
+            switch entry.label {
+            case .name(let name): names.insert(name)
+            case .number(let number): largest = max(largest ?? 0, number)
+            case nil:
+                throw place(
+                    Problem(.invalid, "\"\(entry.file)\" has no \"label\"", remedy: "Label all images, or none."),
+                    entry.line)
+            }
+        }
+        if let largest {
+            guard names.isEmpty else {
+                throw Problem(
+                    .invalid, "some labels are numbers and some are names", remedy: "Use one kind of label.", file: path
+                )
+            }
+            for entry in entries { if case .number(let number) = entry.label { labels[entry.file] = number } }
+            return ((0...largest).map(String.init), labels)
+        }
+        let sorted = names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let numbers = Dictionary(uniqueKeysWithValues: zip(sorted, sorted.indices))
+        for entry in entries { if case .name(let name) = entry.label { labels[entry.file] = numbers[name] } }
+        return (sorted, labels)
+    }
+
+    var hasLabels: Bool { entries.contains { $0.label != nil } }
+
+    func place(_ problem: Problem, _ line: Int) -> Problem {
+        var problem = problem.inFile(path)
+        problem.line = line
+        return problem
+    }
+
+    private static func entry(_ text: [UInt8], _ line: Int) throws -> Entry {
+        let node = try JSONNode.parse(text)
+        guard let file = node["file_name"]?.string, !file.isEmpty else {
+            throw Problem(
+                .invalid, "the line names no file", remedy: "Write an object with \"file_name\", relative to this file."
+            )
+        }
+        guard let label = node["label"], !label.isNull else { return Entry(file: file, label: nil, line: line) }
+        if let name = label.string { return Entry(file: file, label: .name(name), line: line) }
+        guard let number = label.integer, (0..<mostClasses).contains(number) else {
+            throw Problem(
+                .invalid, "label is neither a name nor a class number", remedy: "Write a text, or a number from 0 on.")
+        }
+        return Entry(file: file, label: .number(number), line: line)
+    }
+}
