@@ -137,7 +137,12 @@ let package = Package(
         tests("DurableFilesTests", ["Problems", "DurableFiles"]),
         tests("SafetensorsTests", ["Problems", "StrictJSON", "DurableFiles", "Safetensors"]),
         tests("DiffusionTests", ["Problems", "StrictJSON", "Configurations", "TensorCore", "Diffusion"]),
-        tests("TensorCoreTests", ["Problems", "StrictJSON", "TensorCore"]),
+        tests("TensorCoreTests", ["NumericTestSupport", "Problems", "StrictJSON", "TensorCore"]),
+        tests(
+            "NeuralNetTests",
+            [
+                "NumericTestSupport", "StrictJSON", "Configurations", "TensorCore", "NeuralNet", "Diffusion", "Models",
+            ]),
         tests("ConfigurationsTests", ["Problems", "StrictJSON", "Configurations"]),
         tests("JobSpecTests", ["Problems", "StrictJSON", "Configurations", "JobSpec"]),
         tests("CKernelsTests", ["CKernels"]),

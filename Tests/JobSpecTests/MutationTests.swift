@@ -1,13 +1,14 @@
 import JobSpec
 import Problems
 import StrictJSON
+import TestSupport
 import Testing
 
 /// Whatever a file holds, decoding gives a job or problems; it never traps.
 @Suite struct MutationTests {
     @Test(arguments: [JobSpecTests.train, JobSpecTests.sample, JobSpecTests.spiral])
     func randomChanges(text: String) throws {
-        var generator = SplitMix(state: 2025)
+        var generator = SeededGenerator(seed: 2025)
         let original = Array(text.utf8)
         let pieces = [
             "-1", "0", "1e308", "9223372036854775807", "null", "true", "\"\"", "[]", "{}", "\"ddpm\"", "1.5", "\\u0000",
@@ -43,17 +44,5 @@ import Testing
         guard let colon = bytes[at...].firstIndex(of: UInt8(ascii: ":")) else { return }
         let end = bytes[colon...].firstIndex { ",}]".utf8.contains($0) } ?? bytes.endIndex
         bytes.replaceSubrange(colon + 1..<end, with: piece.utf8)
-    }
-}
-
-/// Steele, Lea & Flood 2014; small, seeded, the same everywhere.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -1,5 +1,6 @@
 import Problems
 import StrictJSON
+import TestSupport
 import Testing
 
 @Suite struct ParserTests {
@@ -97,7 +98,7 @@ import Testing
     }
 
     @Test func survivesRandomBytes() {
-        var generator = SplitMix(state: 7)
+        var generator = SeededGenerator(seed: 7)
         let alphabet = Array("{}[]\",:\\u0123eE+-.truefalsn \n".utf8) + [0x80, 0xC3, 0xE2, 0xF0, 0x00]
         var complete = 0
         for _ in 0..<20_000 {
@@ -110,17 +111,5 @@ import Testing
             }
         }
         #expect(complete > 0)
-    }
-}
-
-/// Steele, Lea & Flood 2014; small, seeded, the same everywhere.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

@@ -1,0 +1,152 @@
+import DurableFiles
+import Foundation
+import JobSpec
+import Problems
+import Spool
+import StrictJSON
+import TestSupport
+import Testing
+
+@Suite struct AcceptanceTests {
+    private static let outcomes: [CrashingFileSystem.Outcome] = [
+        .programDied, .allLost, .someLost(seed: 1), .someLost(seed: 2),
+    ]
+    private let time = Date(timeIntervalSince1970: 1_700_000_000)
+
+    /// Accepts whatever is in `incoming/`, as the daemon does, with ids by token.
+    private func accept(_ layout: SpoolLayout, _ files: any FileSystem, ids: (String) -> Int = { _ in 1 }) throws
+        -> [String]
+    {
+        var incoming = Incoming(layout, in: files)
+        _ = try incoming.scan(at: .zero)
+        let directories = JobDirectories(
+            layout, try PathPolicy(spool: layout.root, allowedPaths: [], in: files), in: files)
+        return try incoming.scan(at: .seconds(1)).drops.map { drop in
+            guard case .job(let spec, let bytes) = drop.content else { throw Problem(.internal, "refused") }
+            let folder = drop.isDirectory ? drop.name : nil
+            let resolved = try directories.resolveInputs(of: spec, file: drop.name, drop: folder)
+            let acceptance = Acceptance(id: ids(drop.token), submittedAt: time, owner: "ada", token: drop.token)
+            let name = try directories.prepare(resolved, request: bytes, acceptance: acceptance, drop: folder)
+            try directories.removeDrop(drop.name, token: drop.token)
+            return name
+        }
+    }
+
+    @Test func aFileBecomesAJobDirectory() throws {
+        let scene = try SpoolScene()
+        try scene.drop("spiral.json", SpoolScene.job)
+        #expect(try accept(scene.layout, scene.files) == ["000001-spiral"])
+        let directory = scene.layout.jobDirectory("000001-spiral")
+        #expect(try scene.names(scene.layout.incoming) == [])
+        #expect(try scene.text(directory + "/request.json") == SpoolScene.job)
+        let directories = JobDirectories(
+            scene.layout, try PathPolicy(spool: scene.layout.root, allowedPaths: [], in: scene.files), in: scene.files)
+        let (spec, acceptance) = try directories.read("000001-spiral")
+        #expect(
+            spec.name == "spiral" && acceptance.id == 1 && acceptance.owner == "ada" && acceptance.submittedAt == time)
+        #expect(try scene.layout.jobDirectories(in: scene.files) == [1: "000001-spiral"])
+    }
+
+    @Test func aDirectorysInputsGoWithTheJob() throws {
+        let scene = try SpoolScene()
+        try scene.drop("shirts/job.json", SpoolScene.folderJob)
+        try scene.drop("shirts/pictures/1.png", "picture")
+        #expect(try accept(scene.layout, scene.files) == ["000001-shirts"])
+        let directory = scene.layout.jobDirectory("000001-shirts")
+        #expect(try scene.text(directory + "/inputs/pictures/1.png") == "picture")
+        let spec = try JobSpec.decode(
+            try scene.files.read(directory + "/job.json", limit: 1 << 20), fileName: "job.json")
+        #expect(spec.inputs.map(\.path) == [directory + "/inputs/pictures"] && spec.name == "shirts")
+        #expect(try scene.names(scene.layout.incoming) == [])
+    }
+
+    /// Whatever happens while a drop is accepted, doing it again finds one whole job and no drop.
+    @Test(arguments: [false, true])
+    func crashes(isDirectory: Bool) throws {
+        let tried = try CrashTest.run(
+            outcomes: Self.outcomes,
+            prepare: { root in
+                let layout = SpoolLayout(root: root)
+                try layout.prepare(in: PosixFileSystem())
+                let files = PosixFileSystem()
+                if isDirectory {
+                    try files.createDirectory(layout.incoming + "/a", mode: 0o770)
+                    try files.createDirectory(layout.incoming + "/a/pictures", mode: 0o770)
+                    try files.writeDurably(Array("x".utf8), to: layout.incoming + "/a/pictures/1.png")
+                    try files.writeDurably(Array(SpoolScene.folderJob.utf8), to: layout.incoming + "/a/job.json")
+                } else {
+                    try files.writeDurably(Array(SpoolScene.job.utf8), to: layout.incoming + "/a.json")
+                }
+            },
+            operation: { files, root in _ = try accept(SpoolLayout(root: root), files) },
+            check: { root, point in
+                let files = PosixFileSystem()
+                let layout = SpoolLayout(root: root)
+                try layout.prepare(in: files)
+                let before = try files.list(layout.incoming).entries.map(\.name)
+                let jobs = try layout.jobDirectories(in: files)
+                #expect(!before.isEmpty || jobs == [1: "000001-a"], "the job is lost: \(point)")
+                if point.isComplete { #expect(before.isEmpty, "the drop is still there: \(point)") }
+                _ = try accept(layout, files)
+                #expect(try files.list(layout.incoming).entries.isEmpty, "\(point)")
+                let directory = layout.jobDirectory("000001-a")
+                let policy = try PathPolicy(spool: root, allowedPaths: [], in: files)
+                #expect(try JobDirectories(layout, policy, in: files).read("000001-a").acceptance.id == 1, "\(point)")
+                let request = String(
+                    decoding: try files.read(directory + "/request.json", limit: 1 << 20), as: UTF8.self)
+                #expect(request == (isDirectory ? SpoolScene.folderJob : SpoolScene.job), "\(point)")
+                if isDirectory { #expect(try files.exists(directory + "/inputs/pictures/1.png"), "\(point)") }
+            })
+        #expect(tried > 50)
+    }
+
+    @Test func anotherFileOfTheSameNameIsNotRemoved() throws {
+        let scene = try SpoolScene()
+        try scene.drop("a.json", SpoolScene.job)
+        let directories = JobDirectories(
+            scene.layout, try PathPolicy(spool: scene.layout.root, allowedPaths: [], in: scene.files), in: scene.files)
+        try directories.removeDrop("a.json", token: "another")
+        try directories.removeDrop("missing.json", token: "another")
+        #expect(try scene.names(scene.layout.incoming) == ["a.json"])
+    }
+
+    @Test func refusedDropsMoveAsideWithAReceipt() throws {
+        let scene = try SpoolScene()
+        let problems = Problems([Problem(.invalid, "bad", remedy: "mend it", path: "$.x", line: 1, column: 2)])
+        for _ in 0..<2 {
+            try scene.drop("a.json", "{}")
+            try scene.layout.reject("a.json", problems, at: time, in: scene.files)
+        }
+        try scene.drop("dir/x", "1")
+        try scene.layout.reject("dir", problems, at: time, in: scene.files)
+        #expect(
+            try scene.names(scene.layout.rejected) == [
+                "a-2.error.json", "a-2.json", "a.error.json", "a.json", "dir", "dir.error.json",
+            ])
+        let receipt = try JSONText.decode(
+            Receipt.self, from: try scene.files.read(scene.layout.rejected + "/a-2.error.json", limit: 1 << 20))
+        #expect(receipt.problems == problems.all && receipt.name == "a.json" && receipt.rejectedAt == time)
+    }
+
+    @Test func aRefusalSurvivesCrashes() throws {
+        try CrashTest.run(
+            outcomes: Self.outcomes,
+            prepare: { root in
+                let layout = SpoolLayout(root: root)
+                try layout.prepare(in: PosixFileSystem())
+                try PosixFileSystem().writeDurably(Array("{}".utf8), to: layout.incoming + "/a.json")
+            },
+            operation: { files, root in
+                try SpoolLayout(root: root).reject("a.json", Problems([Problem(.invalid, "bad")]), at: time, in: files)
+            },
+            check: { root, point in
+                let files = PosixFileSystem()
+                let layout = SpoolLayout(root: root)
+                try layout.prepare(in: files)
+                if try files.exists(layout.incoming + "/a.json") {
+                    try layout.reject("a.json", Problems([Problem(.invalid, "bad")]), at: time, in: files)
+                }
+                #expect(try files.list(layout.rejected).entries.map(\.name) == ["a.error.json", "a.json"], "\(point)")
+            })
+    }
+}

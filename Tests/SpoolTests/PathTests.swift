@@ -1,0 +1,95 @@
+import DurableFiles
+import JobSpec
+import Problems
+import Spool
+import TestSupport
+import Testing
+
+@Suite struct PathTests {
+    private func resolver(_ scene: SpoolScene) throws -> ModelResolver {
+        ModelResolver(
+            scene.layout, try PathPolicy(spool: scene.layout.root, allowedPaths: [], in: scene.files), in: scene.files)
+    }
+
+    @Test func onlyTheSpoolAndAllowedPathsAreRead() throws {
+        let scene = try SpoolScene()
+        let outside = try TemporaryDirectory()
+        let allowed = try TemporaryDirectory()
+        try scene.files.writeDurably([1], to: outside("secret"))
+        try scene.files.writeDurably([1], to: allowed("data"))
+        try scene.drop("in", "x")
+        try scene.files.createSymbolicLink(scene.layout.root + "/link", to: outside.path)
+        try scene.files.createSymbolicLink(scene.layout.root + "/good", to: allowed("data"))
+        let policy = try PathPolicy(
+            spool: scene.layout.root, allowedPaths: [allowed.path, "/no/such/place"], in: scene.files)
+        func code(_ path: String) -> Problem.Code? {
+            do throws(Problem) {
+                _ = try policy.resolve(path, base: scene.layout.root)
+                return nil
+            } catch { return error.code }
+        }
+        #expect(code("incoming/in") == nil && code("good") == nil && code(allowed("data")) == nil && code(".") == nil)
+        #expect(code("missing") == .missing && code(allowed("missing")) == .missing)
+        for path in ["link/secret", "link/missing", outside("secret"), outside("missing"), "/etc/passwd", "../..", "/"]
+        {
+            #expect(code(path) == .denied, "\(path)")
+        }
+        #expect(code(allowed.path + "-sibling") == .denied)
+        #expect(try policy.resolve("good", base: scene.layout.root) == allowed("data"))
+    }
+
+    @Test func inputsOfAJobAreChecked() throws {
+        let scene = try SpoolScene()
+        let directories = JobDirectories(
+            scene.layout, try PathPolicy(spool: scene.layout.root, allowedPaths: [], in: scene.files), in: scene.files)
+        func problem(_ path: String) throws -> Problem? {
+            let text = SpoolScene.folderJob.replacing("pictures", with: path)
+            let spec = try JobSpec.decode(Array(text.utf8), fileName: "a.json")
+            do throws(Problems) {
+                _ = try directories.resolveInputs(of: spec, file: "a.json")
+                return nil
+            } catch { return error.all.first }
+        }
+        #expect(try problem("nowhere")?.code == .missing)
+        #expect(try problem("/etc")?.code == .denied)
+        #expect(try problem("incoming") == nil)
+        try scene.drop("file", "x")
+        let wrong = try #require(try problem("incoming/file"))
+        #expect(
+            wrong.code == .invalid && wrong.path == "$.dataset.path" && wrong.file == "a.json" && wrong.remedy != nil)
+    }
+
+    @Test func findsModels() throws {
+        let scene = try SpoolScene()
+        for name in ["000003-shirts", "000012-shirts", "000013-shirts", "000020-hats"] {
+            try scene.files.createDirectory(scene.layout.jobs + "/" + name, mode: 0o770)
+        }
+        for name in ["000003-shirts", "000012-shirts"] {
+            try scene.files.createDirectory(scene.layout.jobs + "/" + name + "/model", mode: 0o770)
+        }
+        let resolver = try resolver(scene)
+        try resolver.publish("shirts", from: "000012-shirts")
+        let newest = scene.layout.jobs + "/000012-shirts/model"
+        #expect(try resolver.directory(of: .published("shirts")) == newest)
+        #expect(try resolver.directory(of: .jobName("shirts")) == newest)
+        #expect(try resolver.directory(of: .jobID(3)) == scene.layout.jobs + "/000003-shirts/model")
+        #expect(
+            try resolver.directory(of: .path("jobs/000003-shirts/model")) == scene.layout.jobs + "/000003-shirts/model")
+        for reference in [
+            ModelReference.jobID(20), .jobID(99), .jobName("hat"), .published("hats"), .path("./nowhere"),
+        ] {
+            let problem = try #require(throws: Problem.self) { try resolver.directory(of: reference) }
+            #expect(problem.code == .missing && problem.remedy != nil && problem.path == "$.model")
+        }
+        #expect(throws: Problem.self) { try resolver.directory(of: .path("/etc")) }
+    }
+
+    @Test func directoryNamesReadBack() {
+        #expect(SpoolLayout.directoryName(id: 42, name: "a-b") == "000042-a-b")
+        #expect(SpoolLayout.directoryName(id: 1_234_567, name: "x") == "1234567-x")
+        #expect(SpoolLayout.job(fromDirectoryName: "000042-a-b")?.name == "a-b")
+        for name in ["42-x", "000042", "x-1", ".000042-x", "000042-", "-1-x"] {
+            #expect(SpoolLayout.job(fromDirectoryName: name) == nil, "\(name)")
+        }
+    }
+}
