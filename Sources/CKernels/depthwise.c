@@ -4,8 +4,8 @@
 
 #include "window_math.h"
 
-// Each output pixel gathers its taps, a panel of channels at a time: with a constant panel the sums stay in registers and every
-// multiply-add reads one input and one weight from cache.
+// Each output pixel gathers its taps, a panel of channels at a time: with a constant panel the sums stay in registers
+// and every multiply-add reads one input and one weight from cache.
 
 enum { CK_PANEL = 64 };
 
@@ -40,7 +40,8 @@ CK_INLINE void ck_depthwise_pixel(
 
 CK_MULTIVERSION
 void ck_depthwise(
-    float *y, const float *x, const float *weight, const float *bias, const CKWindow *window, size_t first, size_t last) {
+    float *y, const float *x, const float *weight, const float *bias, const CKWindow *window, size_t first,
+    size_t last) {
     const CKWindow w = *window;
     for (size_t oy = first; oy < last; oy++) {
         const CKTaps down = ck_taps(oy, w.stride_y, w.padding_top, w.kernel_height, w.height);
@@ -148,7 +149,8 @@ void ck_depthwise_backward_weight(
     }
 }
 
-/// Calls a statement for each output row in [begin, end), output column, tap and channel whose input is inside the image.
+/// Calls a statement for each output row in [begin, end), output column, tap and channel whose input is inside the
+/// image.
 #define REF_EACH_PRODUCT(begin, end, statement)                                                                  \
     for (size_t oy = (begin); oy < (end); oy++) {                                                                \
         for (size_t ox = 0; ox < w.output_width; ox++) {                                                         \
@@ -168,7 +170,8 @@ void ck_depthwise_backward_weight(
     }
 
 void ck_ref_depthwise(
-    float *y, const float *x, const float *weight, const float *bias, const CKWindow *window, size_t first, size_t last) {
+    float *y, const float *x, const float *weight, const float *bias, const CKWindow *window, size_t first,
+    size_t last) {
     const CKWindow w = *window;
     for (size_t i = first * w.output_width * w.channels; i < last * w.output_width * w.channels; i++) {
         y[i] = bias != NULL ? bias[i % w.channels] : 0;

@@ -74,8 +74,8 @@ void ck_unary_backward(CKUnary op, float *dx, const float *dy, const float *x, c
     }
 }
 
-// Operands that repeat (a number for all, a missing bias) are read from a short array filled once, so that every loop reads
-// contiguous memory and there is one loop per function instead of one per combination.
+// Operands that repeat (a number for all, a missing bias) are read from a short array filled once, so that every loop
+// reads contiguous memory and there is one loop per function instead of one per combination.
 enum { CK_BLOCK = 256 };
 
 CK_INLINE void ck_repeat(float *block, float value) { CK_MAP(block, CK_BLOCK, value); }
@@ -144,8 +144,8 @@ CK_INLINE void ck_binary_backward_second(
 
 CK_MULTIVERSION
 void ck_binary_backward(
-    CKBinary op, float *da, float *db, const float *dy, const float *a, size_t a_stride, const float *b, size_t b_stride,
-    size_t n) {
+    CKBinary op, float *da, float *db, const float *dy, const float *a, size_t a_stride, const float *b,
+    size_t b_stride, size_t n) {
     float a_block[CK_BLOCK], b_block[CK_BLOCK];
     if (n == 0) {
         return;
@@ -222,7 +222,8 @@ CK_INLINE float ck_activation(CKActivation f, float u) {
 
 /// One row; with `f` a constant of the caller the loops hold no switch.
 CK_INLINE void ck_bias_activation_row(
-    CKActivation f, float *y, float *preactivation, const float *x, const float *bias, const float *residual, size_t n) {
+    CKActivation f, float *y, float *preactivation, const float *x, const float *bias, const float *residual,
+    size_t n) {
     if (preactivation == NULL) {
         CK_MAP(y, n, ck_activation(f, x[i] + bias[i]) + residual[i]);
         return;
@@ -237,8 +238,8 @@ CK_INLINE void ck_bias_activation_row(
 
 CK_MULTIVERSION
 void ck_bias_activation(
-    CKActivation f, float *y, size_t ldy, float *preactivation, size_t ldp, const float *x, size_t ldx, const float *bias,
-    const float *residual, size_t ldr, size_t rows, size_t columns) {
+    CKActivation f, float *y, size_t ldy, float *preactivation, size_t ldp, const float *x, size_t ldx,
+    const float *bias, const float *residual, size_t ldr, size_t rows, size_t columns) {
     float nothing[CK_BLOCK];
     ck_repeat(nothing, -0.0f);  // x + -0 is x, also for x = -0
     for (size_t start = 0; start < columns; start += CK_BLOCK) {

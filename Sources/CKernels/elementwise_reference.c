@@ -99,8 +99,8 @@ void ck_ref_binary(
 static float ref_taken(float dy, bool tie, bool other) { return tie ? dy / 2 : other ? 0 : dy; }
 
 void ck_ref_binary_backward(
-    CKBinary op, float *da, float *db, const float *dy, const float *a, size_t a_stride, const float *b, size_t b_stride,
-    size_t n) {
+    CKBinary op, float *da, float *db, const float *dy, const float *a, size_t a_stride, const float *b,
+    size_t b_stride, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const float g = dy[i], p = a[i * a_stride], q = b[i * b_stride];
         float to_a = 0, to_b = 0;
@@ -168,8 +168,8 @@ static double ref_activation(CKActivation f, double u) {
 }
 
 void ck_ref_bias_activation(
-    CKActivation f, float *y, size_t ldy, float *preactivation, size_t ldp, const float *x, size_t ldx, const float *bias,
-    const float *residual, size_t ldr, size_t rows, size_t columns) {
+    CKActivation f, float *y, size_t ldy, float *preactivation, size_t ldp, const float *x, size_t ldx,
+    const float *bias, const float *residual, size_t ldr, size_t rows, size_t columns) {
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < columns; c++) {
             const float u = x[r * ldx + c] + (bias != NULL ? bias[c] : 0);

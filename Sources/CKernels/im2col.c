@@ -4,8 +4,8 @@
 
 #include "window_math.h"
 
-// For each kernel row the taps that fall inside the image are neighbours in memory, so a patch is a few copies. Without a group
-// slice they are one run of floats.
+// For each kernel row the taps that fall inside the image are neighbours in memory, so a patch is a few copies. Without
+// a group slice they are one run of floats.
 
 CK_INLINE void ck_copy_taps(
     float *restrict to, const float *restrict from, size_t taps, size_t channels, size_t channel_count) {

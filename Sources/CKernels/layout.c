@@ -33,7 +33,8 @@ enum { CK_TILE = 16 };
 typedef float ck_row __attribute__((vector_size(64)));
 typedef float ck_row_unaligned __attribute__((vector_size(64), aligned(4)));
 
-/// 16 x 16 in registers: four rounds, each of which interleaves row i with row i + 8 (a perfect shuffle of the index's bits).
+/// 16 x 16 in registers: four rounds, each of which interleaves row i with row i + 8 (a perfect shuffle of the index's
+/// bits).
 CK_INLINE void ck_transpose_tile(float *restrict y, size_t ldy, const float *restrict x, size_t ldx) {
     ck_row a[CK_TILE], b[CK_TILE];
     for (size_t i = 0; i < CK_TILE; i++) {
@@ -114,7 +115,8 @@ static CKWalk ck_walk(const size_t *sizes, const ptrdiff_t *strides, size_t rank
     return walk;
 }
 
-/// Steps the index of the outer `dimensions` dimensions as an odometer and keeps `offset` in step. False after the last.
+/// Steps the index of the outer `dimensions` dimensions as an odometer and keeps `offset` in step. False after the
+/// last.
 static bool ck_advance(const CKWalk *walk, size_t dimensions, size_t *index, ptrdiff_t *offset) {
     for (size_t d = dimensions; d-- > 0;) {
         *offset += walk->strides[d];

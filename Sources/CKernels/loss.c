@@ -38,7 +38,8 @@ CK_INLINE float ck_sign(float d) { return d > 0.0f ? 1.0f : d < 0.0f ? -1.0f : d
 
 CK_MULTIVERSION
 void ck_loss_backward(
-    CKLoss loss, float delta, float weight, float *dprediction, const float *prediction, const float *target, size_t n) {
+    CKLoss loss, float delta, float weight, float *dprediction, const float *prediction, const float *target,
+    size_t n) {
     switch (loss) {
     case CKLossSquared: CK_SLOPE(2.0f * d); break;
     case CKLossAbsolute: CK_SLOPE(ck_sign(d)); break;
@@ -76,7 +77,8 @@ double ck_ref_loss(CKLoss loss, float delta, const float *prediction, const floa
 }
 
 void ck_ref_loss_backward(
-    CKLoss loss, float delta, float weight, float *dprediction, const float *prediction, const float *target, size_t n) {
+    CKLoss loss, float delta, float weight, float *dprediction, const float *prediction, const float *target,
+    size_t n) {
     for (size_t i = 0; i < n; i++) {
         dprediction[i] = (float)(weight * ref_slope(loss, delta, (double)prediction[i] - target[i]));
     }

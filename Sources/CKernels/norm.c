@@ -1,8 +1,9 @@
 #include "ck_norm.h"
 #include "vector_math.h"
 
-// Statistics and gradients of parameters are sums over many positions: they are gathered in double. Rows are worked through in
-// blocks of columns, so that what belongs to a column is computed once per block and the sums stay in registers or L1.
+// Statistics and gradients of parameters are sums over many positions: they are gathered in double. Rows are worked
+// through in blocks of columns, so that what belongs to a column is computed once per block and the sums stay in
+// registers or L1.
 
 enum { CK_COLUMNS = 64, CK_WIDE = 256, CK_ROWS = 16 };
 
@@ -62,8 +63,8 @@ void ck_group_norm_statistics(
 }
 
 void ck_group_norm_coefficients(
-    float *a, float *b, const float *mean, const float *rstd, const float *weight, const float *bias, const float *scale,
-    const float *shift, size_t channels, size_t groups) {
+    float *a, float *b, const float *mean, const float *rstd, const float *weight, const float *bias,
+    const float *scale, const float *shift, size_t channels, size_t groups) {
     const size_t size = channels / groups;
     for (size_t c = 0; c < channels; c++) {
         const double w = weight != NULL ? (double)weight[c] : 1, s = scale != NULL ? 1 + (double)scale[c] : 1;
@@ -94,8 +95,8 @@ void ck_group_norm_apply(
     }
 }
 
-/// Sums of du and du x over a panel of columns. du is computed in its own loop: one that also holds doubles would run at half
-/// the width.
+/// Sums of du and du x over a panel of columns. du is computed in its own loop: one that also holds doubles would run
+/// at half the width.
 CK_INLINE void ck_slopes_panel(
     double *sums, double *products, const float *dy, const float *x, const float *a, const float *b, bool silu,
     size_t positions, size_t channels, size_t columns) {
@@ -199,8 +200,8 @@ void ck_group_norm_backward_apply(
 
 // Layer norm.
 
-/// Slope and offset of the affine part for columns [start, start + n): u = slope normalized + offset. A loop per parameter: a
-/// choice inside a loop would become masked loads from null, which fault silently and slowly.
+/// Slope and offset of the affine part for columns [start, start + n): u = slope normalized + offset. A loop per
+/// parameter: a choice inside a loop would become masked loads from null, which fault silently and slowly.
 CK_INLINE void ck_affine(
     float *slope, float *offset, const float *weight, const float *bias, const float *scale, const float *shift,
     size_t start, size_t n) {

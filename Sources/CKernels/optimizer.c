@@ -81,7 +81,8 @@ CK_INLINE void ck_adam_sweep(
 
 CK_MULTIVERSION
 void ck_adam(
-    const CKAdam *settings, float *parameters, float *first, float *second, float *ema, const float *gradient, size_t n) {
+    const CKAdam *settings, float *parameters, float *first, float *second, float *ema, const float *gradient,
+    size_t n) {
     if (ema != NULL) {
         ck_adam_sweep(settings, parameters, first, second, ema, gradient, n);
     } else {
@@ -102,7 +103,8 @@ void ck_ref_sgd(
     for (size_t i = 0; i < n; i++) {
         double g = (double)settings->gradient_scale * gradient[i] + settings->weight_decay * parameters[i];
         if (momentum != NULL) {
-            const double m = settings->first_step ? g : settings->momentum * momentum[i] + (1 - settings->dampening) * g;
+            const double next = settings->momentum * momentum[i] + (1 - settings->dampening) * g;
+            const double m = settings->first_step ? g : next;
             momentum[i] = (float)m;
             g = settings->nesterov ? g + settings->momentum * m : m;
         }
@@ -114,7 +116,8 @@ void ck_ref_sgd(
 }
 
 void ck_ref_adam(
-    const CKAdam *settings, float *parameters, float *first, float *second, float *ema, const float *gradient, size_t n) {
+    const CKAdam *settings, float *parameters, float *first, float *second, float *ema, const float *gradient,
+    size_t n) {
     for (size_t i = 0; i < n; i++) {
         double p = parameters[i], g = (double)settings->gradient_scale * gradient[i];
         if (settings->decoupled) {

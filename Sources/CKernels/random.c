@@ -29,8 +29,8 @@ CK_INLINE void ck_philox(uint32_t words[4][CK_BLOCKS], CKStream stream, uint32_t
     }
 }
 
-/// Fills out with elements [first, first + n) of a stream: blocks of CK_WORDS are computed whole by `statement`, into `block`,
-/// from `words`, and the part that was asked for is copied.
+/// Fills out with elements [first, first + n) of a stream: blocks of CK_WORDS are computed whole by `statement`, into
+/// `block`, from `words`, and the part that was asked for is copied.
 #define CK_FILL_FROM_STREAM(type, statement)                                              \
     uint32_t words[4][CK_BLOCKS];                                                         \
     type block[CK_WORDS];                                                                 \

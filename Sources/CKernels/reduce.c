@@ -73,7 +73,8 @@ void ck_min_max(float *minimum, float *maximum, const float *x, size_t n) {
 
 enum { CK_COLUMNS = 64 };
 
-/// Sums of a panel of columns, each in the order of the rows. Called with a constant `columns`, the sums stay in registers.
+/// Sums of a panel of columns, each in the order of the rows. Called with a constant `columns`, the sums stay in
+/// registers.
 CK_INLINE void ck_column_panel(
     float *out, const float *a, size_t lda, const float *b, size_t ldb, size_t rows, size_t columns, bool accumulate) {
     double sums[CK_COLUMNS];

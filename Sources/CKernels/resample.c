@@ -52,7 +52,8 @@ void ck_average_pool(float *y, const float *x, const CKWindow *window, size_t fi
             memset(to, 0, w.channels * sizeof *to);
             for (size_t ky = down.begin; ky < down.end; ky++) {
                 for (size_t kx = across.begin; kx < across.end; kx++) {
-                    const size_t iy = (size_t)(down.origin + (ptrdiff_t)ky), ix = (size_t)(across.origin + (ptrdiff_t)kx);
+                    const size_t iy = (size_t)(down.origin + (ptrdiff_t)ky);
+                    const size_t ix = (size_t)(across.origin + (ptrdiff_t)kx);
                     const float *restrict from = x + (iy * w.width + ix) * w.channels;
                     for (size_t c = 0; c < w.channels; c++) {
                         to[c] += from[c];
@@ -127,7 +128,8 @@ void ck_ref_average_pool(float *y, const float *x, const CKWindow *window, size_
                     const size_t ix = ref_input(ox, w.stride_x, k % w.kernel_width, w.padding_left);
                     sum += iy < w.height && ix < w.width ? x[(iy * w.width + ix) * w.channels + c] : 0;
                 }
-                y[(oy * w.output_width + ox) * w.channels + c] = (float)(sum / (double)(w.kernel_height * w.kernel_width));
+                const double mean = sum / (double)(w.kernel_height * w.kernel_width);
+                y[(oy * w.output_width + ox) * w.channels + c] = (float)mean;
             }
         }
     }

@@ -3,8 +3,8 @@
 
 #define CK_REORDER _Pragma("clang fp reassociate(on) contract(fast)")
 
-/// The largest scale * x[i], -infinity for n = 0, by the order of integers, which vectorizes where that of floats with their NaN
-/// does not. A NaN may or may not win: it reaches the row through its own exponential.
+/// The largest scale * x[i], -infinity for n = 0, by the order of integers, which vectorizes where that of floats with
+/// their NaN does not. A NaN may or may not win: it reaches the row through its own exponential.
 CK_INLINE float ck_largest_scaled(const float *x, float scale, size_t n) {
     int32_t largest = (int32_t)0x807fffff;  // -infinity in this order
     for (size_t i = 0; i < n; i++) {

@@ -1,7 +1,8 @@
 /// Elementary functions without branches, so that loops around them become vector code.
 ///
-/// Polynomials are minimax fits (Lawson's iteration) of our own over the reduced ranges. Errors are against the exact value.
-/// Multiply-adds are fused where one expression has them and the CPU can: an element's result never depends on its position.
+/// Polynomials are minimax fits (Lawson's iteration) of our own over the reduced ranges. Errors are against the exact
+/// value. Multiply-adds are fused where one expression has them and the CPU can: an element's result never depends on
+/// its position.
 #ifndef CK_VECTOR_MATH_H
 #define CK_VECTOR_MATH_H
 
@@ -103,8 +104,8 @@ typedef struct CKNormalTail {
     float tail, exponential;
 } CKNormalTail;
 
-/// Relative error 4e-7 down to the subnormal numbers (where 1 + erf would cancel): Phi(-z) = exp(-z^2 / 2) R(z), with R a
-/// polynomial in (z - 3) / (z + 3).
+/// Relative error 4e-7 down to the subnormal numbers (where 1 + erf would cancel): Phi(-z) = exp(-z^2 / 2) R(z), with R
+/// a polynomial in (z - 3) / (z + 3).
 CK_INLINE CKNormalTail ck_normal_tail(float x) {
     float z = fabsf(x);
     z = z > 14.5f ? 14.5f : z;

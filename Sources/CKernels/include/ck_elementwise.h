@@ -1,4 +1,5 @@
-/// Elementwise kernels: functions of one or two numbers, scalar-times-array updates, and the epilogues of matrix products.
+/// Elementwise kernels: functions of one or two numbers, scalar-times-array updates, and the epilogues of matrix
+/// products.
 #ifndef CK_ELEMENTWISE_H
 #define CK_ELEMENTWISE_H
 
@@ -51,14 +52,16 @@ typedef CK_ENUM(CKBinary) {
     CKBinaryMinimum,
 } CKBinary;
 
-/// out[i] = a[i * a_stride] op b[i * b_stride]; strides are 0 (one number for all) or 1. In place on an operand of stride 1.
+/// out[i] = a[i * a_stride] op b[i * b_stride]; strides are 0 (one number for all) or 1. In place on an operand of
+/// stride 1.
 void ck_binary(
     CKBinary op, float *out, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t n);
 void ck_ref_binary(
     CKBinary op, float *out, const float *a, size_t a_stride, const float *b, size_t b_stride, size_t n);
 
-/// Gradients to the operands, both of length n (the caller sums where an operand was broadcast). Either may be null. Maximum
-/// and minimum give half to each operand at a tie, as PyTorch does. `da` or `db` may be dy; otherwise no overlap.
+/// Gradients to the operands, both of length n (the caller sums where an operand was broadcast). Either may be null.
+/// Maximum and minimum give half to each operand at a tie, as PyTorch does. `da` or `db` may be dy; otherwise no
+/// overlap.
 void ck_binary_backward(
     CKBinary op, float *_Nullable da, float *_Nullable db, const float *dy, const float *a, size_t a_stride,
     const float *b, size_t b_stride, size_t n);
@@ -118,8 +121,8 @@ void ck_ref_bias_activation(
     CKActivation f, float *y, size_t ldy, float *_Nullable preactivation, size_t ldp, const float *x, size_t ldx,
     const float *_Nullable bias, const float *_Nullable residual, size_t ldr, size_t rows, size_t columns);
 
-/// y[r, c] = x[r, c] gate[c] + residual[r, c] (`residual` may be null): adaLN-Zero's gate, layer scale. Contiguous rows. In
-/// place on x or residual.
+/// y[r, c] = x[r, c] gate[c] + residual[r, c] (`residual` may be null): adaLN-Zero's gate, layer scale. Contiguous
+/// rows. In place on x or residual.
 void ck_gate_rows(
     float *y, const float *x, const float *gate, const float *_Nullable residual, size_t rows, size_t columns);
 void ck_ref_gate_rows(

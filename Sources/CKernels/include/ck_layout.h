@@ -25,12 +25,13 @@ void ck_channels_first(float *y, const float *x, size_t count, size_t channels, 
 /// The largest rank of the strided copies.
 #define CK_MAX_RANK 8
 
-/// y, contiguous of the given sizes, from x with one stride (in floats; 0 repeats) per dimension: permute, slice, broadcast.
-/// 1 <= rank <= CK_MAX_RANK. No overlap.
+/// y, contiguous of the given sizes, from x with one stride (in floats; 0 repeats) per dimension: permute, slice,
+/// broadcast. 1 <= rank <= CK_MAX_RANK. No overlap.
 void ck_gather_strided(float *y, const float *x, const size_t *sizes, const ptrdiff_t *strides, size_t rank);
 void ck_ref_gather_strided(float *y, const float *x, const size_t *sizes, const ptrdiff_t *strides, size_t rank);
 
-/// Adjoint: adds contiguous x of the given sizes to y with one stride per dimension, in row-major order of x. No overlap.
+/// Adjoint: adds contiguous x of the given sizes to y with one stride per dimension, in row-major order of x. No
+/// overlap.
 void ck_scatter_add_strided(float *y, const float *x, const size_t *sizes, const ptrdiff_t *strides, size_t rank);
 void ck_ref_scatter_add_strided(float *y, const float *x, const size_t *sizes, const ptrdiff_t *strides, size_t rank);
 

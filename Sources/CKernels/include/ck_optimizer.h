@@ -1,5 +1,6 @@
-/// Optimizer steps: one sweep over a flat range of parameters that unscales the gradient, updates moments and parameters in
-/// PyTorch's order of operations, and moves the exponential moving average. All arrays have n elements; none overlap.
+/// Optimizer steps: one sweep over a flat range of parameters that unscales the gradient, updates moments and
+/// parameters in PyTorch's order of operations, and moves the exponential moving average. All arrays have n elements;
+/// none overlap.
 #ifndef CK_OPTIMIZER_H
 #define CK_OPTIMIZER_H
 

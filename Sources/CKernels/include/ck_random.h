@@ -1,8 +1,8 @@
 /// Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011).
 ///
-/// A stream is a 64-bit key and three counter words; its block b is Philox of the counter (b, c1, c2, c3) and holds four
-/// 32-bit words. Element k of a stream depends on the stream and k only, so any range may be filled by itself. A stream has
-/// 2^34 elements. Results are bit-identical on every CPU.
+/// A stream is a 64-bit key and three counter words; its block b is Philox of the counter (b, c1, c2, c3) and holds
+/// four 32-bit words. Element k of a stream depends on the stream and k only, so any range may be filled by itself. A
+/// stream has 2^34 elements. Results are bit-identical on every CPU.
 #ifndef CK_RANDOM_H
 #define CK_RANDOM_H
 

@@ -27,8 +27,8 @@ void ck_ref_min_max(float *minimum, float *maximum, const float *x, size_t n);
 bool ck_all_finite(const float *x, size_t n);
 bool ck_ref_all_finite(const float *x, size_t n);
 
-/// out[c] (+)= sum over r of x[r, c]: bias gradients, and partial results (chunks x n) added in their order. Sums in double,
-/// rounded once; `accumulate` adds to what out holds. No overlap.
+/// out[c] (+)= sum over r of x[r, c]: bias gradients, and partial results (chunks x n) added in their order. Sums in
+/// double, rounded once; `accumulate` adds to what out holds. No overlap.
 void ck_column_sums(float *out, const float *x, size_t ldx, size_t rows, size_t columns, bool accumulate);
 void ck_ref_column_sums(float *out, const float *x, size_t ldx, size_t rows, size_t columns, bool accumulate);
 

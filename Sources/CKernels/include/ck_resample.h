@@ -6,8 +6,8 @@
 
 #pragma clang assume_nonnull begin
 
-/// y (height * factor, width * factor, channels) from x (height, width, channels), for input rows [first, last). `y` and `x`
-/// point at the whole images. No overlap.
+/// y (height * factor, width * factor, channels) from x (height, width, channels), for input rows [first, last). `y`
+/// and `x` point at the whole images. No overlap.
 void ck_upsample_nearest(
     float *y, const float *x, size_t factor, size_t width, size_t channels, size_t first, size_t last);
 void ck_ref_upsample_nearest(
@@ -19,8 +19,8 @@ void ck_upsample_nearest_backward(
 void ck_ref_upsample_nearest_backward(
     float *dx, const float *dy, size_t factor, size_t width, size_t channels, size_t first, size_t last);
 
-/// Mean over each window, for output rows [first, last). Positions outside the input count as zeros in the mean (PyTorch's
-/// `count_include_pad`). `y` and `x` point at the whole images. No overlap.
+/// Mean over each window, for output rows [first, last). Positions outside the input count as zeros in the mean
+/// (PyTorch's `count_include_pad`). `y` and `x` point at the whole images. No overlap.
 void ck_average_pool(float *y, const float *x, const CKWindow *window, size_t first, size_t last);
 void ck_ref_average_pool(float *y, const float *x, const CKWindow *window, size_t first, size_t last);
 

@@ -26,8 +26,8 @@ void ck_softmax_recompute(
 void ck_ref_softmax_recompute(
     float *y, size_t ldy, const float *x, size_t ldx, const float *lse, float scale, size_t rows, size_t columns);
 
-/// dx = scale y (dy - delta[r]): softmax's backward for a block of columns, with delta[r] = sum over all columns of dy y, which
-/// attention has as the row dots of dO and O. In place on dy or y.
+/// dx = scale y (dy - delta[r]): softmax's backward for a block of columns, with delta[r] = sum over all columns of dy
+/// y, which attention has as the row dots of dO and O. In place on dy or y.
 void ck_softmax_backward_block(
     float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy, const float *delta, float scale,
     size_t rows, size_t columns);
@@ -35,9 +35,9 @@ void ck_ref_softmax_backward_block(
     float *dx, size_t lddx, const float *dy, size_t lddy, const float *y, size_t ldy, const float *delta, float scale,
     size_t rows, size_t columns);
 
-/// One block of columns of a running softmax. Per row, `maximum` (start: -infinity) and `sum` (start: 0) are carried from block
-/// to block; x becomes exp(scale x - new maximum), and correction = exp(old maximum - new maximum) is what the output gathered
-/// so far must be multiplied by (ck_scale_rows) before this block's share is added.
+/// One block of columns of a running softmax. Per row, `maximum` (start: -infinity) and `sum` (start: 0) are carried
+/// from block to block; x becomes exp(scale x - new maximum), and correction = exp(old maximum - new maximum) is what
+/// the output gathered so far must be multiplied by (ck_scale_rows) before this block's share is added.
 void ck_softmax_block(
     float *x, size_t ldx, float *maximum, float *sum, float *correction, float scale, size_t rows, size_t columns);
 void ck_ref_softmax_block(

@@ -4,8 +4,8 @@
 
 #include "ck_types.h"
 
-/// Output position (y, x) reads input rows y * stride_y - padding_top + [0, kernel_height) and columns likewise. Positions
-/// outside the input read as zero, on any side, so bottom and right padding follow from the output's size.
+/// Output position (y, x) reads input rows y * stride_y - padding_top + [0, kernel_height) and columns likewise.
+/// Positions outside the input read as zero, on any side, so bottom and right padding follow from the output's size.
 typedef struct CKWindow {
     size_t height, width, channels;
     size_t output_height, output_width;
