@@ -221,6 +221,9 @@ struct JSONParser {
             if let sign = bytes[at...].first, sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { at += 1 }
             try digits()
         }
+        if isInteger, at - start <= 18, bytes[start] != UInt8(ascii: "-") {  // 18 digits fit: no text is made
+            return .integer(bytes[start..<at].reduce(0) { $0 * 10 + Int($1 & 0x0F) })
+        }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
         if isInteger, let integer = Int(text), text != "-0" { return .integer(integer) }
         guard let number = Double(text), number.isFinite else {
