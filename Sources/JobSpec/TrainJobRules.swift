@@ -124,7 +124,7 @@ extension TrainJob {
             checks.fail(
                 "model.num_train_timesteps", and: ["diffusion.num_train_timesteps"],
                 "model.num_train_timesteps is \(own) but diffusion.num_train_timesteps is \(steps)",
-                remedy: "Leave it out of the model.")
+                remedy: "Make them equal.")
         }
         if case .mlp = model, steps < 2 {
             checks.fail(
