@@ -7,7 +7,7 @@ public import Problems
 ///
 /// Whoever makes one hands it to one server, which closes it.
 public struct ListeningSocket: Sendable {
-    let descriptor: Int32
+    package let descriptor: Int32
     /// The file to remove at the end; nil for a socket that is systemd's.
     private let file: File?
 

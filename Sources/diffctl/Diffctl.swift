@@ -1,6 +1,7 @@
 package import ArgumentParser
-import ControlAPI
 import Glibc
+import JobSpec
+import Problems
 
 /// The command line's root: which verbs there are, and what becomes of their errors.
 @main
@@ -17,14 +18,14 @@ package struct Diffctl: ParsableCommand {
         version: Release.version,
         groupedSubcommands: [
             CommandGroup(
-                name: "Look:",
+                name: "Looking",
                 subcommands: [Status.self, List.self, Show.self, Logs.self, Wait.self, Why.self, Models.self]),
-            CommandGroup(name: "Hand in:", subcommands: [Submit.self, Validate.self]),
+            CommandGroup(name: "Handing in", subcommands: [Submit.self, Validate.self]),
             CommandGroup(
-                name: "Change:",
+                name: "Changing",
                 subcommands: [Cancel.self, Hold.self, ReleaseJobs.self, Requeue.self, Priority.self]),
             CommandGroup(
-                name: "The daemon:", subcommands: [Drain.self, Resume.self, Reload.self, Version.self]),
+                name: "Daemon", subcommands: [Drain.self, Resume.self, Reload.self, Version.self]),
         ])
 
     package init() {}
@@ -34,8 +35,11 @@ package struct Diffctl: ParsableCommand {
             var command = try parseAsRoot()
             try command.run()
         } catch let failure as Failure {
-            failure.report()
-            Glibc.exit(failure.status.rawValue)
+            failure.exit()
+        } catch let problem as Problem {
+            Failure(problem).exit()
+        } catch let problems as Problems {
+            Failure(problems).exit()
         } catch  where exitCode(for: error) == .validationFailure {
             standardError(fullMessage(for: error))
             Glibc.exit(ExitStatus.usage.rawValue)

@@ -55,7 +55,12 @@ package struct Failure: Error {
     package init(_ problem: Problem) { self.init(Problems([problem])) }
 
     package func report() {
-        for message in messages { standardError("diffctl: \(message)") }
+        for message in messages { standardError("diffctl: \(printable(message))") }
+    }
+
+    func exit() -> Never {
+        report()
+        Glibc.exit(status.rawValue)
     }
 }
 

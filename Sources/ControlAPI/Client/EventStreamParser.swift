@@ -5,6 +5,11 @@ package struct EventStreamParser {
         package var event: String
         /// The `data` fields, joined by line feeds.
         package var data: String
+
+        package init(event: String, data: String) {
+            self.event = event
+            self.data = data
+        }
     }
 
     private var line: [UInt8] = []

@@ -5,6 +5,11 @@ package struct ResponseHead: Sendable, Hashable {
     package var status: Int
     /// Names in lower case; of repeated fields the last.
     package var fields: [String: String]
+
+    package init(status: Int, fields: [String: String]) {
+        self.status = status
+        self.fields = fields
+    }
 }
 
 /// Reads one HTTP/1.1 answer (RFC 9112) from bytes as they come: a pure state machine, fed and asked.

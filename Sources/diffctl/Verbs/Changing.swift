@@ -13,12 +13,11 @@ struct JobArguments: ParsableArguments {
     func change(_ change: JobChange) throws {
         let client = connection.client
         var changed: [JobStatus] = []
-        defer { if changed.isEmpty && output.json { standardOutput(#"{"jobs": []}"#) } }
         var failure: (any Error)?
         do {
             try forEach(job) { changed.append(try client.change($0, change)) }
         } catch { failure = error }
-        if !changed.isEmpty {
+        if output.json || !changed.isEmpty {
             try output.write(JobList(jobs: changed)) { style in
                 changed.map { job in
                     "\(job.id) \(printable(job.name)) \(style.paint(job.state.rawValue, Style.color(of: job.state)))"

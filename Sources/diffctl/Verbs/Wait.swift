@@ -32,19 +32,19 @@ struct Waiting {
     /// The jobs in the order of `ids`, all in a final state. Outlives a restart of the daemon.
     func wait(for ids: [Int]) throws(Problems) -> [JobStatus] {
         var ended: [Int: JobStatus] = [:]
+        var told: Set<Int> = []
         var patience = Patience()
         while ids.contains(where: { ended[$0] == nil }) {
             do throws(Problems) {
                 try client.events { () throws(Problems) in
                     // From here on no change is missed; what was before is asked for.
                     for id in ids where ended[id] == nil {
-                        let job = try client.job(.id(id))
-                        if job.state.isFinal { ended[id] = job }
+                        note(try client.job(.id(id)), &ended, &told)
                     }
                     patience.reset()
                     return ids.contains { ended[$0] == nil }
                 } _: { (event) throws(Problems) in
-                    if ids.contains(event.job.id), event.job.state.isFinal { ended[event.job.id] = event.job }
+                    if ids.contains(event.job.id) { note(event.job, &ended, &told) }
                     return ids.contains { ended[$0] == nil }
                 }
                 // The daemon ended the stream: it stops, or lost patience with a slow reader. Ask again.
@@ -53,6 +53,14 @@ struct Waiting {
             }
         }
         return ids.compactMap { ended[$0] }
+    }
+
+    /// Keeps a job that has ended, and tells once of one that is held: that one may never end by itself.
+    private func note(_ job: JobStatus, _ ended: inout [Int: JobStatus], _ told: inout Set<Int>) {
+        if job.state.isFinal { ended[job.id] = job }
+        if job.state == .held, told.insert(job.id).inserted {
+            standardError(printable("diffctl: job \(job.id) is held: \(JobTable.note(on: job))"))
+        }
     }
 
     /// Nil when all have succeeded.
