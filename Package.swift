@@ -83,7 +83,7 @@ let package = Package(
             "Checkpoints",
             [
                 "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors", "TensorCore", "NeuralNet",
-                "Models",
+                "Diffusion", "Models",
             ]),
         library("Datasets", ["Problems", "StrictJSON", "Configurations", "TensorCore", "Media", "CZlib"]),
         library(
@@ -111,10 +111,11 @@ let package = Package(
         library(
             "Execution",
             [
-                "Problems", "StrictJSON", "Configurations", "DurableFiles", "JobSpec", "TensorCore", "Media", "NeuralNet",
-                "Diffusion", "Models", "Checkpoints", "Datasets", "Training", "Sampling",
+                "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors", "JobSpec", "Spool",
+                "TensorCore", "Media", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets", "Training",
+                "Sampling",
             ]),
-        program("diffd-worker", ["Execution", "Problems", "DurableFiles", "JobSpec"]),
+        program("diffd-worker", ["Execution"]),
         program(
             "diffd",
             [
@@ -147,10 +148,34 @@ let package = Package(
         tests("JobSpecTests", ["Problems", "StrictJSON", "Configurations", "JobSpec"]),
         tests("CKernelsTests", ["CKernels"]),
         tests("DatasetsTests", ["Problems", "Configurations", "TensorCore", "Media", "Datasets", "CZlib"]),
-        .target(name: "ControlTestSupport", dependencies: ["ControlAPI", "ControlServer", "JobSpec", "Problems", logging, serviceLifecycle], path: "Tests/ControlTestSupport", swiftSettings: settings),
+        .target(
+            name: "ControlTestSupport",
+            dependencies: ["ControlAPI", "ControlServer", "JobSpec", "Problems", logging, serviceLifecycle],
+            path: "Tests/ControlTestSupport", swiftSettings: settings),
         tests("ControlAPITests", ["ControlAPI", "JobSpec", "Problems", "StrictJSON"]),
-        tests("ControlServerTests", ["ControlTestSupport", "ControlAPI", "ControlServer", "JobSpec", "Problems", "StrictJSON", hummingbird, logging]),
+        tests(
+            "ControlServerTests",
+            [
+                "ControlTestSupport", "ControlAPI", "ControlServer", "JobSpec", "Problems", "StrictJSON", hummingbird, logging,
+            ]),
         tests("DiffctlTests", ["ControlTestSupport", "diffctl", "ControlAPI", "JobSpec", "Problems", argumentParser]),
         tests("SpoolTests", ["Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool"]),
+        tests("SchedulerTests", ["Problems", "JobSpec", "JobQueue", "ControlAPI", "Scheduler", logging, serviceLifecycle]),
+        tests("ServiceTests", ["Problems", "Service", logging]),
+        tests(
+            "CheckpointsTests",
+            [
+                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors", "TensorCore",
+                "NeuralNet", "Diffusion", "Models", "Checkpoints", "Sampling",
+            ]),
+        tests(
+            "SamplingTests",
+            ["NumericTestSupport", "Configurations", "DurableFiles", "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Sampling"]),
+        tests(
+            "TrainingTests",
+            [
+                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "TensorCore", "NeuralNet",
+                "Diffusion", "Models", "Checkpoints", "Datasets", "Training", "Sampling",
+            ]),
     ]
 )

@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Glibc
 import JobSpec
+import JobSpec
 import Problems
 
 /// The command line's root: which verbs there are, and what becomes of their errors.

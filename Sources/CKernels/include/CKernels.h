@@ -17,6 +17,8 @@
 #define CKERNELS_H
 
 #include "ck_convert.h"
+#include "ck_cpu.h"
+#include "ck_cpu.h"
 #include "ck_depthwise.h"
 #include "ck_elementwise.h"
 #include "ck_im2col.h"

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlAPI
 import JobSpec
+import JobSpec
 import Problems
 
 struct Version: ParsableCommand {

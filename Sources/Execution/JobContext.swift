@@ -1,0 +1,77 @@
+internal import Configurations
+internal import DurableFiles
+internal import Foundation
+internal import JobSpec
+internal import Problems
+internal import Spool
+internal import StrictJSON
+internal import TensorCore
+
+/// What a running job has around it: its directory, its device, and the ways to tell how it goes.
+final class JobContext {
+    let arguments: WorkerArguments
+    let directory: String
+    let device: Device
+    let stop: StopRequest
+    let files: any FileSystem = PosixFileSystem()
+    let policy: PathPolicy
+    let models: ModelResolver
+    private let events: DurableLog
+    private let clock = ContinuousClock()
+    private var lastProgress: ContinuousClock.Instant?
+
+    init(_ arguments: WorkerArguments, stop: StopRequest) throws {
+        self.arguments = arguments
+        self.stop = stop
+        directory = arguments.job
+        device = Device(threads: arguments.threads)
+        policy = try PathPolicy(spool: arguments.spool, allowedPaths: arguments.allowedPaths, in: files)
+        models = ModelResolver(SpoolLayout(root: arguments.spool), policy, in: files)
+        events = try DurableLog(Path.join(directory, "events.jsonl"), in: files, mode: 0o660)
+        try files.createDirectoriesDurably(outputs, mode: 0o770)
+        _ = try files.removeStaleTemporaries(in: outputs)
+    }
+
+    var outputs: String { Path.join(directory, "outputs") }
+    var checkpoints: String { Path.join(directory, "checkpoints") }
+    func output(_ name: String) -> String { Path.join(outputs, name) }
+
+    /// `000042-shirts`.
+    var directoryName: String { Path.name(directory) }
+
+    /// Adds a line to `events.jsonl`.
+    func event(_ name: String, _ members: KeyValuePairs<String, JSONNode>) throws {
+        let head: [JSONNode.Member] = [
+            .init("time", JSONNode(.string(Self.timestamp()))), .init("event", JSONNode(.string(name))),
+            .init("attempt", JSONNode(.integer(arguments.attempt))),
+        ]
+        try events.append(JSONNode(.object(head + members.map { .init($0.key, $0.value) })).line)
+    }
+
+    /// Adds a line to `log.txt`, which is this process's output.
+    func log(_ text: String) {
+        FileHandle.standardOutput.write(Data("\(Self.timestamp()) \(text)\n".utf8))
+    }
+
+    /// Tells how far the job is; written at most once a second.
+    func progress(_ progress: @autoclosure () -> JobProgress, force: Bool = false) throws {
+        let now = clock.now
+        if !force, let lastProgress, lastProgress.duration(to: now) < .seconds(1) { return }
+        lastProgress = now
+        try files.writeAtomically(
+            try JSONText.encode(progress()), to: Path.join(directory, WorkerFiles.progress), mode: 0o660)
+    }
+
+    /// Writes an output so that it is whole or absent.
+    func write(_ bytes: [UInt8], to path: String) throws {
+        try files.writeDurably(bytes, to: path, mode: 0o660)
+    }
+
+    /// A path that the job names, once more resolved and permitted: it was when the job was accepted, but files may have been
+    /// exchanged since.
+    func permitted(_ path: String) throws -> String { try policy.resolve(path, base: directory) }
+
+    private static func timestamp() -> String {
+        Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+}

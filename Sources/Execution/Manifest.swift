@@ -1,0 +1,43 @@
+internal import JobSpec
+internal import StrictJSON
+internal import TensorCore
+
+/// What computed: results agree bit for bit where this agrees.
+enum Kernels {
+    static func description(_ device: Device) -> String {
+        "kernels \(device.vectorKernels), OpenBLAS \(device.matrixKernels)"
+    }
+
+    static func json(_ device: Device) -> JSONNode {
+        [
+            "instruction_set": JSONNode(.string(device.vectorKernels)),
+            "openblas": JSONNode(.string(device.matrixKernels)),
+        ]
+    }
+}
+
+extension JobContext {
+    /// Writes `outputs/manifest.json`: what was made, from what, by what, and what it took.
+    func writeManifest(
+        kind: JobKind, seed: Int, stepsTaken: Int, secondsTaken: Double, _ members: KeyValuePairs<String, JSONNode>
+    ) throws {
+        var all: [JSONNode.Member] = [
+            .init("kind", JSONNode(.string(kind.rawValue))), .init("job", JSONNode(.string(directoryName))),
+            .init("seed", JSONNode(.integer(seed))),
+        ]
+        all += members.map { .init($0.key, $0.value) }
+        let timing: JSONNode = [
+            "attempt": JSONNode(.integer(arguments.attempt)), "steps": JSONNode(.integer(stepsTaken)),
+            "seconds": JSONNode(.number(secondsTaken)),
+            "seconds_per_step": stepsTaken > 0 ? JSONNode(.number(secondsTaken / Double(stepsTaken))) : .null,
+            "threads": JSONNode(.integer(device.threads)),
+            "peak_memory_bytes": JSONNode(.integer(Worker.peakMemory)),
+            "peak_tensor_bytes": JSONNode(.integer(device.memory.peak)),
+        ]
+        all += [
+            .init("this_attempt", timing), .init("kernels", Kernels.json(device)),
+            .init("versions", ["diffd": JSONNode(.string(Release.version))]),
+        ]
+        try write(Array(JSONNode(.object(all)).text.utf8), to: output("manifest.json"))
+    }
+}

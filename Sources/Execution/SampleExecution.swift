@@ -1,0 +1,141 @@
+internal import Checkpoints
+internal import Configurations
+internal import Diffusion
+internal import DurableFiles
+internal import JobSpec
+internal import Models
+internal import Problems
+internal import Sampling
+internal import StrictJSON
+internal import TensorCore
+
+/// A sample job: the model from its directory, the samples, and the files they are written to.
+struct SampleExecution {
+    private let job: SampleJob
+    private let context: JobContext
+
+    /// Between two steps of a long batch the state is saved at most this often.
+    private static let saveInterval = Duration.seconds(20)
+
+    init(_ job: SampleJob, _ context: JobContext) {
+        self.job = job
+        self.context = context
+    }
+
+    func run() throws -> WorkerResult.Outcome {
+        let path = try context.models.directory(of: job.model, base: context.directory)
+        let pipeline = try PipelineDirectory(path)
+        for warning in pipeline.warnings { context.log("warning: \(warning)") }
+        let shape = try sampleShape(of: pipeline)
+        try checkClasses(pipeline.configuration.classConditioning)
+        let sampler = try job.sampler.sampler(for: pipeline.scheduler)
+        let modelDigest = try pipeline.weights().digest()
+        let model = try pipeline.model(on: context.device)
+        let plan = SamplingPlan(
+            sampler: sampler, sampleShape: shape.dimensions, count: job.count, batchSize: job.batchSize,
+            classes: job.classLabels)
+        let outputs = try SampleOutputs(job, plan, shape, modelDirectory: path, modelDigest: modelDigest, context)
+        return try draw(plan, model, pipeline, outputs, modelDigest: modelDigest)
+    }
+
+    private func draw(
+        _ plan: SamplingPlan, _ model: any Denoiser, _ pipeline: PipelineDirectory, _ outputs: SampleOutputs,
+        modelDigest: String
+    ) throws -> WorkerResult.Outcome {
+        let store = SamplingStateStore(
+            Path.join(context.checkpoints, "sampling.safetensors"),
+            fingerprint: try SHA256.digest(of: Array("\(modelDigest)\n\(JobSpec.sample(job).json.line)".utf8))
+                .description,
+            in: context.files)
+        var run = SamplingRun(plan, model, from: try cursor(store, outputs), on: context.device)
+        let clock = ContinuousClock()
+        let began = (time: clock.now, steps: run.cursor.stepsDone(plan))
+        var meter = RateMeter(step: began.steps)
+        var saved = clock.now
+        context.log(
+            began.steps == 0
+                ? "drawing \(plan.count) samples, \(plan.sampler.steps.count) steps each"
+                : "resuming after \(run.cursor.batch) of \(plan.batchCount) batches")
+        try context.event(
+            "started", ["step": JSONNode(.integer(began.steps)), "total_steps": JSONNode(.integer(plan.totalSteps))])
+        func save() throws {
+            try store.save(batch: run.cursor.batch, state: run.cursor.state, noise: run.cursor.noise)
+            saved = clock.now
+        }
+        while true {
+            if context.stop.wasMade {
+                try save()
+                return .checkpointed
+            }
+            guard let progress = run.step() else { break }
+            switch progress {
+            case .step(let batch, let index, let x):
+                try outputs.frame(batch: batch, index: index, x)
+                if saved.duration(to: clock.now) > Self.saveInterval { try save() }
+            case .finished(let batch, let x):
+                try outputs.frame(batch: batch, index: plan.sampler.steps.count, x)
+                try outputs.write(batch: batch, x)
+                // The files are safe before the cursor says so.
+                try save()
+            }
+            let done = run.cursor.stepsDone(plan)
+            let rate = meter.note(step: done)
+            try context.progress(
+                JobProgress(
+                    step: done, totalSteps: plan.totalSteps, stepsPerSecond: rate,
+                    etaSeconds: rate.map { Double(plan.totalSteps - done) / $0 }), force: done == plan.totalSteps)
+        }
+        try outputs.finish()
+        let taken = run.cursor.stepsDone(plan) - began.steps
+        try context.writeManifest(
+            kind: .sample, seed: job.common.seed, stepsTaken: taken,
+            secondsTaken: began.time.duration(to: clock.now) / .seconds(1),
+            outputs.manifest(pipeline: pipeline, modelDigest: modelDigest))
+        try store.remove()
+        context.log("\(plan.count) samples in \(context.outputs)")
+        return .succeeded
+    }
+
+    /// Where an earlier attempt stopped, if what it finished is still there; the beginning otherwise.
+    private func cursor(_ store: SamplingStateStore, _ outputs: SampleOutputs) throws -> SamplingCursor {
+        let saved = try store.load(on: context.device) { problem in context.log("warning: \(problem)") }
+        guard let saved, try outputs.areThere(batches: saved.batch) else {
+            let seed = UInt64(job.common.seed)
+            return SamplingCursor(noise: job.randomSource == .torch ? .torch(seed: seed) : .philox(seed: seed))
+        }
+        return SamplingCursor(batch: saved.batch, state: saved.state, noise: saved.noise)
+    }
+
+    // MARK: - What only the model can tell
+
+    private func sampleShape(of pipeline: PipelineDirectory) throws -> SampleShape {
+        guard let shape = pipeline.configuration.sampleShape else {
+            throw Problem(
+                .invalid, "the model's config.json has no sample_size, so the size of its pictures is not known",
+                remedy: "Add sample_size to the model's config.json.", file: pipeline.path)
+        }
+        return shape
+    }
+
+    private func checkClasses(_ conditioning: ClassConditioning) throws {
+        func fail(_ message: String, _ remedy: String) -> Problem {
+            Problem(.invalid, message, remedy: remedy, path: "$.class_labels")
+        }
+        switch (conditioning, job.classLabels) {
+        case (.none, nil): break
+        case (.none, .some):
+            throw fail("class_labels are given, but the model knows no classes", "Remove class_labels.")
+        case (.vector, _):
+            throw Problem(
+                .unsupported, "the model takes class vectors (class_embed_type \"identity\"), which a job cannot give",
+                remedy: "Use a model with num_class_embeds.", path: "$.model")
+        case (.table, nil), (.timestep, nil):
+            throw fail("the model draws by class, but class_labels is not given", "Add class_labels, such as [0].")
+        case (.table(let count), .some(let labels)):
+            if let label = labels.first(where: { $0 >= count }) {
+                throw fail("class label \(label) is out of range", "The model has the classes 0 to \(count - 1).")
+            }
+        case (.timestep, .some): break
+        }
+    }
+}

@@ -1,0 +1,99 @@
+internal import DurableFiles
+internal import Foundation
+internal import JobSpec
+internal import Problems
+internal import StrictJSON
+internal import TensorCore
+
+/// One attempt of a job, from its directory to its result: the whole of `diffd-worker`.
+public enum Worker {
+    /// Runs the attempt and returns the exit status (`WorkerExit`); what a person should know goes to standard output, which
+    /// the daemon has joined to the job's log.
+    ///
+    /// - Parameter arguments: without the program's name.
+    public static func main(_ arguments: [String]) -> Int32 {
+        do {
+            let arguments = try WorkerArguments(arguments)
+            let identity = WorkerIdentity(pid: ProcessInfo.processInfo.processIdentifier, attempt: arguments.attempt)
+            // Held until the process ends, however it ends.
+            let lock = try FileLock.acquire(
+                Path.join(arguments.job, WorkerFiles.lock), identity: JSONText.encode(identity), mode: 0o660)
+            guard let lock else {
+                throw Problem(
+                    .unavailable, "another worker runs this job", remedy: "Wait until it has ended.",
+                    file: arguments.job)
+            }
+            defer { withExtendedLifetime(lock) {} }
+            return try run(arguments)
+        } catch {
+            FileHandle.standardError.write(Data("diffd-worker: \(error)\n".utf8))
+            return WorkerExit.failed
+        }
+    }
+
+    private static func run(_ arguments: WorkerArguments) throws -> Int32 {
+        var result = WorkerResult(attempt: arguments.attempt, outcome: .succeeded)
+        do {
+            let context = try JobContext(arguments, stop: StopRequest())
+            context.log(
+                "attempt \(arguments.attempt) with \(arguments.threads) threads, \(Kernels.description(context.device))"
+            )
+            result.outcome = try execute(context)
+            if result.outcome == .checkpointed { context.log("stopped on request; the state is saved") }
+        } catch is Stopped {
+            result.outcome = .checkpointed
+        } catch {
+            let problems = Self.problems(error)
+            for problem in problems { print("error: \(problem)") }
+            result.outcome = .failed
+            result.problem = problems[0]
+            if problems.count > 1 { result.problem?.cause = "and \(problems.count - 1) more; see log.txt" }
+        }
+        result.peakMemory = peakMemory
+        try PosixFileSystem().writeDurably(
+            JSONText.encode(result), to: Path.join(arguments.job, WorkerFiles.result(attempt: arguments.attempt)),
+            mode: 0o660)
+        return switch result.outcome {
+        case .succeeded: WorkerExit.succeeded
+        case .checkpointed: WorkerExit.checkpointed
+        case .failed: result.problem.map(\.isBadInput) == true ? WorkerExit.badInput : WorkerExit.failed
+        }
+    }
+
+    private static func execute(_ context: JobContext) throws -> WorkerResult.Outcome {
+        let path = Path.join(context.directory, "job.json")
+        // Written out in full, a job may be longer than its file was.
+        let root = try JSONNode.parse(context.files.read(path, limit: 8 * JobSpec.maximumFileSize), file: path)
+        let spec = try JobSpec.decode(root, fileName: path)
+        return switch spec {
+        case .train(let job): try TrainExecution(job, context).run()
+        case .sample(let job): try SampleExecution(job, context).run()
+        }
+    }
+
+    /// Every error as problems, at least one.
+    private static func problems(_ error: any Error) -> [Problem] {
+        switch error {
+        case let problem as Problem: [problem]
+        case let problems as Problems where !problems.all.isEmpty: problems.all
+        default: [Problem(.internal, "the job failed in an unforeseen way", cause: "\(error)")]
+        }
+    }
+
+    /// The largest resident set of this process, in bytes.
+    static var peakMemory: Int {
+        var usage = rusage()
+        getrusage(RUSAGE_SELF, &usage)
+        return usage.ru_maxrss * 1024
+    }
+}
+
+extension Problem {
+    /// Whether the same input would fail again.
+    var isBadInput: Bool {
+        switch code {
+        case .invalid, .missing, .denied, .corrupt, .unsupported: true
+        case .outOfMemory, .diskFull, .numerical, .interrupted, .unavailable, .crashed, .io, .internal: false
+        }
+    }
+}

@@ -1,0 +1,47 @@
+internal import Problems
+
+/// The command line of `diffd-worker`, which the daemon writes and nobody types.
+struct WorkerArguments: Sendable, Hashable {
+    /// The job's directory.
+    var job: String
+    var spool: String
+    var attempt: Int
+    var threads: Int
+    /// Directories outside the spool that jobs may read.
+    var allowedPaths: [String] = []
+
+    static let usage = """
+        usage: diffd-worker --job DIRECTORY --spool DIRECTORY --attempt N --threads N [--allowed-path DIRECTORY]...
+        Runs one attempt of a job; diffd starts it.
+        """
+
+    init(_ arguments: [String]) throws(Problem) {
+        var values: [String: String] = [:]
+        var rest = arguments[...]
+        while let option = rest.popFirst() {
+            guard ["--job", "--spool", "--attempt", "--threads", "--allowed-path"].contains(option) else {
+                throw Problem(.invalid, "diffd-worker has no option \(option)", remedy: Self.usage)
+            }
+            guard let value = rest.popFirst() else {
+                throw Problem(.invalid, "\(option) needs a value", remedy: Self.usage)
+            }
+            if option == "--allowed-path" { allowedPaths.append(value) } else { values[option] = value }
+        }
+        func value(_ option: String) throws(Problem) -> String {
+            guard let value = values[option] else {
+                throw Problem(.invalid, "\(option) is missing", remedy: Self.usage)
+            }
+            return value
+        }
+        func number(_ option: String) throws(Problem) -> Int {
+            guard let number = Int(try value(option)), number >= 1 else {
+                throw Problem(.invalid, "\(option) is not a number of at least 1", remedy: Self.usage)
+            }
+            return number
+        }
+        job = try value("--job")
+        spool = try value("--spool")
+        attempt = try number("--attempt")
+        threads = try number("--threads")
+    }
+}
