@@ -19,10 +19,12 @@ import diffctl
     func isAsReviewed(verb: String) throws {
         var help = ""
         do {
-            _ = try Diffctl.parseAsRoot((verb == "diffctl" ? [] : [verb]) + ["--help"])
+            var command = try Diffctl.parseAsRoot((verb == "diffctl" ? [] : [verb]) + ["--help"])
+            try command.run()
         } catch {
             help = Diffctl.fullMessage(for: error, columns: 80) + "\n"
         }
+        #expect(help.contains("USAGE: diffctl"))
         let file = Self.directory.appending(path: "\(verb).txt")
         if ProcessInfo.processInfo.environment["DIFFD_RECORD"] == "1" {
             try FileManager.default.createDirectory(at: Self.directory, withIntermediateDirectories: true)
