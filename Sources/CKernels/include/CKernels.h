@@ -18,7 +18,6 @@
 
 #include "ck_convert.h"
 #include "ck_cpu.h"
-#include "ck_cpu.h"
 #include "ck_depthwise.h"
 #include "ck_elementwise.h"
 #include "ck_im2col.h"
