@@ -30,22 +30,9 @@ public struct PipelineDirectory: Sendable {
         self.path = path
         let files = PosixFileSystem()
         let indexFile = Path.join(path, "model_index.json")
-        guard try files.exists(indexFile) else {
-            throw Problem(
-                .missing, "\(path) is not a model: it has no model_index.json",
-                remedy: "Name the directory that diffusers' save_pretrained or a train job wrote.", file: indexFile)
-        }
+        guard try files.exists(indexFile) else { throw try Self.notAPipeline(path, indexFile) }
         let index = try JSONNode.parse(files.read(indexFile, limit: 1 << 20, followsLinks: true), file: indexFile)
-        let known = ModelArchitecture.allCases.map(\.component)
-        guard let component = known.first(where: { index[$0]?.elements != nil }) else {
-            let name = index["_class_name"]?.string ?? "an unknown pipeline"
-            throw Problem(
-                .unsupported,
-                "the pipeline \(name) has none of the components \(Set(known).sorted().joined(separator: ", "))",
-                remedy:
-                    "diffd runs pipelines of \(ModelArchitecture.allCases.map(\.className).joined(separator: ", ")).",
-                file: indexFile)
-        }
+        let component = try Self.denoiser(of: index, file: indexFile)
         self.component = component
         let modelFile = Path.join(Path.join(path, component), "config.json")
         let model = try ModelConfiguration.read(
@@ -57,6 +44,49 @@ public struct PipelineDirectory: Sendable {
         self.scheduler = scheduler.configuration
         schedulerClass = scheduler.class
         warnings = model.warnings + scheduler.warnings
+    }
+
+    /// The denoiser's component, in a pipeline that consists of it and a scheduler.
+    private static func denoiser(of index: JSONNode, file: String) throws -> String {
+        // Members are `"unet": ["diffusers", "UNet2DModel"]`; what a pipeline can do without may be [null, null].
+        let components = (index.members ?? []).compactMap { member in
+            member.node.elements?.last?.string.map { (name: member.name, className: $0) }
+        }
+        let rest = components.filter { $0.name != "scheduler" }
+        let architecture = ModelArchitecture.allCases.first { known in
+            rest.contains { $0.name == known.component && $0.className == known.className }
+        }
+        guard let architecture, rest.count == 1 else {
+            let name = index["_class_name"]?.string ?? "of no known class"
+            let parts = rest.map { "\($0.name) (\($0.className))" }.joined(separator: ", ")
+            throw Problem(
+                .unsupported, "the pipeline \(name) consists of \(parts.isEmpty ? "nothing" : parts)",
+                remedy: "diffd runs pipelines of one \(knownClasses) and a scheduler.", file: file)
+        }
+        return architecture.component
+    }
+
+    private static var knownClasses: String {
+        ModelArchitecture.allCases.map(\.className).joined(separator: ", ")
+    }
+
+    /// Why a directory without model_index.json is no model: perhaps it is a part of one.
+    private static func notAPipeline(_ path: String, _ indexFile: String) throws -> Problem {
+        let files = PosixFileSystem()
+        let configFile = Path.join(path, "config.json")
+        if try files.exists(configFile) {
+            let config = try JSONNode.parse(
+                files.read(configFile, limit: 1 << 20, followsLinks: true), file: configFile)
+            if let name = config["_class_name"]?.string {
+                return Problem(
+                    .unsupported, "\(path) holds a single \(name), not a pipeline",
+                    remedy: "Name the directory above it, which has a model_index.json; diffd runs \(knownClasses).",
+                    file: configFile)
+            }
+        }
+        return Problem(
+            .missing, "\(path) is not a model: it has no model_index.json",
+            remedy: "Name the directory that diffusers' save_pretrained or a train job wrote.", file: indexFile)
     }
 
     /// Where the denoiser's weights lie.
@@ -88,7 +118,7 @@ public struct PipelineDirectory: Sendable {
             let schedulerDirectory = Path.join(directory, "scheduler")
             try files.createDirectory(schedulerDirectory, mode: 0o777)
             try writeJSON(
-                scheduler.config(.ddpm, diffusersVersion: diffusersVersion),
+                scheduler.portable.config(.ddpm, diffusersVersion: diffusersVersion),
                 Path.join(schedulerDirectory, "scheduler_config.json"), files)
             try extra(directory)
         }

@@ -10,6 +10,9 @@ public struct WeightsDirectory: Sendable {
     public static let fileName = "diffusion_pytorch_model.safetensors"
     private static let halfFileName = "diffusion_pytorch_model.fp16.safetensors"
     private static let indexName = "diffusion_pytorch_model.safetensors.index.json"
+    private static let halfIndexName = "diffusion_pytorch_model.safetensors.index.fp16.json"
+
+    private static let readableTypes: Set<DataType> = [.float64, .float32, .float16, .bfloat16]
 
     public let path: String
     /// The safetensors files that hold the weights, in the order of their names.
@@ -20,22 +23,23 @@ public struct WeightsDirectory: Sendable {
     public init(_ path: String) throws {
         self.path = path
         let fileSystem = PosixFileSystem()
-        for name in [Self.fileName, Self.halfFileName] {
+        for (name, index) in [(Self.fileName, Self.indexName), (Self.halfFileName, Self.halfIndexName)] {
             let file = Path.join(path, name)
             if try fileSystem.exists(file) {
                 files = [file]
                 return
             }
+            let shards = Path.join(path, index)
+            if try fileSystem.exists(shards) {
+                files = try Self.shards(of: shards, in: path)
+                return
+            }
         }
-        let index = Path.join(path, Self.indexName)
-        guard try fileSystem.exists(index) else {
-            throw Problem(
-                .missing, "there are no weights in \(path)",
-                remedy:
-                    "It needs \(Self.fileName); with diffusers, save_pretrained(..., safe_serialization=True) writes it.",
-                file: Path.join(path, Self.fileName))
-        }
-        files = try Self.shards(of: index, in: path)
+        throw Problem(
+            .missing, "there are no weights in \(path)",
+            remedy:
+                "It needs \(Self.fileName); with diffusers, save_pretrained(..., safe_serialization=True) writes it.",
+            file: Path.join(path, Self.fileName))
     }
 
     /// The files that a shard index names.
@@ -90,19 +94,24 @@ public struct WeightsDirectory: Sendable {
                 problems.append(Self.mismatch("parameter \(name) is missing", files.first ?? path))
                 continue
             }
-            let shape = try file.info(key).shape
-            if shape != Array(parameter.fileShape) {
+            let info = try file.info(key)
+            if info.shape != Array(parameter.fileShape) {
                 problems.append(
-                    Self.mismatch("tensor \(key) has the shape \(shape), not \(Array(parameter.fileShape))", file.path))
+                    Self.mismatch(
+                        "tensor \(key) has the shape \(info.shape), not \(Array(parameter.fileShape))", file.path))
+            } else if !Self.readableTypes.contains(info.type) {
+                problems.append(Self.mismatch("tensor \(key) holds \(info.type.rawValue), not floats", file.path))
             }
         }
         // A model of another kind differs in hundreds of names; the first few tell it.
         guard problems.isEmpty else { throw Problems(Array(problems.prefix(20))) }
+        // All are read before any is given away: a disk may fail at the last.
+        var tensors: [Tensor] = []
         for (name, parameter) in parameters {
             guard let (file, key) = found[name] else { continue }
-            parameter.load(
-                fileOrder: Tensor(try file.floats(key), shape: parameter.fileShape, on: parameter.device))
+            tensors.append(Tensor(try file.floats(key), shape: parameter.fileShape, on: parameter.device))
         }
+        for (_, parameter) in parameters.reversed() { parameter.load(fileOrder: tensors.removeLast()) }
     }
 
     private static func mismatch(_ message: String, _ file: String) -> Problem {

@@ -73,19 +73,24 @@ public final class Trainer {
     /// - Throws: `numerical` when numbers go out of range once too often; what the data set, the disk or `report` throw.
     public func run(preview: (_ step: Int) throws -> Void, shouldStop: () -> Bool) throws -> Outcome {
         try report(.began(step: step, total: plan.steps))
+        // A run that ended between a state and its preview is followed by one that begins here.
+        if step > 0 { try previewIfDue(preview) }
         while step < plan.steps {
             if shouldStop() {
-                if try save() { return .stopped(step: step) }
-                continue
+                guard try isSound() else { continue }
+                try save()
+                return .stopped(step: step)
             }
             guard let done = try takeStep() else { continue }
             try log(done)
-            try validateIfDue()
+            guard try validateIfDue() else { continue }
             // The last state too: publishing may be interrupted, and then begins from there.
             if isDue(plan.options.checkpointEvery) || step == plan.steps {
-                guard try save() else { continue }
+                guard try isSound() else { continue }
+                rememberBest()
+                try save()
             }
-            if isDue(plan.options.sampleEvery) { try withPublishedWeights { try preview(step) } }
+            try previewIfDue(preview)
         }
         return .finished
     }
@@ -108,7 +113,7 @@ public final class Trainer {
         let mean = 1 / Double(plan.options.gradientAccumulationSteps)
         let norm = optimizer.gradientNorm * mean
         guard loss.isFinite, norm.isFinite else {
-            try goBack(loss.isFinite ? "the gradient's norm is \(norm)" : "the loss is \(loss)")
+            try goBack(in: step + 1, loss.isFinite ? "the gradient's norm is \(norm)" : "the loss is \(loss)")
             return nil
         }
         // Clipping as torch.nn.utils.clip_grad_norm_ has it.
@@ -161,11 +166,23 @@ public final class Trainer {
         try report(.logged(done, meanLoss: mean))
     }
 
-    private func validateIfDue() throws {
-        guard dataset.validationCount > 0, isDue(plan.options.validationEvery) || step == plan.steps else { return }
+    /// Whether the training can go on; false when the loss was not finite and the training went back.
+    private func validateIfDue() throws -> Bool {
+        guard dataset.validationCount > 0, isDue(plan.options.validationEvery) || step == plan.steps else {
+            return true
+        }
         let loss = try withPublishedWeights { try validationLoss() }
+        guard loss.isFinite else {
+            try goBack(in: step, "the validation loss is \(loss)")
+            return false
+        }
         record.validationLosses.append(.init(step: step, loss: loss))
         try report(.validation(step: step, loss: loss))
+        return true
+    }
+
+    private func previewIfDue(_ preview: (_ step: Int) throws -> Void) throws {
+        if isDue(plan.options.sampleEvery) { try withPublishedWeights { try preview(step) } }
     }
 
     /// The mean loss on held-out samples, each always at the same timestep with the same noise.
@@ -196,22 +213,29 @@ public final class Trainer {
 
     // MARK: - State
 
-    /// Saves the state, unless it is spoilt; then the training goes back, and the answer is false.
-    private func save() throws -> Bool {
-        guard parameters.weights.isFinite else {
-            try goBack("a weight is not finite")
+    /// Whether the state is fit to be saved; false when it was spoilt and the training went back.
+    private func isSound() throws -> Bool {
+        let state = [parameters.weights] + [optimizer.average].compactMap(\.self) + optimizer.moments
+        guard state.allSatisfy(\.isFinite) else {
+            try goBack(in: step, "a weight or one of its moments is not finite")
             return false
         }
-        if let newest = record.validationLosses.last, newest.step == step, newest.loss < record.best?.loss ?? .infinity
-        {
-            record.best = newest
-        }
+        return true
+    }
+
+    /// Notes whether no state before had a lower validation loss. States that a stop asks for don't take part, so that the
+    /// record is the same however often a training was stopped.
+    private func rememberBest() {
+        guard let newest = record.validationLosses.last, newest.step == step else { return }
+        if newest.loss < record.best?.loss ?? .infinity { record.best = newest }
+    }
+
+    private func save() throws {
         let path = try store.save(
             TrainingState(
                 step: step, weights: parameters.weights, average: optimizer.average, moments: optimizer.moments,
                 record: record))
         try report(.checkpoint(step: step, path: path))
-        return true
     }
 
     private func restore(_ state: TrainingState) {
@@ -223,13 +247,16 @@ public final class Trainer {
     }
 
     /// Returns to the newest saved state, or to the beginning, with half the learning rate.
-    private func goBack(_ reason: String) throws {
-        let failed = step
+    ///
+    /// - Parameters:
+    ///   - failed: the number of the step whose outcome is not finite, counted from 1.
+    ///   - reason: what was seen.
+    private func goBack(in failed: Int, _ reason: String) throws {
         let (recoveries, scale) = (record.recoveries + 1, record.learningRateScale / 2)
         guard recoveries <= Self.maximumRecoveries else {
             throw Problem(
                 .numerical,
-                "in step \(failed + 1) \(reason), for the \(recoveries)th time, with the learning rate halved each time",
+                "in step \(failed) \(reason), for the \(recoveries)th time, with the learning rate halved each time",
                 remedy: "Lower learning_rate or max_grad_norm, lengthen warmup_steps, or look for broken samples.",
                 path: "$.training.learning_rate")
         }
@@ -246,10 +273,7 @@ public final class Trainer {
     /// The state before the first step.
     private func restart() {
         model.initialize(seed: plan.seed)
-        for (entry, value) in zip(parameters.entries, model.parameters.map(\.parameter.value)) {
-            parameters.weights.sliced(axis: 0, entry.range).reshaped(to: entry.parameter.shape).overwrite(with: value)
-        }
-        parameters.untrack()
+        parameters.adoptValues()
         optimizer.average?.overwrite(with: parameters.weights)
         for moment in optimizer.moments { moment.clear() }
         step = 0

@@ -13,7 +13,7 @@ public enum TrainingEvent: Sendable {
     case checkpoint(step: Int, path: String)
     /// A saved state could not be used; an older one is tried.
     case damagedCheckpoint(Problem)
-    /// Numbers went out of range after `step` steps; the training goes on from step `resumed` with a smaller learning rate.
+    /// Numbers went out of range in step `step`; the training goes on from step `resumed` with a smaller learning rate.
     case recovered(step: Int, resumed: Int, learningRateScale: Double, reason: String)
 }
 

@@ -1,0 +1,90 @@
+internal import DurableFiles
+internal import Problems
+internal import Safetensors
+internal import StrictJSON
+internal import TensorCore
+
+/// A safetensors file of a job's own, in which every bit counts: its metadata hold the shape and the SHA-256 sum of each
+/// tensor, and a sum of the metadata themselves.
+struct CheckedTensorFile {
+    let path: String
+    let metadata: [String: String]
+    private let file: SafetensorsFile
+
+    private static let fingerprintKey = "fingerprint"
+    private static let sumKey = "sha256"
+
+    /// Writes a file that appears under its name whole and durable, or not at all.
+    ///
+    /// - Parameter fingerprint: of what the file belongs to.
+    static func write(
+        _ tensors: [(name: String, tensor: Tensor)], _ metadata: [String: String], fingerprint: String,
+        to path: String, in files: any FileSystem
+    ) throws {
+        var metadata = metadata
+        metadata["format"] = "pt"
+        metadata[fingerprintKey] = fingerprint
+        for (name, tensor) in tensors { metadata[key(name)] = try describe(tensor) }
+        metadata[sumKey] = try sum(of: metadata)
+        var writer = try SafetensorsWriter(
+            path, tensors.map { .init($0.name, Array($0.tensor.shape)) }, metadata: metadata, in: files)
+        for (name, tensor) in tensors { try tensor.withSpan { try writer.write(name, $0) } }
+        try writer.commit()
+    }
+
+    /// Opens a file whose metadata are whole.
+    ///
+    /// - Throws: `corrupt` when it is damaged, `invalid` when it is whole but belongs to something else.
+    init(_ path: String, fingerprint: String) throws {
+        self.path = path
+        do {
+            file = try SafetensorsFile(path)
+        } catch let problem as Problem where problem.code == .unsupported {
+            throw Self.damaged(problem.message, path)
+        }
+        var metadata = file.metadata
+        guard let sum = metadata.removeValue(forKey: Self.sumKey), try sum == Self.sum(of: metadata) else {
+            throw Self.damaged("the checksum of its metadata differs", path)
+        }
+        guard metadata[Self.fingerprintKey] == fingerprint else {
+            throw Problem(
+                .invalid, "the saved state belongs to another configuration",
+                remedy: "Submit changed work under a new job; this job's files are not to be edited.", file: path)
+        }
+        self.metadata = metadata
+    }
+
+    /// A tensor, nil when there is none of that name.
+    ///
+    /// - Throws: `corrupt` when it is not the one that was written.
+    func tensor(_ name: String, on device: Device) throws -> Tensor? {
+        guard let expected = metadata[Self.key(name)] else { return nil }
+        guard let info = file.tensors[name], info.type == .float32 else {
+            throw damaged("the tensor \(name) is missing")
+        }
+        guard info.shape.count <= Shape.maximumRank else { throw damaged("the tensor \(name) has too many axes") }
+        let tensor = Tensor(try file.floats(name), shape: Shape(info.shape), on: device)
+        guard try Self.describe(tensor) == expected else { throw damaged("the checksum of \(name) differs") }
+        return tensor
+    }
+
+    func damaged(_ what: String) -> Problem { Self.damaged(what, path) }
+
+    private static func damaged(_ what: String, _ path: String) -> Problem {
+        Problem(
+            .corrupt, "the saved state is damaged: \(what)",
+            remedy: "The work goes on from an older state, or begins anew; remove this file to silence the message.",
+            file: path)
+    }
+
+    private static func key(_ name: String) -> String { "tensor.\(name)" }
+
+    /// `[2, 3] 9f86d0...`
+    private static func describe(_ tensor: Tensor) throws -> String {
+        try "\(Array(tensor.shape)) \(tensor.withSpan { try SHA256.digest(of: $0.bytes) })"
+    }
+
+    private static func sum(of metadata: [String: String]) throws -> String {
+        try SHA256.digest(of: JSONText.encode(metadata, .line)).description
+    }
+}
