@@ -5,12 +5,12 @@ import Problems
 
 /// A job as a row of the table `jobs`.
 extension JobRecord {
-    /// Writes every column of the job's row, which exists.
+    /// Writes every column of the job's row, which exists, and notes that readers have yet to be told.
     func update(_ db: Database) throws {
         let columns = try self.columns()
         let names = columns.keys.sorted()
         try db.execute(
-            sql: "UPDATE jobs SET \(names.map { "\($0) = ?" }.joined(separator: ", ")) WHERE id = ?",
+            sql: "UPDATE jobs SET announced = 0, \(names.map { "\($0) = ?" }.joined(separator: ", ")) WHERE id = ?",
             arguments: StatementArguments(names.map { columns[$0] ?? nil }) + [id])
     }
 

@@ -22,7 +22,7 @@ public enum QueueEvent: Sendable, Hashable {
     case policy(QueuePolicy)
     /// The daemon is about to end.
     case stopping
-    /// The signals of attempts that are being stopped may have been lost with an earlier daemon.
+    /// All is known after a start. The signals of attempts that are being stopped may have been lost with an earlier daemon.
     case recovered
     /// Time has passed.
     case tick

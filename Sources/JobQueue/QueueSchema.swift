@@ -12,6 +12,7 @@ enum QueueSchema {
                         id INTEGER PRIMARY KEY AUTOINCREMENT,
                         drop_token TEXT UNIQUE,
                         visible INTEGER NOT NULL,
+                        announced INTEGER NOT NULL DEFAULT 0,
                         name TEXT, kind TEXT, owner TEXT, directory TEXT,
                         priority INTEGER NOT NULL DEFAULT 0,
                         waits_for TEXT NOT NULL DEFAULT '[]',
@@ -31,6 +32,7 @@ enum QueueSchema {
                     );
                     CREATE INDEX jobs_by_state ON jobs (state, id);
                     CREATE INDEX jobs_by_name ON jobs (name, id);
+                    CREATE INDEX jobs_unannounced ON jobs (id) WHERE NOT announced;
                     CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
                     """)
         }

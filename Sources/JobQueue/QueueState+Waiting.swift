@@ -78,6 +78,7 @@ extension QueueState {
         if isDraining || isStopping { return Wait(.draining, isStopping ? "the daemon ends" : "the queue is drained") }
         if let first { return Wait(.priority, "job \(first) is before it", waitsFor: [first]) }
         let blocking = runningJobs.map(\.id)
+        guard !blocking.isEmpty else { return Wait(.resources, "starts next") }
         return Wait(.resources, "\(Wait.list(blocking)) \(blocking.count == 1 ? "runs" : "run")", waitsFor: blocking)
     }
 

@@ -13,6 +13,8 @@ public struct QueueState: Sendable, Hashable {
     public private(set) var isDiskFull = false
     public private(set) var isDraining = false
     public private(set) var isStopping = false
+    /// Nothing starts before `recovered`.
+    public private(set) var isRecovering = false
 
     /// The queued jobs, first to start first.
     private(set) var order: [Rank] = []
@@ -31,9 +33,15 @@ public struct QueueState: Sendable, Hashable {
     }
 
     /// - Parameter jobs: the jobs that have not ended, as the store has them.
-    public init(_ jobs: some Sequence<JobRecord> = [], policy: QueuePolicy, isDraining: Bool = false) {
+    public init(
+        _ jobs: some Sequence<JobRecord> = [], policy: QueuePolicy, isDraining: Bool = false, isDiskFull: Bool = false,
+        isStopping: Bool = false, isRecovering: Bool = false
+    ) {
         self.policy = policy
         self.isDraining = isDraining
+        self.isDiskFull = isDiskFull
+        self.isStopping = isStopping
+        self.isRecovering = isRecovering
         for job in jobs { put(job) }
     }
 
@@ -59,7 +67,9 @@ public struct QueueState: Sendable, Hashable {
         case .stopping:
             isStopping = true
             stopAll(&step)
-        case .recovered: repeatSignals(&step)
+        case .recovered:
+            isRecovering = false
+            repeatSignals(&step)
         case .tick: break
         }
         enforceLimits(&step)
@@ -205,7 +215,7 @@ public struct QueueState: Sendable, Hashable {
     }
 
     private mutating func startJobs(_ step: inout Step) {
-        guard !isStopping, !isDraining, !isDiskFull else { return }
+        guard !isRecovering, !isStopping, !isDraining, !isDiskFull else { return }
         guard policy.preempt || running.count < policy.maxWorkers else { return }
         let selection = Selection(
             waiting: eligible(at: step.now), running: running.compactMap { jobs[$0] }, policy: policy, now: step.now)

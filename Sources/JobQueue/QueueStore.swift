@@ -136,6 +136,24 @@ public final class QueueStore: Sendable {
         }
     }
 
+    // MARK: - Telling readers
+
+    /// The jobs that have ended since readers of `status.json` were told about them.
+    public func unannouncedEndings() throws(Problem) -> [JobRecord] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql:
+                    "SELECT * FROM jobs WHERE NOT announced AND state IN ('succeeded', 'failed', 'cancelled') ORDER BY id"
+            ).map(JobRecord.init(row:))
+        }
+    }
+
+    /// Readers know how job `id` ended.
+    public func setAnnounced(_ id: Int) throws(Problem) {
+        try write { db in try db.execute(sql: "UPDATE jobs SET announced = 1 WHERE id = ?", arguments: [id]) }
+    }
+
     // MARK: - Accepting
 
     /// A row that `publish` has not made visible yet.

@@ -37,7 +37,7 @@ public struct JournalLogHandler: LogHandler {
     }
 
     /// `NAME=value` for each field.
-    static func fields(_ event: LogEvent, label: String, metadata: Logger.Metadata) -> [String] {
+    package static func fields(_ event: LogEvent, label: String, metadata: Logger.Metadata) -> [String] {
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         return [
             "MESSAGE=\(event.message)\(event.error.map { ": \($0)" } ?? "")", "PRIORITY=\(event.level.priority)",

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import Glibc
 public import Logging
 
@@ -18,7 +18,7 @@ public struct LineLogHandler: LogHandler {
 
     public func log(event: LogEvent) { Self.write(event) }
 
-    static func line(_ event: LogEvent, at date: Date) -> String {
+    package static func line(_ event: LogEvent, at date: Date) -> String {
         let text = "\(event.message)\(event.error.map { ": \($0)" } ?? "")"
         // One event, one line.
         let message = text.split(whereSeparator: \.isNewline).joined(separator: " | ")

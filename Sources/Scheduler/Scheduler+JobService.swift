@@ -1,0 +1,191 @@
+public import ControlAPI
+import DurableFiles
+import Foundation
+import JobQueue
+public import JobSpec
+import Logging
+public import Problems
+
+/// What the control server asks.
+extension Scheduler: JobService {
+    public func list(_ filter: JobFilter) throws(Problem) -> [JobStatus] {
+        let hasFinal = filter.states.contains(where: \.isFinal)
+        guard !hasFinal else {
+            return try store.jobs(in: filter.states, named: filter.name, limit: filter.limit).map(status(of:))
+        }
+        let waits = state.waits(at: machine.now())
+        let jobs = state.jobs.values
+            .filter { filter.states.contains($0.state) && (filter.name == nil || $0.name == filter.name) }
+            .sorted { $0.id < $1.id }
+        return jobs.suffix(filter.limit ?? jobs.count).map { job in
+            job.status(wait: waits[job.id], progress: progress[job.id], directory: directory(of: job))
+        }
+    }
+
+    public func job(_ reference: JobReference) throws(Problem) -> JobStatus { status(of: try record(reference)) }
+
+    private func record(_ reference: JobReference) throws(Problem) -> JobRecord {
+        let job =
+            switch reference {
+            case .id(let id): if let job = state.jobs[id] { job } else { try store.job(id) }
+            case .name(let name): try store.job(named: name)
+            }
+        guard let job else {
+            throw Problem(.missing, "there is no job \(reference)", remedy: "See the jobs with diffctl list.")
+        }
+        return job
+    }
+
+    public func specification(of id: Int) throws(Problem) -> [UInt8] {
+        try readFile("job.json", of: record(.id(id)))
+    }
+
+    private func readFile(_ name: String, of job: JobRecord) throws(Problem) -> [UInt8] {
+        do {
+            return try files.read("\(directory(of: job))/\(name)", limit: 64 << 20)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    public func change(_ id: Int, _ change: JobChange, by caller: Caller) throws(Problem) -> JobStatus {
+        let job = try record(.id(id))
+        logger.info(
+            "\(caller.ownerName) asks: \(change) job \(id)", metadata: ["job_id": "\(id)", "job_name": "\(job.name)"])
+        if job.state.isFinal {
+            try changeEnded(job, change)
+        } else {
+            switch change {
+            case .cancel: try apply(.cancel(job: id))
+            case .hold: try apply(.hold(job: id, by: caller.ownerName))
+            case .release: try apply(.release(job: checked(job).id))
+            case .requeue: try apply(.requeue(job: checked(job).id))
+            case .priority(let priority): try apply(.priority(job: id, priority))
+            }
+        }
+        wakeup.yield()
+        return try self.job(.id(id))
+    }
+
+    private func changeEnded(_ job: JobRecord, _ change: JobChange) throws(Problem) {
+        switch change {
+        case .requeue: try apply(.readmitted(checked(job)))
+        // In force already.
+        case .cancel where job.state == .cancelled: break
+        case .cancel, .hold, .release, .priority:
+            throw Problem(
+                .invalid, "job \(job.id) has ended: it is \(job.state.rawValue)",
+                remedy: "Put it back into the queue with diffctl requeue \(job.id).")
+        }
+    }
+
+    /// A job that shall run again must have its directory and its job file.
+    private func checked(_ job: JobRecord) throws(Problem) -> JobRecord {
+        _ = try readFile("job.json", of: job)
+        return job
+    }
+
+    public func why(_ id: Int) throws(Problem) -> WaitExplanation {
+        let job = try record(.id(id))
+        let now = machine.now()
+        guard let wait = state.wait(for: id, at: now) else {
+            let detail =
+                switch job.phase {
+                case .running(let run):
+                    run.stop == nil ? "it runs" : "it is being stopped (\(run.stop?.cause.rawValue ?? ""))"
+                case .ended(let ending, _): "it has \(ending == .cancelled ? "been cancelled" : ending.rawValue)"
+                case .queued, .held: ""
+                }
+            return WaitExplanation(job: id, state: job.state, detail: detail)
+        }
+        let position = state.queuePosition(of: id, at: now)
+        return WaitExplanation(
+            job: id, state: job.state, reason: wait.reason, detail: wait.detail, waitsFor: wait.waitsFor,
+            position: position,
+            expectedStart: position == 1 && wait.reason == .resources ? nextFreeSlot(now) : job.notBefore)
+    }
+
+    /// When the first of the running jobs should end, from their measured rates.
+    private func nextFreeSlot(_ now: Date) -> Date? {
+        state.runningJobs.compactMap { progress[$0.id]?.etaSeconds }.min().map { now + $0 }
+    }
+
+    public func log(of id: Int, from offset: Int, limit: Int) throws(Problem) -> LogChunk {
+        let job = try record(.id(id))
+        let path = directory(of: job) + "/log.txt"
+        do {
+            guard try files.exists(path) else {
+                return LogChunk(bytes: [], nextOffset: offset, isLast: job.state.isFinal)
+            }
+            let bytes = try ReadableFile(path).read(limit, at: offset)
+            return LogChunk(
+                bytes: bytes, nextOffset: offset + bytes.count, isLast: job.state.isFinal && bytes.count < limit)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    public func events() -> AsyncStream<JobEvent> {
+        hub.listen { [weak self] id in
+            Task { await self?.stopListening(id) }
+        }
+    }
+
+    private func stopListening(_ id: UUID) { hub.remove(id) }
+
+    public func health() -> Health {
+        let states = state.jobs.values.map(\.state)
+        return Health(
+            status: state.isStopping ? .stopping : state.isDiskFull ? .diskFull : state.isDraining ? .draining : .ok,
+            version: Release.version, pid: ProcessInfo.processInfo.processIdentifier, spool: settings.spool,
+            startedAt: startedAt, queued: states.count { $0 == .queued }, held: states.count { $0 == .held },
+            running: states.count { $0 == .running || $0 == .cancelling })
+    }
+
+    public func metrics() -> ServiceMetrics {
+        var jobs: [JobState: Int] = [:]
+        attempt("count the jobs") { jobs = try store.counts().filter(\.key.isFinal) }
+        for job in state.jobs.values { jobs[job.state, default: 0] += 1 }
+        var free = 0
+        attempt("find out how full the disk is") { free = try machine.freeSpace(settings.spool) }
+        let used = state.used
+        return ServiceMetrics(
+            jobs: jobs,
+            waiting: state.waits(at: machine.now()).values.reduce(into: [:]) { $0[$1.reason, default: 0] += 1 },
+            jobsAccepted: counters.accepted, jobsRejected: counters.rejected, attemptsStarted: counters.attempts,
+            workerCrashes: counters.crashes, threadsUsed: used.threads, threadsTotal: state.policy.threads,
+            memoryUsedBytes: used.memory, memoryTotalBytes: state.policy.memory ?? 0, diskFreeBytes: free,
+            startedAt: startedAt)
+    }
+
+    public func control(_ command: ServiceCommand, by caller: Caller) async throws(Problem) {
+        logger.notice("\(caller.ownerName) asks: \(command.rawValue)")
+        switch command {
+        case .drain, .resume: try drain(command == .drain)
+        case .reload:
+            do {
+                let fresh = try await reread()
+                try take(fresh)
+            } catch {
+                throw Problem(error)
+            }
+        }
+        wakeup.yield()
+    }
+
+    private func drain(_ draining: Bool) throws(Problem) {
+        try store.set(.draining, to: draining ? "1" : "0")
+        try apply(.draining(draining))
+    }
+
+    /// Works by new settings from now on; a spool or store stays where it is until the next start.
+    private func take(_ fresh: SchedulerSettings) throws(Problem) {
+        if fresh.spool != settings.spool || fresh.stateDirectory != settings.stateDirectory {
+            logger.warning("spool and state_directory change with the next start only")
+        }
+        let (spool, stateDirectory) = (settings.spool, settings.stateDirectory)
+        settings = fresh
+        (settings.spool, settings.stateDirectory) = (spool, stateDirectory)
+        try apply(.policy(fresh.policy))
+    }
+}

@@ -1,0 +1,59 @@
+public import ControlAPI
+import DurableFiles
+import Foundation
+import JobQueue
+import JobSpec
+public import Problems
+import Spool
+import StrictJSON
+
+/// Published models.
+extension Scheduler {
+    /// Lets `models/NAME` mean the model of a training that has just succeeded, before any job that waits for it starts.
+    func publishModel(of job: JobRecord) throws {
+        guard job.kind == .train, try files.exists("\(directory(of: job))/\(JobFiles.model)") else { return }
+        let policy = try PathPolicy(spool: settings.spool, allowedPaths: settings.allowedPaths, in: files)
+        try ModelResolver(layout, policy, in: files).publish(job.name, from: job.directory)
+    }
+
+    public nonisolated func models() async throws(Problem) -> [ModelSummary] {
+        let layout = await self.layout
+        do {
+            return try files.list(layout.models).entries.filter { !$0.name.hasPrefix(".") }
+                .compactMap { try summary(of: $0.name, layout) }
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// Nil for a link that leads nowhere, as when its job was removed.
+    private nonisolated func summary(of name: String, _ layout: SpoolLayout) throws -> ModelSummary? {
+        let link = "\(layout.models)/\(name)"
+        guard try files.status(link, followsLinks: true)?.kind == .directory, let status = try files.status(link) else {
+            return nil
+        }
+        let path = try files.resolved(link)
+        let job = SpoolLayout.job(fromDirectoryName: Path.name(Path.parent(path)))?.id
+        return ModelSummary(
+            name: name, path: path, architecture: architecture(path), job: job,
+            publishedAt: Date(timeIntervalSince1970: Double(status.modified) / 1e9), bytes: try size(path))
+    }
+
+    /// What the model says it is; nil when it does not say.
+    private nonisolated func architecture(_ path: String) -> String? {
+        // A directory without the file, or with a damaged one, is listed all the same.
+        guard let bytes = try? files.read("\(path)/model_index.json", limit: 1 << 20),
+            let root = try? JSONNode.parse(bytes)
+        else {
+            return nil
+        }
+        return root["_class_name"]?.string
+    }
+
+    private nonisolated func size(_ path: String) throws -> Int {
+        try files.list(path).entries.reduce(0) { sum, entry in
+            let inner = "\(path)/\(entry.name)"
+            return sum + (entry.kind == .directory ? try size(inner) : try files.status(inner)?.size ?? 0)
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import ControlAPI
+import DurableFiles
+import Foundation
+import JobQueue
+import JobSpec
+import Logging
+import Problems
+import StrictJSON
+
+/// A line of `events.jsonl` about the job's state.
+private struct StateLine: Encodable {
+    var time: Date
+    var event = "state"
+    var state: JobState
+    var attempt: Int
+    var reason: WaitReason?
+    var detail: String?
+    var error: Problem?
+}
+
+/// Telling readers: `status.json`, `events.jsonl`, the journal, and listeners.
+extension Scheduler {
+    func status(of job: JobRecord) -> JobStatus {
+        job.status(
+            wait: state.wait(for: job.id, at: machine.now()), progress: progress[job.id], directory: directory(of: job))
+    }
+
+    /// Tells everyone that a committed job has changed.
+    func announce(_ job: JobRecord) {
+        let status = self.status(of: job)
+        let now = machine.now()
+        logger.log(job, detail: status.detail ?? status.error?.message)
+        hub.send(.state, status, at: now)
+        attempt("write the events of job \(job.id)") {
+            let line = StateLine(
+                time: now, state: status.state, attempt: status.attempt, reason: status.reason, detail: status.detail,
+                error: status.error)
+            let text = String(decoding: try JSONText.encode(line, .line), as: UTF8.self)
+            try DurableLog(status.directory + "/events.jsonl", in: files, mode: 0o660).append(
+                text.trimmingCharacters(in: .newlines))
+        }
+        refreshStatus(job)
+    }
+
+    /// Writes `status.json` as it should be now.
+    private func refreshStatus(_ job: JobRecord) {
+        let status = self.status(of: job)
+        let isFinal = status.state.isFinal
+        guard writeStatus(status, durability: isFinal ? .synchronized : .deferred) else { return }
+        stale.remove(job.id)
+        shownReasons[job.id] = isFinal ? nil : status.reason
+        if isFinal { attempt("note that job \(job.id) is told") { try store.setAnnounced(job.id) } }
+    }
+
+    /// Whether it worked; if not, it is tried again in the next turn.
+    @discardableResult
+    func writeStatus(_ status: JobStatus, durability: Durability) -> Bool {
+        do {
+            try files.writeDurably(
+                JSONText.encode(status), to: status.directory + "/status.json", mode: 0o660, durability: durability)
+            return true
+        } catch {
+            // A job whose directory is gone is held for that; there is nothing to write to.
+            if Problem(error).code != .missing, stale.insert(status.id).inserted {
+                logger.error("cannot write the status of job \(status.id): \(error)")
+            }
+            return false
+        }
+    }
+
+    /// Brings up to date what could not be written, and the reasons that change without the job: a few at a time.
+    func tellReaders() {
+        for id in stale.sorted().prefix(100) {
+            attempt("read job \(id)") {
+                if let job = try state.jobs[id] ?? store.job(id) { refreshStatus(job) } else { stale.remove(id) }
+            }
+        }
+        let waits = state.waits(at: machine.now())
+        var room = 500
+        for (id, wait) in waits where shownReasons[id] != wait.reason {
+            guard room > 0 else {
+                wakeup.yield()
+                return
+            }
+            room -= 1
+            if let job = state.jobs[id] { refreshStatus(job) }
+        }
+    }
+}

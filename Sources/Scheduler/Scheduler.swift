@@ -1,0 +1,241 @@
+import DurableFiles
+import Foundation
+import Glibc
+import JobQueue
+import JobSpec
+public import Logging
+import Problems
+public import ServiceLifecycle
+import Spool
+
+/// Owns the queue, the spool and the workers.
+///
+/// Everything that happens becomes an event of the pure `QueueState`; its transition is committed to the store, then told to
+/// readers, then carried out. The daemon may die between any two of these: the store is the truth, `recover` finds out the
+/// rest, and a worker is known by the lock on its job's directory.
+public actor Scheduler: Service {
+    let machine: Machine
+    let hooks: SchedulerHooks
+    let logger: Logger
+    let files: any FileSystem
+    /// Reads the settings again.
+    let reread: @Sendable () async throws -> SchedulerSettings
+
+    var settings: SchedulerSettings
+    var state: QueueState
+    let store: QueueStore
+    /// Of the whole spool; no second daemon works on it.
+    let spoolLock: FileLock
+    let startedAt: Date
+
+    /// The processes of running attempts, by job.
+    var workers: [Int: Worker] = [:]
+    /// Attempts that are over and not yet in the store.
+    var endings: [(job: Int, attempt: Int, end: AttemptEnd)] = []
+    var progress: [Int: JobProgress] = [:]
+    /// Jobs of which `status.json` is out of date because it could not be written.
+    var stale: Set<Int> = []
+    /// The wait reasons that `status.json` shows.
+    var shownReasons: [Int: WaitReason] = [:]
+    var hub = EventHub()
+    var counters = Counters()
+    var hasRecovered = false
+    /// Asked to shut down.
+    private var isEnding = false
+    var nextScan = Duration.zero
+    var incoming: Incoming
+    /// Whether something may have happened in `incoming/` since the last look.
+    let hint = Hint()
+    /// Ids whose acceptance an earlier daemon has begun.
+    var halfAccepted: Set<Int> = []
+    var watch: IncomingWatch?
+
+    let wakeups: AsyncStream<Void>
+    let wakeup: AsyncStream<Void>.Continuation
+
+    /// Seconds between two looks at the spool when nothing hints at a change.
+    static let scanInterval = Duration.seconds(10)
+    /// Seconds between two looks at running workers.
+    static let workerInterval = 1.0
+
+    /// Since the daemon started.
+    struct Counters {
+        var accepted = 0
+        var rejected = 0
+        var attempts = 0
+        var crashes = 0
+    }
+
+    /// Takes the spool and opens the store. Nothing runs before `run`.
+    ///
+    /// Throws code `unavailable` when another daemon has the spool, and what `QueueStore` throws.
+    public init(
+        settings: SchedulerSettings, machine: Machine, hooks: SchedulerHooks = SchedulerHooks(), logger: Logger,
+        reread: (@Sendable () async throws -> SchedulerSettings)? = nil
+    ) throws {
+        let files = PosixFileSystem()
+        for directory in [settings.spool, settings.stateDirectory] {
+            try files.createDirectoriesDurably(directory, mode: 0o770)
+        }
+        let identity = Array("\(ProcessInfo.processInfo.processIdentifier)\n".utf8)
+        guard let lock = try FileLock.acquire(settings.spool + "/.diffd.lock", identity: identity, mode: 0o660) else {
+            throw Problem(
+                .unavailable, "another diffd works on the spool \(settings.spool)",
+                remedy: "Stop it first, or give this one another spool.")
+        }
+        spoolLock = lock
+        store = try QueueStore(path: settings.stateDirectory + "/queue.sqlite")
+        state = QueueState(policy: settings.policy)
+        self.settings = settings
+        self.machine = machine
+        self.hooks = hooks
+        self.logger = logger
+        self.files = files
+        self.reread = reread ?? { settings }
+        incoming = Incoming(SpoolLayout(root: settings.spool), in: files)
+        startedAt = machine.now()
+        (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    // MARK: - The loop
+
+    /// Schedules until it is shut down: then the workers are asked to checkpoint and awaited. A cancelled task returns at once
+    /// and leaves the workers to the next daemon.
+    public func run() async throws {
+        try recover()
+        let wake = wakeup
+        try await withGracefulShutdownHandler {
+            try await turnAround()
+        } onGracefulShutdown: {
+            Task { await self.stop() }
+            wake.yield()
+        }
+    }
+
+    private func turnAround() async throws {
+        wakeup.yield()
+        var timer: Task<Void, Never>?
+        // Ends when the task is cancelled.
+        for await _ in wakeups {
+            timer?.cancel()
+            try turn()
+            if state.isStopping && workers.isEmpty && endings.isEmpty { break }
+            timer = Task { [machine, wakeup, pause = self.pause] in
+                await machine.sleep(pause)
+                if !Task.isCancelled { wakeup.yield() }
+            }
+        }
+        timer?.cancel()
+        hub.finish()
+    }
+
+    /// Seconds until something may have to be done without anybody saying so.
+    private var pause: Double {
+        let now = machine.now()
+        let regular =
+            workers.isEmpty && endings.isEmpty && stale.isEmpty
+            ? Double(Self.scanInterval.components.seconds) : Self.workerInterval
+        let deadline = state.nextDeadline(after: now)?.timeIntervalSince(now) ?? regular
+        let scan = (nextScan - machine.uptime()) / .seconds(1)
+        return max(0.01, min(regular, deadline, scan))
+    }
+
+    /// One look at everything. Throws only when the store has become unusable.
+    func turn() throws {
+        recordEndings()
+        checkDisk()
+        if isEnding, !state.isStopping || state.runningJobs.contains(where: { $0.run?.stop == nil }) {
+            attempt("stop the workers") { try apply(.stopping) }
+        }
+        attempt("look after the queue") { try apply(.tick) }
+        watchWorkers()
+        takeIn()
+        tellReaders()
+        if let fatal { throw fatal }
+        hooks.turned(summary)
+        if state.isStopping { hooks.stopping() }
+    }
+
+    /// Begins the end: no attempt starts, the running ones are asked to checkpoint.
+    private func stop() {
+        guard !isEnding else { return }
+        isEnding = true
+        logger.notice("stopping: \(workers.count) workers are asked to checkpoint")
+        hooks.stopping()
+        wakeup.yield()
+    }
+
+    // MARK: - Events
+
+    /// The store could not be read back after a failed write: going on would be guessing.
+    private(set) var fatal: Problem?
+
+    /// Lets `event` happen: state, store, readers, effects, in this order.
+    func apply(_ event: QueueEvent, save: (([JobRecord]) throws(Problem) -> Void)? = nil) throws(Problem) {
+        let transition = try state.apply(event, at: machine.now())
+        do {
+            if let save { try save(transition.saved) } else { try store.save(transition.saved) }
+        } catch {
+            reload()
+            throw error
+        }
+        for job in transition.saved { announce(job) }
+        for effect in transition.effects { carryOut(effect) }
+    }
+
+    /// Goes back to what the store knows, after a transition that could not be committed.
+    private func reload() {
+        do {
+            state = QueueState(
+                try store.activeJobs(), policy: settings.policy, isDraining: state.isDraining,
+                isDiskFull: state.isDiskFull,
+                isStopping: state.isStopping)
+        } catch {
+            fatal = error
+        }
+    }
+
+    /// Does what may fail for reasons of the machine, and says so when it does.
+    func attempt(_ what: String, _ body: () throws -> Void) {
+        do {
+            try body()
+        } catch {
+            logger.error("cannot \(what): \(error)")
+        }
+    }
+
+    private func carryOut(_ effect: Effect) {
+        switch effect {
+        case .start(let job, let attempt, let threads): startWorker(job, attempt: attempt, threads: threads)
+        case .terminate(let job, let attempt): signal(job, attempt: attempt, SIGTERM)
+        case .kill(let job, let attempt): signal(job, attempt: attempt, SIGKILL)
+        }
+    }
+
+    /// Stops and starts admission as space goes and comes.
+    private func checkDisk() {
+        attempt("find out how full the disk is") {
+            let full = try machine.freeSpace(settings.spool) < settings.minFreeDisk
+            guard full != state.isDiskFull else { return }
+            if full {
+                logger.error("the disk is full: nothing is accepted or started until there is space")
+            } else {
+                logger.notice("there is space again")
+            }
+            try apply(.diskFull(full))
+        }
+    }
+
+    /// One line about what goes on, for `systemctl status`.
+    private var summary: String {
+        let running = state.runningJobs.map { job in
+            let share = progress[job.id].map { " \(Int($0.fraction * 100)) %" } ?? ""
+            return "\(job.id) \(job.name)\(share)"
+        }
+        let waiting = state.jobs.count - running.count
+        let condition =
+            state.isStopping ? "stopping; " : state.isDraining ? "drained; " : state.isDiskFull ? "disk full; " : ""
+        return condition + (running.isEmpty ? "idle" : "running " + running.joined(separator: ", "))
+            + "; \(waiting) waiting"
+    }
+}

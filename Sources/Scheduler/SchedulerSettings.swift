@@ -1,0 +1,100 @@
+public import Foundation
+import Glibc
+public import JobQueue
+import Problems
+
+/// Where the scheduler works and by which rules.
+public struct SchedulerSettings: Sendable, Hashable {
+    /// Absolute path of the spool.
+    public var spool: String
+    /// Where the store lies.
+    public var stateDirectory: String
+    /// Absolute path of `diffd-worker`.
+    public var worker: String
+    /// Directories outside the spool from which jobs may read.
+    public var allowedPaths: [String]
+    /// With fewer free bytes in the spool, nothing is accepted or started.
+    public var minFreeDisk: Int
+    public var policy: QueuePolicy
+
+    public init(
+        spool: String, stateDirectory: String? = nil, worker: String, allowedPaths: [String] = [], minFreeDisk: Int = 0,
+        policy: QueuePolicy = QueuePolicy()
+    ) {
+        self.spool = spool
+        self.stateDirectory = stateDirectory ?? spool + "/.diffd"
+        self.worker = worker
+        self.allowedPaths = allowedPaths
+        self.minFreeDisk = minFreeDisk
+        self.policy = policy
+    }
+}
+
+/// What the scheduler sees of the machine. Tests give it another one.
+public struct Machine: Sendable {
+    public var now: @Sendable () -> Date
+    /// Time that never goes back.
+    public var uptime: @Sendable () -> Duration
+    /// Returns after that many seconds, or early when the task is cancelled.
+    public var sleep: @Sendable (Double) async -> Void
+    /// Free bytes for diffd where `path` lies.
+    public var freeSpace: @Sendable (_ path: String) throws -> Int
+    /// Differs from boot to boot.
+    public var bootID: @Sendable () throws -> String
+    /// Variables from which the workers' environment is taken.
+    public var environment: [String: String]
+
+    public init(
+        now: @escaping @Sendable () -> Date, uptime: @escaping @Sendable () -> Duration,
+        sleep: @escaping @Sendable (Double) async -> Void,
+        freeSpace: @escaping @Sendable (String) throws -> Int, bootID: @escaping @Sendable () throws -> String,
+        environment: [String: String]
+    ) {
+        self.now = now
+        self.uptime = uptime
+        self.sleep = sleep
+        self.freeSpace = freeSpace
+        self.bootID = bootID
+        self.environment = environment
+    }
+
+    /// The machine that we run on.
+    public static func real(environment: [String: String]) -> Machine {
+        Machine(
+            now: { Date() },
+            uptime: {
+                var time = timespec()
+                clock_gettime(CLOCK_BOOTTIME, &time)
+                return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+            },
+            // Only a cancellation throws, and that is an early return.
+            sleep: { try? await Task.sleep(for: .seconds($0)) },
+            freeSpace: { path in
+                var status = statvfs()
+                guard statvfs(path, &status) == 0 else {
+                    throw Problem(
+                        .io, "cannot find out the free space at \(path)", cause: String(cString: strerror(errno)))
+                }
+                return Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+            },
+            bootID: {
+                try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
+                    .trimmingCharacters(in: .whitespacesAndNewlines)
+            }, environment: environment)
+    }
+}
+
+/// What the scheduler tells the rest of the daemon.
+public struct SchedulerHooks: Sendable {
+    /// After each turn of the loop, with one line about what goes on.
+    public var turned: @Sendable (_ status: String) -> Void
+    /// Once at the beginning of a stop, and after each turn until the last worker is gone.
+    public var stopping: @Sendable () -> Void
+
+    public init(
+        turned: @escaping @Sendable (String) -> Void = { _ in }, stopping: @escaping @Sendable () -> Void = {}
+    ) {
+        self.turned = turned
+        self.stopping = stopping
+    }
+}

@@ -1,0 +1,184 @@
+import ControlAPI
+import Foundation
+import JobQueue
+import JobSpec
+import Problems
+import Scheduler
+import Synchronization
+import Testing
+
+@Suite struct SchedulerTests {
+    @Test func aDropBecomesAJobThatSucceeds() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        try spool.drop("ok", #""priority": 3, "seed": 7"#)
+        let job = try await daemon.wait(for: "ok", .succeeded)
+        #expect(job.id == 1)
+        #expect(job.priority == 3)
+        #expect(job.attempt == 1)
+        #expect(job.directory == spool.root + "/jobs/000001-ok")
+        #expect(try spool.names(in: "incoming").isEmpty)
+        let status = try JSONSerialization.jsonObject(
+            with: Data(contentsOf: URL(filePath: job.directory + "/status.json")))
+        #expect((status as? [String: Any])?["state"] as? String == "succeeded")
+        let events = try String(contentsOfFile: job.directory + "/events.jsonl", encoding: .utf8)
+        #expect(events.split(separator: "\n").count { $0.contains(#""event":"state""#) } >= 2)
+        // Nothing of the daemon's environment but what a worker needs: PATH, and what the shell adds (PWD, SHLVL, _).
+        let log = try String(contentsOfFile: job.directory + "/log.txt", encoding: .utf8)
+        #expect(log == "attempt 1 of ok, 4 variables\n")
+        try await daemon.stop()
+    }
+
+    @Test func aBadDropIsRejectedWithAReceipt() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        try spool.drop("bad", #""sampler": {"steps": -1}, "colour": 1"#)
+        try spool.drop("orphan", #""after": ["nobody"]"#)
+        try spool.drop("ok")
+        try await daemon.wait(for: "ok", .succeeded)
+        #expect(try spool.names(in: "rejected") == ["bad.error.json", "bad.json", "orphan.error.json", "orphan.json"])
+        let receipt = try String(contentsOfFile: spool.root + "/rejected/bad.error.json", encoding: .utf8)
+        #expect(receipt.contains("$.colour") && receipt.contains("$.sampler.steps"))
+        #expect(await daemon.scheduler.metrics().jobsRejected == 2)
+        try await daemon.stop()
+    }
+
+    @Test func aSubmissionIsAcceptedAsADropIs() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        try spool.drop("ok")
+        try await daemon.wait(for: "ok", .succeeded)
+        let bytes = Array(#"{"kind": "sample", "model": "shirts", "after": ["ok"]}"#.utf8)
+        let job = try await daemon.scheduler.submit(
+            Submission(bytes: bytes, suggestedName: "ok-second"), by: TestDaemon.user)
+        #expect(job.name == "ok-second")
+        #expect(job.owner == "eve")
+        #expect(try Data(contentsOf: URL(filePath: job.directory + "/request.json")) == Data(bytes))
+        try await daemon.wait(for: "ok-second", .succeeded)
+        await #expect(throws: Problems.self) {
+            try await daemon.scheduler.submit(
+                Submission(bytes: Array("{}".utf8), suggestedName: "bad"), by: TestDaemon.user)
+        }
+        try await daemon.stop()
+    }
+
+    @Test func aFailureIsTold() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        try spool.drop("fail")
+        let job = try await daemon.wait(for: "fail", .failed)
+        #expect(job.error == Problem(.invalid, "no images"))
+        #expect(job.attempt == 1)
+        try await daemon.stop()
+    }
+
+    @Test func threeCrashesHoldAndTheQueueGoesOn() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        try spool.drop("crash", #""priority": 1"#)
+        for attempt in 1..<3 {
+            let job = try await daemon.wait(for: "crash", "queued again") {
+                $0.state == .queued && $0.attempt == attempt
+            }
+            #expect(job.error?.code == .crashed)
+            spool.clock.advance(100)
+        }
+        let job = try await daemon.wait(for: "crash", .held)
+        #expect(job.detail == "crashed 3 times")
+        #expect(job.error?.message.contains("signal 11") == true)
+        try spool.drop("ok")
+        try await daemon.wait(for: "ok", .succeeded)
+        try await daemon.stop()
+    }
+
+    @Test func cancelEndsARunningJobAndOnlyThat() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        try spool.drop("wait-a")
+        try await daemon.waitUntilReady("wait-a")
+        try spool.drop("wait-b")
+        try await daemon.wait(for: "wait-b", .queued)
+        _ = try await daemon.scheduler.change(1, .cancel, by: TestDaemon.user)
+        try await daemon.wait(for: "wait-a", .cancelled)
+        try await daemon.waitUntilReady("wait-b")
+        // Repeated, it is in force already; the next job goes on.
+        _ = try await daemon.scheduler.change(1, .cancel, by: TestDaemon.user)
+        try spool.go("wait-b")
+        try await daemon.wait(for: "wait-b", .succeeded)
+        await #expect(throws: Problem.self) { try await daemon.scheduler.change(1, .hold, by: TestDaemon.user) }
+        try await daemon.stop()
+    }
+
+    @Test func aWorkerThatIgnoresTheSignalIsKilled() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        try spool.drop("stubborn")
+        try await daemon.waitUntilReady("stubborn")
+        let status = try await daemon.scheduler.change(1, .cancel, by: TestDaemon.user)
+        #expect(status.state == .cancelling)
+        spool.clock.advance(31)
+        try await daemon.wait(for: "stubborn", .cancelled)
+        try await daemon.stop()
+    }
+
+    @Test func aFullDiskStopsAdmissionUntilThereIsSpace() async throws {
+        let spool = try TestSpool()
+        spool.freeSpace.withLock { $0 = 1000 }
+        let daemon = try TestDaemon(spool)
+        try spool.drop("ok")
+        while await daemon.scheduler.health().status != .diskFull { await Task.yield() }
+        let problems = await #expect(throws: Problems.self) {
+            let bytes = Array(#"{"kind": "sample", "model": "shirts"}"#.utf8)
+            return try await daemon.scheduler.submit(
+                Submission(bytes: bytes, suggestedName: "ok-b"), by: TestDaemon.user)
+        }
+        #expect(problems?.all.first?.code == .diskFull)
+        #expect(try spool.names(in: "incoming") == ["ok.json"])
+        spool.freeSpace.withLock { $0 = 1 << 40 }
+        try await daemon.wait(for: "ok", .succeeded)
+        try await daemon.stop()
+    }
+
+    @Test func listenersHearOfEveryChange() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        let events = await daemon.scheduler.events()
+        try spool.drop("ok")
+        var states: [JobState] = []
+        var sequence = 0
+        for await event in events {
+            sequence += 1
+            #expect(event.sequence == sequence)
+            if event.kind == .state { states.append(event.job.state) }
+            if event.job.state.isFinal { break }
+        }
+        #expect(states == [.running, .succeeded])
+        try await daemon.stop()
+    }
+
+    @Test func aSecondDaemonIsRefused() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        let problem = #expect(throws: Problem.self) { try TestDaemon(spool) }
+        #expect(problem?.code == .unavailable)
+        try await daemon.stop()
+    }
+
+    @Test func drainedItStartsNothing() async throws {
+        let spool = try TestSpool()
+        do {
+            let daemon = try TestDaemon(spool)
+            try await daemon.scheduler.recover()
+            try await daemon.scheduler.control(.drain, by: TestDaemon.user)
+            try spool.drop("ok")
+            try await daemon.wait(for: "ok", "waiting, drained") { $0.reason == .draining }
+            await daemon.die()
+        }
+        // A restart does not end the drain.
+        try await withExtendedRestart(of: spool) { daemon in
+            try await daemon.wait(for: "ok", "waiting, drained") { $0.reason == .draining }
+            try await daemon.scheduler.control(.resume, by: TestDaemon.user)
+            try await daemon.wait(for: "ok", .succeeded)
+        }
+    }
+}

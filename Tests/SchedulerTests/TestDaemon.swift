@@ -1,0 +1,180 @@
+import ControlAPI
+import Foundation
+import JobQueue
+import JobSpec
+import Logging
+import Problems
+import Scheduler
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+/// A clock that stands until it is moved.
+final class TestClock: Sendable {
+    private let state = Mutex((date: Date(timeIntervalSince1970: 2_000_000_000), looks: 0))
+
+    var now: Date { state.withLock(\.date) }
+
+    func advance(_ seconds: Double) { state.withLock { $0.date += seconds } }
+
+    /// A second later with each look, so that drops become quiet by being looked at.
+    func uptime() -> Duration {
+        state.withLock { state in
+            state.looks += 1
+            return .seconds(state.looks)
+        }
+    }
+}
+
+/// A spool in a directory of its own, with a shell script in the worker's place.
+final class TestSpool: Sendable {
+    let root: String
+    let clock = TestClock()
+    let freeSpace = Mutex(1 << 40)
+    let bootID = Mutex("boot 1")
+
+    init() throws {
+        root = NSTemporaryDirectory() + "diffd-spool-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: root + "/incoming", withIntermediateDirectories: true)
+        try Self.worker.write(toFile: root + "/worker", atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: root + "/worker")
+    }
+
+    // Waiting workers end when their go file's directory is gone; a directory that stays in /tmp harms nobody.
+    deinit { try? FileManager.default.removeItem(atPath: root) }
+
+    /// Keeps the worker's side of the protocol. What it does is in the job's name:
+    /// `ok`, `fail`, `crash`, `wait` (until `go-NAME` is there, checkpoints on SIGTERM), `stubborn` (ignores SIGTERM).
+    static let worker = """
+        #!/bin/bash
+        while [ $# -gt 0 ]; do
+            case $1 in --job) job=$2 ;; --spool) spool=$2 ;; --attempt) attempt=$2 ;; esac
+            shift 2
+        done
+        name=${job##*/}; name=${name#*-}
+        exec 9>>"$job/.lock"
+        flock -n 9 || { echo "attempt $attempt found the lock taken" >>"$spool/double"; exit 70; }
+        printf '{"pid":%d,"attempt":%d}' $$ "$attempt" >"$job/.lock"
+        result() {
+            printf '{"attempt":%d,"outcome":"%s"%s}' "$attempt" "$1" "$2" >"$job/.result.tmp"
+            mv "$job/.result.tmp" "$job/.result-$attempt.json"
+        }
+        wait_for_go() {
+            while [ ! -e "$spool/go-$name" ] && [ -d "$spool" ]; do sleep 0.02 9>&-; done
+            result succeeded; exit 0
+        }
+        echo "attempt $attempt of $name, $(env | wc -l) variables"
+        printf '{"step":1,"total_steps":4,"fraction":0.25}' >"$job/.progress.json"
+        case $name in
+            ok*) result succeeded ;;
+            fail*) result failed ',"problem":{"code":"invalid","message":"no images"}'; exit 65 ;;
+            crash*) kill -SEGV $$ ;;
+            wait*) trap 'result checkpointed; exit 85' TERM; touch "$job/ready-$attempt"; wait_for_go ;;
+            stubborn*) trap '' TERM; touch "$job/ready-$attempt"; wait_for_go ;;
+        esac
+        """
+
+    var machine: Machine {
+        Machine(
+            now: { [clock] in clock.now }, uptime: { [clock] in clock.uptime() },
+            // However long: the next turn comes soon.
+            sleep: { _ in try? await Task.sleep(for: .milliseconds(10)) },
+            freeSpace: { [self] _ in freeSpace.withLock { $0 } }, bootID: { [self] in bootID.withLock { $0 } },
+            environment: ["PATH": "/usr/bin:/bin", "NOTIFY_SOCKET": "/none", "SECRET": "1"])
+    }
+
+    /// Puts a job file into `incoming/`.
+    func drop(_ name: String, _ keys: String = "") throws {
+        let text = #"{"kind": "sample", "model": "shirts"\#(keys.isEmpty ? "" : ", " + keys)}"#
+        try text.write(toFile: "\(root)/incoming/.tmp-\(name)", atomically: false, encoding: .utf8)
+        try FileManager.default.moveItem(
+            atPath: "\(root)/incoming/.tmp-\(name)", toPath: "\(root)/incoming/\(name).json")
+    }
+
+    /// Lets the waiting worker of job `name` succeed.
+    func go(_ name: String) throws {
+        try "".write(toFile: "\(root)/go-\(name)", atomically: false, encoding: .utf8)
+    }
+
+    func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: "\(root)/\(path)") }
+
+    func names(in directory: String) throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: "\(root)/\(directory)").filter { !$0.hasPrefix(".") }
+            .sorted()
+    }
+}
+
+/// A running scheduler.
+final class TestDaemon {
+    let spool: TestSpool
+    let scheduler: Scheduler
+    private let group: ServiceGroup
+    private let task: Task<Void, any Error>
+
+    init(_ spool: TestSpool, policy: QueuePolicy = QueuePolicy(checkpointWait: 60), minFreeDisk: Int = 1 << 20) throws {
+        self.spool = spool
+        var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        logger.logLevel = .trace
+        let settings = SchedulerSettings(
+            spool: spool.root, worker: spool.root + "/worker", minFreeDisk: minFreeDisk, policy: policy)
+        let scheduler = try Scheduler(settings: settings, machine: spool.machine, logger: logger)
+        self.scheduler = scheduler
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: scheduler, successTerminationBehavior: .gracefullyShutdownGroup)
+                ], logger: logger))
+        self.group = group
+        task = Task { try await group.run() }
+    }
+
+    /// As kill -9 of the daemon: its workers go on.
+    func die() async {
+        task.cancel()
+        // How the run ended does not matter to a dead daemon.
+        _ = await task.result
+    }
+
+    /// As SIGTERM: returns when the daemon has ended by itself.
+    func stop() async throws {
+        await group.triggerGracefulShutdown()
+        try await task.value
+    }
+
+    /// Waits until `condition` holds of the job; what it was at last is in the issue when it never does.
+    @discardableResult
+    func wait(
+        for name: String, _ comment: String, sourceLocation: SourceLocation = #_sourceLocation,
+        until condition: (JobStatus) -> Bool
+    ) async throws -> JobStatus {
+        var last: JobStatus?
+        for _ in 0..<4_000 {
+            if let job = try await scheduler.list(JobFilter(name: name)).last {
+                last = job
+                if condition(job) { return job }
+            }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        Issue.record(
+            "\(name) never came to: \(comment); it was \(String(describing: last))", sourceLocation: sourceLocation)
+        throw Problem(.internal, "waited in vain for \(name): \(comment)")
+    }
+
+    @discardableResult
+    func wait(
+        for name: String, _ state: JobState, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws -> JobStatus {
+        try await wait(for: name, state.rawValue, sourceLocation: sourceLocation) { $0.state == state }
+    }
+
+    /// Waits until the worker of this attempt has its signal handlers in place.
+    func waitUntilReady(_ name: String, attempt: Int = 1, sourceLocation: SourceLocation = #_sourceLocation)
+        async throws
+    {
+        try await wait(for: name, "ready in attempt \(attempt)", sourceLocation: sourceLocation) {
+            FileManager.default.fileExists(atPath: "\($0.directory)/ready-\(attempt)")
+        }
+    }
+
+    static let user = Caller(uid: 1000, gid: 1000, pid: 1, user: "eve", groups: [])
+}
