@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "multiversion.h"
+#include "vectors.h"
 
 CK_MULTIVERSION
 void ck_copy_rows(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns) {
@@ -28,39 +28,11 @@ void ck_accumulate_rows(float *y, size_t ldy, const float *x, size_t ldx, size_t
     }
 }
 
-enum { CK_TILE = 16 };
-
-typedef float ck_row __attribute__((vector_size(64)));
-typedef float ck_row_unaligned __attribute__((vector_size(64), aligned(4)));
-
-/// 16 x 16 in registers: four rounds, each of which interleaves row i with row i + 8 (a perfect shuffle of the index's
-/// bits).
-CK_INLINE void ck_transpose_tile(float *restrict y, size_t ldy, const float *restrict x, size_t ldx) {
-    ck_row a[CK_TILE], b[CK_TILE];
-    for (size_t i = 0; i < CK_TILE; i++) {
-        a[i] = *(const ck_row_unaligned *)(x + i * ldx);
-    }
-#pragma clang loop unroll(full)
-    for (int round = 0; round < 4; round++) {
-#pragma clang loop unroll(full)
-        for (size_t i = 0; i < CK_TILE / 2; i++) {
-            b[2 * i] = __builtin_shufflevector(
-                a[i], a[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-            b[2 * i + 1] = __builtin_shufflevector(
-                a[i], a[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-        }
-        memcpy(a, b, sizeof a);
-    }
-    for (size_t i = 0; i < CK_TILE; i++) {
-        *(ck_row_unaligned *)(y + i * ldy) = a[i];
-    }
-}
-
 CK_MULTIVERSION
 void ck_transpose(float *y, size_t ldy, const float *x, size_t ldx, size_t rows, size_t columns) {
-    const size_t whole_rows = rows - rows % CK_TILE, whole_columns = columns - columns % CK_TILE;
-    for (size_t r = 0; r < whole_rows; r += CK_TILE) {
-        for (size_t c = 0; c < whole_columns; c += CK_TILE) {
+    const size_t whole_rows = rows - rows % CK_LANES, whole_columns = columns - columns % CK_LANES;
+    for (size_t r = 0; r < whole_rows; r += CK_LANES) {
+        for (size_t c = 0; c < whole_columns; c += CK_LANES) {
             ck_transpose_tile(y + c * ldy + r, ldy, x + r * ldx + c, ldx);
         }
     }

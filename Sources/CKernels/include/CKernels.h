@@ -25,6 +25,7 @@
 #include "ck_loss.h"
 #include "ck_norm.h"
 #include "ck_optimizer.h"
+#include "ck_product.h"
 #include "ck_random.h"
 #include "ck_reduce.h"
 #include "ck_resample.h"
