@@ -25,11 +25,15 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-let collections: Target.Dependency = .product(name: "Collections", package: "swift-collections")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioExtras: Target.Dependency = .product(name: "NIOExtras", package: "swift-nio-extras")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
@@ -43,9 +47,11 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
@@ -96,15 +102,21 @@ let package = Package(
         // Control column.
         library("JobSpec", ["Problems", "StrictJSON", "Configurations"]),
         library("Spool", ["Problems", "StrictJSON", "DurableFiles", "JobSpec"]),
-        library("ControlAPI", ["Problems", "JobSpec"]),
+        library("ControlAPI", ["Problems", "StrictJSON", "JobSpec"]),
         library("JobQueue", ["Problems", "JobSpec", grdb]),
         library(
             "Scheduler",
             [
-                "Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool", "ControlAPI", "JobQueue", logging, serviceLifecycle,
+                "Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool", "ControlAPI", "JobQueue", logging,
+                serviceLifecycle,
                 subprocess, systemPackage,
             ]),
-        library("ControlServer", ["Problems", "JobSpec", "ControlAPI", hummingbird, logging]),
+        library(
+            "ControlServer",
+            [
+                "Problems", "StrictJSON", "JobSpec", "ControlAPI", httpTypes, hummingbird, logging, nioCore, nioExtras,
+                nioPosix, serviceLifecycle,
+            ]),
         library("Service", ["CSystemd", "Problems", logging, configuration, systemPackage]),
 
         // Where the columns join, and the programs.
@@ -122,7 +134,10 @@ let package = Package(
                 "Problems", "JobQueue", "Spool", "Scheduler", "ControlAPI", "ControlServer", "Service", argumentParser,
                 logging, serviceLifecycle,
             ]),
-        program("diffctl", ["Problems", "StrictJSON", "DurableFiles", "Configurations", "JobSpec", "ControlAPI", argumentParser]),
+        program(
+            "diffctl",
+            ["Problems", "StrictJSON", "DurableFiles", "Configurations", "JobSpec", "ControlAPI", argumentParser]),
+        program("diffd-demo", ["Problems", "StrictJSON", "Media", "Datasets", argumentParser]),
 
         // Tests mirror the targets.
         .target(
@@ -133,7 +148,8 @@ let package = Package(
             path: "Tests/NumericTestSupport", swiftSettings: settings),
         tests("StrictJSONTests", ["Problems", "StrictJSON"]),
         tests("MediaTests", ["Problems", "Media"]),
-        tests("ModelsTests", ["NumericTestSupport", "StrictJSON", "Configurations", "TensorCore", "NeuralNet", "Models"]),
+        tests(
+            "ModelsTests", ["NumericTestSupport", "StrictJSON", "Configurations", "TensorCore", "NeuralNet", "Models"]),
         tests("JobQueueTests", ["Problems", "JobSpec", "JobQueue", grdb]),
         tests("DurableFilesTests", ["Problems", "DurableFiles"]),
         tests("SafetensorsTests", ["Problems", "StrictJSON", "DurableFiles", "Safetensors"]),
@@ -156,25 +172,32 @@ let package = Package(
         tests(
             "ControlServerTests",
             [
-                "ControlTestSupport", "ControlAPI", "ControlServer", "JobSpec", "Problems", "StrictJSON", hummingbird, logging,
+                "ControlTestSupport", "ControlAPI", "ControlServer", "JobSpec", "Problems", "StrictJSON", httpTypes,
+                hummingbird, logging, nioCore, nioEmbedded,
             ]),
         tests("DiffctlTests", ["ControlTestSupport", "diffctl", "ControlAPI", "JobSpec", "Problems", argumentParser]),
         tests("SpoolTests", ["Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool"]),
-        tests("SchedulerTests", ["Problems", "JobSpec", "JobQueue", "ControlAPI", "Scheduler", logging, serviceLifecycle]),
+        tests(
+            "SchedulerTests", ["Problems", "JobSpec", "JobQueue", "ControlAPI", "Scheduler", logging, serviceLifecycle]),
         tests("ServiceTests", ["Problems", "Service", logging]),
         tests(
             "CheckpointsTests",
             [
-                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors", "TensorCore",
+                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors",
+                "TensorCore",
                 "NeuralNet", "Diffusion", "Models", "Checkpoints", "Sampling",
             ]),
         tests(
             "SamplingTests",
-            ["NumericTestSupport", "Configurations", "DurableFiles", "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Sampling"]),
+            [
+                "NumericTestSupport", "Configurations", "DurableFiles", "TensorCore", "NeuralNet", "Diffusion",
+                "Models", "Checkpoints", "Sampling",
+            ]),
         tests(
             "TrainingTests",
             [
-                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "TensorCore", "NeuralNet",
+                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "TensorCore",
+                "NeuralNet",
                 "Diffusion", "Models", "Checkpoints", "Datasets", "Training", "Sampling",
             ]),
     ]
