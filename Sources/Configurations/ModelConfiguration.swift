@@ -67,6 +67,14 @@ public enum ModelConfiguration: Sendable, Hashable {
         }
     }
 
+    /// Timesteps that it can be asked about, `0..<knownTimesteps`; nil: any. A noise schedule must not have more.
+    public var knownTimesteps: Int? {
+        switch self {
+        case .mlp, .annotatedUNet: nil
+        case .unet2d(let unet): unet.timeEmbeddingType == .learned ? unet.numTrainTimesteps : nil
+        }
+    }
+
     /// How it is told the class of a sample.
     public var classConditioning: ClassConditioning {
         switch self {

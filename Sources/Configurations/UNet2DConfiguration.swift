@@ -2,7 +2,9 @@ public import StrictJSON
 
 /// `UNet2DModel` of diffusers: every key of its `config.json`, with its defaults.
 public struct UNet2DConfiguration: Described, Hashable {
-    public enum TimeEmbedding: String, Sendable, CaseIterable { case positional }
+    /// Features of the timestep: sinusoids, a table of `numTrainTimesteps` learned rows, or sines and cosines of its
+    /// logarithm at random frequencies.
+    public enum TimeEmbedding: String, Sendable, CaseIterable { case positional, learned, fourier }
 
     public enum DownBlock: String, Sendable, CaseIterable {
         case plain = "DownBlock2D"
@@ -61,7 +63,7 @@ public struct UNet2DConfiguration: Described, Hashable {
     public var addAttention = true
     public var classEmbedType: ClassEmbedding?
     public var numClassEmbeds: Int?
-    /// Used by learned time embeddings only; kept for the file's sake.
+    /// Rows of a learned time embedding; without meaning for others.
     public var numTrainTimesteps: Int?
 
     public init() {}
@@ -119,7 +121,7 @@ public struct UNet2DConfiguration: Described, Hashable {
             "Number of classes; null: no classes."),
         Field(
             "num_train_timesteps", \.numTrainTimesteps, .optional(.integer(in: 1...1_000_000)),
-            "For learned time embeddings, which diffd does not have; leave it null."),
+            "Timesteps that a learned time embedding knows; without meaning for others."),
     ]
 
     /// Block types left out for another number of levels than diffusers' own four are plain.

@@ -5,6 +5,12 @@ extension UNet2DConfiguration {
         checkLevels(&checks)
         checkChannels(&checks)
         checkAttention(&checks)
+        if timeEmbeddingType == .learned, numTrainTimesteps == nil {
+            checks.fail(
+                "num_train_timesteps", and: ["time_embedding_type"],
+                "a learned time embedding needs num_train_timesteps",
+                remedy: "Give the number of timesteps of the noise schedule.")
+        }
         checks.checkResolution(sampleSize, divisor: downsampling, "sample_size", levels: "block_out_channels")
         if numClassEmbeds != nil, let classEmbedType {
             checks.fail(

@@ -49,7 +49,9 @@ extension Module {
     }
 
     /// The number of trainable numbers.
-    public var parameterCount: Int { parameters.reduce(0) { $0 + $1.parameter.shape.elementCount } }
+    public var parameterCount: Int {
+        parameters.reduce(0) { $1.parameter.isTrainable ? $0 + $1.parameter.shape.elementCount : $0 }
+    }
 
     /// Gives every parameter its first value; a function of the seed, the parameter's number and its shape.
     public func initialize(seed: UInt64) {

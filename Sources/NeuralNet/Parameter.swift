@@ -1,6 +1,6 @@
 public import TensorCore
 
-/// A trainable tensor of a module.
+/// A tensor that a module keeps and a checkpoint holds.
 ///
 /// It knows two shapes: that of the checkpoint, in PyTorch's order, and that in memory, channels-last.
 public final class Parameter {
@@ -15,11 +15,16 @@ public final class Parameter {
     /// Extents in memory.
     public let shape: Shape
     public let initializer: Initializer
+    /// Whether training changes it. Some networks draw features at random once and keep them.
+    public let isTrainable: Bool
     public let device: Device
     private var stored: Tensor?
 
     /// - Parameter fileShape: extents in PyTorch's order.
-    public init(_ fileShape: Shape, layout: Layout = .same, _ initializer: Initializer, on device: Device) {
+    public init(
+        _ fileShape: Shape, layout: Layout = .same, _ initializer: Initializer, isTrainable: Bool = true,
+        on device: Device
+    ) {
         self.layout = layout
         self.shape =
             switch layout {
@@ -27,6 +32,7 @@ public final class Parameter {
             case .kernel: [fileShape[0], fileShape[2], fileShape[3], fileShape[1]]
             }
         self.initializer = initializer
+        self.isTrainable = isTrainable
         self.device = device
     }
 

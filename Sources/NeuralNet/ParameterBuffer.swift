@@ -1,6 +1,6 @@
 public import TensorCore
 
-/// All parameters of a network in one run of memory, and their gradients in another of the same layout: an optimizer step,
+/// All trainable parameters of a network in one run of memory, and their gradients in another of the same layout: an optimizer step,
 /// clipping or a checkpoint is one sweep.
 ///
 /// This is the one place where tensors change: a step updates `weights` in place between two passes, when no tape holds
@@ -8,18 +8,19 @@ public import TensorCore
 public final class ParameterBuffer {
     /// Where each parameter lies. Parameters begin at multiples of 16 floats; the gaps are zero and stay zero.
     public let entries: [(name: String, parameter: Parameter, range: Range<Int>)]
-    /// All parameters, (count).
+    /// All trainable parameters, (count).
     public let weights: Tensor
     /// All gradients, laid out like the weights.
     public let gradients: Tensor
     private let gradientViews: [Tensor]
     private let weightViews: [Tensor]
 
-    /// Moves the values of the network's parameters into one buffer; the parameters then refer to it.
+    /// Moves the values of the network's trainable parameters into one buffer; the parameters then refer to it. Others
+    /// stay where they are.
     public init(_ module: some Module) {
         var entries: [(String, Parameter, Range<Int>)] = []
         var count = 0
-        for (name, parameter) in module.parameters {
+        for (name, parameter) in module.parameters where parameter.isTrainable {
             entries.append((name, parameter, count..<count + parameter.shape.elementCount))
             count = (count + parameter.shape.elementCount + 15) & ~15
         }
@@ -31,9 +32,15 @@ public final class ParameterBuffer {
         (self.weights, self.gradients) = (weights, gradients)
         weightViews = entries.map { weights.sliced(axis: 0, $0.2).reshaped(to: $0.1.shape) }
         gradientViews = entries.map { gradients.sliced(axis: 0, $0.2).reshaped(to: $0.1.shape) }
-        for ((_, parameter, _), view) in zip(entries, weightViews) {
-            view.overwrite(with: parameter.value)
-            parameter.assign(view)
+        adoptValues()
+    }
+
+    /// Copies the parameters' values into the buffer, after they were initialized or loaded anew, and has the parameters
+    /// refer to it again.
+    public func adoptValues() {
+        for (entry, view) in zip(entries, weightViews) {
+            view.overwrite(with: entry.parameter.value)
+            entry.parameter.assign(view)
         }
     }
 

@@ -46,3 +46,32 @@ public struct SinusoidalEmbedding: Sendable {
         return Tensor(values, shape: [timesteps.count, size], on: device)
     }
 }
+
+/// Random Fourier features of a timestep's logarithm (Tancik et al. 2020; Song et al. 2021, appendix G): sines, then cosines, of
+/// 2 pi log(t) w with frequencies w that are drawn once and never trained.
+public final class FourierEmbedding: Module {
+    /// The frequencies (size / 2).
+    public let weight: Parameter
+
+    /// - Parameters:
+    ///   - size: of the result, even.
+    ///   - deviation: of the frequencies.
+    public init(_ size: Int, deviation: Float, on device: Device) {
+        weight = Parameter([size / 2], .normal(deviation: deviation), isTrainable: false, on: device)
+    }
+
+    public func visit(_ visitor: inout ParameterVisitor) { visitor("weight", weight) }
+
+    /// (timesteps.count, size). The angle is rounded to a float where PyTorch rounds it; a timestep of 0 has no logarithm
+    /// and gives NaN.
+    public func callAsFunction(_ timesteps: [Float]) -> Tensor {
+        let frequencies = weight.value.array()
+        let angles = timesteps.map { timestep in
+            let logarithm = Float(log(Double(timestep)))
+            return frequencies.map { Double(logarithm * $0 * 2 * Float.pi) }
+        }
+        return Tensor(
+            angles.flatMap { row in row.map { Float(sin($0)) } + row.map { Float(cos($0)) } },
+            shape: [timesteps.count, 2 * frequencies.count], on: weight.device)
+    }
+}

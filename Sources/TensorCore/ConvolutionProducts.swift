@@ -31,7 +31,7 @@ enum Convolution {
                         stride: tiles.outputs)
                     let weights = MatrixBlock(
                         weight.pointer + group * tiles.groupOutputs * tiles.patch, stride: tiles.patch)
-                    output.assignPaddedProduct(
+                    output.assignProduct(
                         MatrixBlock(patches, stride: tiles.patch), weights.transposed, rows: block,
                         columns: tiles.groupOutputs, inner: tiles.patch, on: device)
                 }
@@ -112,7 +112,9 @@ enum Convolution {
                     for first in stride(from: range.lowerBound, to: range.upperBound, by: tiles.height) {
                         let count = min(tiles.height, range.upperBound - first)
                         for group in 0..<geometry.groups {
-                            tiles.gather(x, rows: (first, count, count), group: group, into: patches)
+                            tiles.gather(
+                                x, rows: .init(start: first, count: count, isJoined: false), group: group, into: patches
+                            )
                             MatrixBlock(
                                 partial + slice * size + group * tiles.groupOutputs * tiles.patch, stride: tiles.patch
                             ).assignProduct(
@@ -161,7 +163,7 @@ private struct Tiles {
 
     /// Writes the patches of `rows`, which may lie in several samples, and zeros for the padding rows.
     func gather(
-        _ x: Tensor, rows: (start: Int, count: Int, padded: Int), group: Int, into patches: UnsafeMutablePointer<Float>
+        _ x: Tensor, rows: RowBlocks.Block, group: Int, into patches: UnsafeMutablePointer<Float>
     ) {
         withUnsafePointer(to: window) { window in
             var row = rows.start

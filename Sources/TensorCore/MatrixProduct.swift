@@ -35,20 +35,22 @@ struct MatrixBlock {
             blasint(max(1, b.stride)), adding ? 1 : 0, pointer, blasint(max(1, stride)))
     }
 
-    /// `assignProduct` for a block of rows that is filled up to its padded height: A has `rows.padded` rows, of whose
-    /// products the first `rows.count` are kept.
-    func assignPaddedProduct(
-        _ a: MatrixBlock, _ b: MatrixBlock, rows: (start: Int, count: Int, padded: Int), columns: Int, inner: Int,
-        on device: Device
+    /// `assignProduct` for a block of rows.
+    ///
+    /// Joined rows are what a BLAS kernel sees as its first axis, so C^T = B^T A^T is computed and turned: see `RowBlocks`.
+    ///
+    /// - Parameter a: of `rows.padded` rows, of whose products the first `rows.count` are kept.
+    func assignProduct(
+        _ a: MatrixBlock, _ b: MatrixBlock, rows: RowBlocks.Block, columns: Int, inner: Int, on device: Device
     ) {
-        if rows.padded == rows.count {
+        guard rows.isJoined else {
             assignProduct(a, b, rows: rows.count, columns: columns, inner: inner)
             return
         }
-        device.withScratch(rows.padded * columns) { padded in
-            MatrixBlock(padded, stride: columns).assignProduct(
-                a, b, rows: rows.padded, columns: columns, inner: inner)
-            ck_copy_rows(pointer, stride, padded, columns, rows.count, columns)
+        device.withScratch(columns * rows.padded) { turned in
+            MatrixBlock(turned, stride: rows.padded).assignProduct(
+                b.transposed, a.transposed, rows: columns, columns: rows.padded, inner: inner)
+            ck_transpose(pointer, stride, turned, rows.padded, columns, rows.count)
         }
     }
 }
@@ -73,12 +75,26 @@ extension Tensor {
 
 /// How the rows of a product are cut into blocks: by the rows that one sample has, never by the number of samples.
 ///
-/// OpenBLAS may choose another kernel, with other rounding, for another number of rows. So a sample's rows are always
-/// multiplied in calls of the same height: large samples are cut inside each sample, small ones are joined to groups of a
-/// fixed size, and the last group is filled up. Any split of a batch then gives the same bits.
+/// The bits of a row depend on the height of the call that it is in and, with the kernels for some processors, on its place
+/// there: OpenBLAS treats different rows of a tile differently, and small products in ways of their own. So large samples are
+/// cut inside each sample, always alike. Rows of small samples are joined to blocks that are filled up to one height; with that
+/// height and the rows along the first axis of the kernel (column-major C^T = B^T A^T), no kernel tells places apart. Any
+/// split of a batch then gives the same bits.
 struct RowBlocks {
-    /// Joined samples have at least this many rows.
-    private static let smallest = 32
+    struct Block {
+        var start: Int
+        var count: Int
+        /// Whether it holds rows of several samples.
+        var isJoined: Bool
+        /// How many rows the product must be given.
+        var padded: Int { isJoined ? joinedHeight : count }
+    }
+
+    /// Samples of at least this many rows are not joined.
+    private static let smallestSample = 32
+    /// Measured on the kernels for Core 2, Nehalem, Prescott, Sandy Bridge, Haswell, Zen, Skylake X and Cooper Lake: 8 and
+    /// 16 rows are alike in all places, 24, 32 and 64 are not.
+    private static let joinedHeight = 16
 
     let count: Int
     private let rows: Int
@@ -92,9 +108,9 @@ struct RowBlocks {
     init(rows: Int, rowsPerSample: Int, limit: Int) {
         self.rows = rows
         self.rowsPerSample = max(1, rowsPerSample)
-        joinsSamples = self.rowsPerSample < Self.smallest
+        joinsSamples = self.rowsPerSample < Self.smallestSample
         if joinsSamples {
-            height = Self.smallest / self.rowsPerSample * self.rowsPerSample
+            height = Self.joinedHeight
             blocksPerSample = 0
             count = (rows + height - 1) / height
         } else {
@@ -105,16 +121,15 @@ struct RowBlocks {
         }
     }
 
-    /// Block `index`: its first row, how many rows it has, and how many the product must be given.
-    subscript(index: Int) -> (start: Int, count: Int, padded: Int) {
+    subscript(index: Int) -> Block {
         if joinsSamples {
             let start = index * height
-            return (start, min(height, rows - start), height)
+            return Block(start: start, count: min(height, rows - start), isJoined: true)
         }
         let (sample, block) = index.quotientAndRemainder(dividingBy: blocksPerSample)
         let start = block * height
-        let count = min(height, rowsPerSample - start)
-        return (sample * rowsPerSample + start, count, count)
+        return Block(
+            start: sample * rowsPerSample + start, count: min(height, rowsPerSample - start), isJoined: false)
     }
 }
 
@@ -148,12 +163,13 @@ enum LinearProduct {
             let output = MatrixBlock(result.pointer + block.start * columns + first, stride: columns)
             if block.padded == block.count {
                 output.assignProduct(
-                    MatrixBlock(input, stride: inner), weightBlock, rows: block.count, columns: count, inner: inner)
+                    MatrixBlock(input, stride: inner), weightBlock, rows: block, columns: count, inner: inner,
+                    on: device)
             } else {
                 device.withScratch(block.padded * inner) { padded in
                     padded.update(from: input, count: block.count * inner)
                     (padded + block.count * inner).update(repeating: 0, count: (block.padded - block.count) * inner)
-                    output.assignPaddedProduct(
+                    output.assignProduct(
                         MatrixBlock(padded, stride: inner), weightBlock, rows: block, columns: count, inner: inner,
                         on: device)
                 }

@@ -1,5 +1,5 @@
 /// What a node of the tape computed, with everything but the tensors that its gradient rule needs.
-enum Operation {
+package enum Operation {
     case leaf
     case unary(Unary)
     /// a x + b elementwise, a and b numbers.

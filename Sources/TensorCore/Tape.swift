@@ -26,6 +26,9 @@ public final class Tape {
         return append(Node(operation: .leaf, inputs: [], saved: []), result: tensor)
     }
 
+    /// What has been recorded so far, in its order.
+    package var recordedKinds: [Operation.Kind] { nodes.map(\.operation.kind) }
+
     func append(_ node: Node, result: Tensor) -> Tensor {
         nodes.append(node)
         var tracked = result

@@ -49,7 +49,11 @@ import Testing
     @Test(arguments: [
         ("{}", "$._class_name", Problem.Code.invalid), ("{\"_class_name\": \"UNet3D\"}", "$._class_name", .unsupported),
         ("{\"_class_name\": 3}", "$._class_name", .invalid),
-        ("{\"_class_name\": \"UNet2DModel\", \"time_embedding_type\": \"fourier\"}", "$.time_embedding_type", .invalid),
+        (
+            "{\"_class_name\": \"UNet2DModel\", \"time_embedding_type\": \"gaussian\"}", "$.time_embedding_type",
+            .invalid
+        ),
+        ("{\"_class_name\": \"UNet2DModel\", \"time_embedding_type\": \"learned\"}", "$.num_train_timesteps", .invalid),
         ("{\"_class_name\": \"MLPDenoiser\", \"hidden_size\": 0}", "$.hidden_size", .invalid),
     ])
     func refuses(text: String, path: String, code: Problem.Code) throws {

@@ -1,8 +1,8 @@
-internal import NeuralNet
-internal import TensorCore
+package import NeuralNet
+package import TensorCore
 
 /// A block of the annotated U-Net; `time` is nil in the last one.
-protocol AnnotatedBlock: Module {
+package protocol AnnotatedBlock: Module {
     func callAsFunction(_ x: Tensor, time: Tensor?) -> Tensor
 }
 
@@ -25,27 +25,27 @@ final class NormedConvolution: Module {
 }
 
 /// Residual block (He et al. 2015) with the time embedding added between its convolutions.
-final class AnnotatedResnetBlock: AnnotatedBlock {
+package final class AnnotatedResnetBlock: AnnotatedBlock {
     private let timeProjection: Linear?
     private let block1: NormedConvolution
     private let block2: NormedConvolution
     private let shortcut: Convolution2D?
 
-    init(_ inputs: Int, _ outputs: Int, timeWidth: Int?, groups: Int, on device: Device) {
+    package init(_ inputs: Int, _ outputs: Int, timeWidth: Int?, groups: Int, on device: Device) {
         timeProjection = timeWidth.map { Linear($0, outputs, on: device) }
         block1 = NormedConvolution(inputs, outputs, groups: groups, on: device)
         block2 = NormedConvolution(outputs, outputs, groups: groups, on: device)
         shortcut = inputs == outputs ? nil : Convolution2D(inputs, outputs, kernel: 1, on: device)
     }
 
-    func visit(_ visitor: inout ParameterVisitor) {
+    package func visit(_ visitor: inout ParameterVisitor) {
         visitor("mlp.1", timeProjection)
         visitor("block1", block1)
         visitor("block2", block2)
         visitor("res_conv", shortcut)
     }
 
-    func callAsFunction(_ x: Tensor, time: Tensor?) -> Tensor {  // x (N, H, W, C), time (N, E)
+    package func callAsFunction(_ x: Tensor, time: Tensor?) -> Tensor {  // x (N, H, W, C), time (N, E)
         var h = block1(x)  // (N, H, W, C')
         if let timeProjection, let time { h = h + timeProjection(time.silu()).perSample }
         return block2(h) + (shortcut?(x) ?? x)  // (N, H, W, C')
@@ -53,7 +53,7 @@ final class AnnotatedResnetBlock: AnnotatedBlock {
 }
 
 /// ConvNeXt block (Liu et al. 2022): depthwise 7x7, time embedding, and two wide 3x3 convolutions.
-final class ConvNextBlock: AnnotatedBlock {
+package final class ConvNextBlock: AnnotatedBlock {
     private let timeProjection: Linear?
     private let depthwise: Convolution2D
     private let norm1: GroupNorm
@@ -62,7 +62,7 @@ final class ConvNextBlock: AnnotatedBlock {
     private let narrow: Convolution2D
     private let shortcut: Convolution2D?
 
-    init(_ inputs: Int, _ outputs: Int, timeWidth: Int?, widening: Int, on device: Device) {
+    package init(_ inputs: Int, _ outputs: Int, timeWidth: Int?, widening: Int, on device: Device) {
         timeProjection = timeWidth.map { Linear($0, inputs, on: device) }
         depthwise = Convolution2D(inputs, inputs, kernel: 7, padding: 3, groups: inputs, on: device)
         norm1 = GroupNorm(groups: 1, channels: inputs, on: device)
@@ -72,7 +72,7 @@ final class ConvNextBlock: AnnotatedBlock {
         shortcut = inputs == outputs ? nil : Convolution2D(inputs, outputs, kernel: 1, on: device)
     }
 
-    func visit(_ visitor: inout ParameterVisitor) {
+    package func visit(_ visitor: inout ParameterVisitor) {
         visitor("mlp.1", timeProjection)
         visitor("ds_conv", depthwise)
         visitor("net.0", norm1)
@@ -82,7 +82,7 @@ final class ConvNextBlock: AnnotatedBlock {
         visitor("res_conv", shortcut)
     }
 
-    func callAsFunction(_ x: Tensor, time: Tensor?) -> Tensor {  // x (N, H, W, C), time (N, E)
+    package func callAsFunction(_ x: Tensor, time: Tensor?) -> Tensor {  // x (N, H, W, C), time (N, E)
         var h = depthwise(x)  // (N, H, W, C)
         if let timeProjection, let time { h = h + timeProjection(time.gelu()).perSample }
         h = norm2(widen(norm1(h)).gelu())  // (N, H, W, mult C')

@@ -1,8 +1,8 @@
-internal import NeuralNet
-internal import TensorCore
+package import NeuralNet
+package import TensorCore
 
 /// Self-attention over the pixels of an image with its norm and residual, as in the DDPM U-Net (Ho et al. 2020, section 4).
-final class AttentionBlock: Module {
+package final class AttentionBlock: Module {
     /// nil: no norm before the attention.
     private let norm: GroupNorm?
     private let toQuery: Linear
@@ -13,7 +13,7 @@ final class AttentionBlock: Module {
     private let headSize: Int
     private let outputScale: Float
 
-    init(
+    package init(
         _ channels: Int, headSize: Int, groups: Int?, epsilon: Float, outputScale: Float = 1, on device: Device
     ) {
         heads = channels / headSize
@@ -27,7 +27,7 @@ final class AttentionBlock: Module {
         self.outputScale = outputScale
     }
 
-    func visit(_ visitor: inout ParameterVisitor) {
+    package func visit(_ visitor: inout ParameterVisitor) {
         visitor("group_norm", norm)
         visitor("to_q", toQuery)
         visitor("to_k", toKey)
@@ -35,7 +35,7 @@ final class AttentionBlock: Module {
         visitor("to_out.0", toOut)
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor {  // x (N, H, W, C)
+    package func callAsFunction(_ x: Tensor) -> Tensor {  // x (N, H, W, C)
         let h = (norm?(x) ?? x).reshaped(to: [x.shape[0], x.shape[1] * x.shape[2], x.shape[3]])  // (N, L, C)
         let attended = toQuery(h).attention(
             key: toKey(h), value: toValue(h), heads: heads, scale: 1 / Float(headSize).squareRoot())  // (N, L, C)

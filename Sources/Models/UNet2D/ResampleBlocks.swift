@@ -1,31 +1,31 @@
-internal import NeuralNet
-internal import TensorCore
+package import NeuralNet
+package import TensorCore
 
 /// Halves the resolution with a 3x3 convolution of stride 2.
-final class Downsample2D: Module {
+package final class Downsample2D: Module {
     private let conv: Convolution2D
 
     /// - Parameter padding: on all sides; 0 stands for one row and column at the bottom and right only, as in diffusers.
-    init(_ channels: Int, padding: Int, on device: Device) {
+    package init(_ channels: Int, padding: Int, on device: Device) {
         let sides = padding == 0 ? (0, 0, 1, 1) : (padding, padding, padding, padding)
         conv = Convolution2D(
             channels, channels, ConvolutionGeometry(kernel: (3, 3), stride: (2, 2), padding: sides), on: device)
     }
 
-    func visit(_ visitor: inout ParameterVisitor) { visitor("conv", conv) }
+    package func visit(_ visitor: inout ParameterVisitor) { visitor("conv", conv) }
 
-    func callAsFunction(_ x: Tensor) -> Tensor { conv(x) }  // (N, H / 2, W / 2, C)
+    package func callAsFunction(_ x: Tensor) -> Tensor { conv(x) }  // (N, H / 2, W / 2, C)
 }
 
 /// Doubles the resolution: nearest neighbour, then a 3x3 convolution.
-final class Upsample2D: Module {
+package final class Upsample2D: Module {
     private let conv: Convolution2D
 
-    init(_ channels: Int, on device: Device) {
+    package init(_ channels: Int, on device: Device) {
         conv = Convolution2D(channels, channels, kernel: 3, padding: 1, on: device)
     }
 
-    func visit(_ visitor: inout ParameterVisitor) { visitor("conv", conv) }
+    package func visit(_ visitor: inout ParameterVisitor) { visitor("conv", conv) }
 
-    func callAsFunction(_ x: Tensor) -> Tensor { conv(x.upsampledNearest(2)) }  // (N, 2 H, 2 W, C)
+    package func callAsFunction(_ x: Tensor) -> Tensor { conv(x.upsampledNearest(2)) }  // (N, 2 H, 2 W, C)
 }

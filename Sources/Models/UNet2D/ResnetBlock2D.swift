@@ -1,24 +1,37 @@
-internal import Configurations
-internal import NeuralNet
-internal import TensorCore
+package import Configurations
+package import NeuralNet
+package import TensorCore
 
 /// What the ResNet blocks of one U-Net have in common.
-struct ResnetOptions {
-    var timeEmbeddingWidth: Int
-    var groups: Int
-    var epsilon: Float
-    var activation: UNet2DConfiguration.Activation
-    var timeScaleShift: UNet2DConfiguration.TimeScaleShift
-    var dropout: Float
+package struct ResnetOptions {
+    package var timeEmbeddingWidth: Int
+    package var groups: Int
+    package var epsilon: Float
+    package var activation: UNet2DConfiguration.Activation
+    package var timeScaleShift: UNet2DConfiguration.TimeScaleShift
+    package var dropout: Float
     /// The block's output is divided by it.
-    var outputScale: Float = 1
+    package var outputScale: Float
+
+    package init(
+        timeEmbeddingWidth: Int, groups: Int, epsilon: Float, activation: UNet2DConfiguration.Activation,
+        timeScaleShift: UNet2DConfiguration.TimeScaleShift, dropout: Float, outputScale: Float = 1
+    ) {
+        self.timeEmbeddingWidth = timeEmbeddingWidth
+        self.groups = groups
+        self.epsilon = epsilon
+        self.activation = activation
+        self.timeScaleShift = timeScaleShift
+        self.dropout = dropout
+        self.outputScale = outputScale
+    }
 }
 
 /// The residual block of the DDPM U-Net (Ho et al. 2020, appendix B; Dhariwal & Nichol 2021 for scale and shift):
 /// norm, activation, convolution, time embedding, norm, activation, convolution, plus the input.
-final class ResnetBlock2D: Module {
+package final class ResnetBlock2D: Module {
     /// What it does to the resolution, before its first convolution.
-    enum Resampling { case none, up, down }
+    package enum Resampling { case none, up, down }
 
     private let norm1: GroupNorm
     private let conv1: Convolution2D
@@ -31,7 +44,7 @@ final class ResnetBlock2D: Module {
     private let options: ResnetOptions
     private let outChannels: Int
 
-    init(
+    package init(
         _ inChannels: Int, _ outChannels: Int, _ options: ResnetOptions, resampling: Resampling = .none,
         on device: Device
     ) {
@@ -47,7 +60,7 @@ final class ResnetBlock2D: Module {
         self.outChannels = outChannels
     }
 
-    func visit(_ visitor: inout ParameterVisitor) {
+    package func visit(_ visitor: inout ParameterVisitor) {
         visitor("norm1", norm1)
         visitor("conv1", conv1)
         visitor("time_emb_proj", timeProjection)
@@ -57,7 +70,7 @@ final class ResnetBlock2D: Module {
     }
 
     /// - Parameter embedding: of the timestep (and class), (N, E).
-    func callAsFunction(_ x: Tensor, _ embedding: Tensor, dropout: DropoutMasks?) -> Tensor {  // x (N, H, W, C)
+    package func callAsFunction(_ x: Tensor, _ embedding: Tensor, dropout: DropoutMasks?) -> Tensor {  // x (N, H, W, C)
         let f = options.activation
         let h = resample(f.after(norm1, x))
         let time = timeProjection(f(embedding)).reshaped(to: [x.shape[0], 1, 1, timeProjection.outputs])

@@ -5,7 +5,7 @@ public import TensorCore
 /// The U-Net of DDPM (Ho et al. 2020) with the options of diffusers' `UNet2DModel`, parameter names included.
 public final class UNet2DModel: Denoiser {
     private let configuration: UNet2DConfiguration
-    private let timeProjection: SinusoidalEmbedding
+    private let timeFeatures: TimeFeatures
     private let timeEmbedding: TimestepMLP
     private let classEmbedding: ClassEmbedding?
     private let convIn: Convolution2D
@@ -14,6 +14,13 @@ public final class UNet2DModel: Denoiser {
     private let upBlocks: [UpBlock]
     private let normOut: GroupNorm
     private let convOut: Convolution2D
+
+    /// What the network's first layer sees of a timestep.
+    private enum TimeFeatures {
+        case positional(SinusoidalEmbedding)
+        case learned(Embedding)
+        case fourier(FourierEmbedding)
+    }
 
     private enum ClassEmbedding {
         case table(Embedding)
@@ -25,14 +32,22 @@ public final class UNet2DModel: Denoiser {
     public init(_ c: UNet2DConfiguration, on device: Device) {
         configuration = c
         let channels = c.blockOutChannels
-        timeProjection = SinusoidalEmbedding(
-            channels[0], cosinesFirst: c.flipSinToCos, downscaleFrequencyShift: Float(c.freqShift))
-        timeEmbedding = TimestepMLP(channels[0], c.timeEmbeddingWidth, on: device)
+        timeFeatures =
+            switch c.timeEmbeddingType {
+            case .positional:
+                .positional(
+                    SinusoidalEmbedding(
+                        channels[0], cosinesFirst: c.flipSinToCos, downscaleFrequencyShift: Float(c.freqShift)))
+            case .learned: .learned(Embedding(c.numTrainTimesteps ?? 0, channels[0], on: device))
+            case .fourier: .fourier(FourierEmbedding(2 * channels[0], deviation: 16, on: device))
+            }
+        let featureWidth = c.timeEmbeddingType == .fourier ? 2 * channels[0] : channels[0]
+        timeEmbedding = TimestepMLP(featureWidth, c.timeEmbeddingWidth, on: device)
         classEmbedding =
             switch c.classConditioning {
             case .none: nil
             case .table(let count): .table(Embedding(count, c.timeEmbeddingWidth, on: device))
-            case .timestep: .timestep(TimestepMLP(channels[0], c.timeEmbeddingWidth, on: device))
+            case .timestep: .timestep(TimestepMLP(featureWidth, c.timeEmbeddingWidth, on: device))
             case .vector: .identity
             }
         convIn = Convolution2D(c.inChannels, channels[0], kernel: 3, padding: 1, on: device)
@@ -45,6 +60,11 @@ public final class UNet2DModel: Denoiser {
 
     public func visit(_ visitor: inout ParameterVisitor) {
         visitor("conv_in", convIn)
+        switch timeFeatures {
+        case .positional: break
+        case .learned(let table): visitor("time_proj", table)
+        case .fourier(let features): visitor("time_proj", features)
+        }
         visitor("time_embedding", timeEmbedding)
         switch classEmbedding {
         case .table(let table): visitor("class_embedding", table)
@@ -67,15 +87,17 @@ public final class UNet2DModel: Denoiser {
         for block in downBlocks { h = block(h, embedding, dropout: dropout, skips: &skips) }  // (N, H / 2^i, ..., Ci)
         h = midBlock?(h, embedding, dropout: dropout) ?? h
         for block in upBlocks { h = block(h, embedding, dropout: dropout, skips: &skips) }  // (N, H, W, C0)
-        return convOut(normOut(h, then: .silu))  // (N, H, W, out)
+        let output = convOut(normOut(h, then: .silu))  // (N, H, W, out)
+        guard case .fourier = timeFeatures else { return output }
+        return output / Tensor(timesteps, shape: [timesteps.count, 1, 1, 1], on: x.device)
     }
 
     private func embed(_ timesteps: [Float], _ classes: ClassLabels?, on device: Device) -> Tensor {
-        let time = timeEmbedding(timeProjection(timesteps, on: device))  // (N, E)
+        let time = timeEmbedding(features(timesteps, on: device))  // (N, E)
         switch (classEmbedding, classes) {
         case (.table(let table), .numbers(let labels)): return time + table(labels)
         case (.timestep(let mlp), .numbers(let labels)):
-            return time + mlp(timeProjection(labels.map(Float.init), on: device))
+            return time + mlp(features(labels.map(Float.init), on: device))
         case (.identity, .vectors(let vectors)): return time + vectors
         case (nil, nil): return time
         default: preconditionFailure("class labels do not fit the model's class embedding")
@@ -83,20 +105,31 @@ public final class UNet2DModel: Denoiser {
     }
 }
 
+extension UNet2DModel {
+    /// (N, C0), or twice as wide with Fourier features.
+    private func features(_ timesteps: [Float], on device: Device) -> Tensor {
+        switch timeFeatures {
+        case .positional(let embedding): embedding(timesteps, on: device)
+        case .learned(let table): table(timesteps.map { Int($0) })
+        case .fourier(let embedding): embedding(timesteps)
+        }
+    }
+}
+
 /// Two linear layers with SiLU between: from sinusoidal features to the embedding that the blocks see.
-final class TimestepMLP: Module {
+package final class TimestepMLP: Module {
     private let linear1: Linear
     private let linear2: Linear
 
-    init(_ inputs: Int, _ width: Int, on device: Device) {
+    package init(_ inputs: Int, _ width: Int, on device: Device) {
         linear1 = Linear(inputs, width, on: device)
         linear2 = Linear(width, width, on: device)
     }
 
-    func visit(_ visitor: inout ParameterVisitor) {
+    package func visit(_ visitor: inout ParameterVisitor) {
         visitor("linear_1", linear1)
         visitor("linear_2", linear2)
     }
 
-    func callAsFunction(_ features: Tensor) -> Tensor { linear2(linear1(features).silu()) }  // (N, E)
+    package func callAsFunction(_ features: Tensor) -> Tensor { linear2(linear1(features).silu()) }  // (N, E)
 }
