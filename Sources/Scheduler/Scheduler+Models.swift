@@ -3,17 +3,26 @@ import DurableFiles
 import Foundation
 import JobQueue
 import JobSpec
+import Logging
 public import Problems
 import Spool
 import StrictJSON
 
 /// Published models.
 extension Scheduler {
-    /// Lets `models/NAME` mean the model of a training that has just succeeded, before any job that waits for it starts.
+    /// Lets `models/NAME` mean the model of a training that has just succeeded, before any job that waits for it starts. Throws only
+    /// what passes by itself.
     func publishModel(of job: JobRecord) throws {
         guard job.kind == .train, try files.exists("\(directory(of: job))/\(JobFiles.model)") else { return }
-        let policy = try PathPolicy(spool: settings.spool, allowedPaths: settings.allowedPaths, in: files)
-        try ModelResolver(layout, policy, in: files).publish(job.name, from: job.directory)
+        do {
+            let policy = try PathPolicy(spool: settings.spool, allowedPaths: settings.allowedPaths, in: files)
+            try ModelResolver(layout, policy, in: files).publish(job.name, from: job.directory)
+        } catch {
+            // With space there will be a link; anything else, such as a directory of that name, is for people to mend, and the
+            // model can be named as job:ID all the same.
+            if Problem(error).code == .diskFull { throw error }
+            logger.error("the model of job \(job.id) is not linked as models/\(job.name): \(error)")
+        }
     }
 
     public nonisolated func models() async throws(Problem) -> [ModelSummary] {

@@ -6,6 +6,7 @@ import JobQueue
 import JobSpec
 import Logging
 import Problems
+import Spool
 import StrictJSON
 import Subprocess
 
@@ -29,6 +30,12 @@ extension Scheduler {
         counters.attempts += 1
         progress[id] = nil
         do {
+            guard try files.exists("\(directory(of: job))/\(JobFiles.job)") else {
+                let problem = Problem(
+                    .missing, "the job's directory or its job.json is gone",
+                    remedy: "Cancel the job, or put it back and release the job.", file: directory(of: job))
+                return self.attempt("hold job \(id)") { try apply(.broken(job: id, problem)) }
+            }
             if case .somebody = try FileLock.holder(lockPath(job)) {
                 // The worker of an attempt that we took for dead: it goes, and this attempt waits for it.
                 logger.warning("job \(id): an unknown worker holds its directory and is ended")

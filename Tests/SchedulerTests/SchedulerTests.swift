@@ -72,6 +72,41 @@ import Testing
         try await daemon.stop()
     }
 
+    @Test func aTrainingPublishesItsModel() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        try spool.dropTraining("ok-model")
+        try await daemon.wait(for: "ok-model", .succeeded)
+        let models = try await daemon.scheduler.models()
+        #expect(models.map(\.name) == ["ok-model"])
+        #expect(models.first?.architecture == "DDPMPipeline")
+        #expect(models.first?.job == 1)
+        // Where a link cannot be, the training has succeeded all the same.
+        try FileManager.default.createDirectory(
+            atPath: spool.root + "/models/ok-model-b", withIntermediateDirectories: false)
+        try spool.dropTraining("ok-model-b")
+        try await daemon.wait(for: "ok-model-b", .succeeded)
+        try await daemon.stop()
+    }
+
+    @Test func aJobWhoseDirectoryIsGoneIsHeldWhenItsTurnComes() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        try spool.drop("ok", #""hold": true"#)
+        let job = try await daemon.wait(for: "ok", .held)
+        try FileManager.default.removeItem(atPath: job.directory)
+        await #expect(throws: Problem.self) { try await daemon.scheduler.change(1, .release, by: TestDaemon.user) }
+        try spool.drop("wait")
+        try await daemon.waitUntilReady("wait")
+        try spool.drop("ok-next")
+        let next = try await daemon.wait(for: "ok-next", .queued)
+        try FileManager.default.removeItem(atPath: next.directory)
+        try spool.go("wait")
+        let held = try await daemon.wait(for: "ok-next", .held)
+        #expect(held.error?.code == .missing)
+        try await daemon.stop()
+    }
+
     @Test func threeCrashesHoldAndTheQueueGoesOn() async throws {
         let spool = try TestSpool()
         let daemon = try TestDaemon(spool)

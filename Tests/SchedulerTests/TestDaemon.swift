@@ -44,7 +44,7 @@ final class TestSpool: Sendable {
     deinit { try? FileManager.default.removeItem(atPath: root) }
 
     /// Keeps the worker's side of the protocol. What it does is in the job's name:
-    /// `ok`, `fail`, `crash`, `wait` (until `go-NAME` is there, checkpoints on SIGTERM), `stubborn` (ignores SIGTERM).
+    /// `ok` (`ok-model` leaves a model), `fail`, `crash`, `wait` (until `go-NAME` is there, checkpoints on SIGTERM), `stubborn` (ignores SIGTERM).
     static let worker = """
         #!/bin/bash
         while [ $# -gt 0 ]; do
@@ -66,6 +66,7 @@ final class TestSpool: Sendable {
         echo "attempt $attempt of $name, $(env | wc -l) variables"
         printf '{"step":1,"total_steps":4,"fraction":0.25}' >"$job/.progress.json"
         case $name in
+            ok-model*) mkdir "$job/model"; printf '{"_class_name":"DDPMPipeline"}' >"$job/model/model_index.json"; result succeeded ;;
             ok*) result succeeded ;;
             fail*) result failed ',"problem":{"code":"invalid","message":"no images"}'; exit 65 ;;
             crash*) kill -SEGV $$ ;;
@@ -89,6 +90,15 @@ final class TestSpool: Sendable {
         try text.write(toFile: "\(root)/incoming/.tmp-\(name)", atomically: false, encoding: .utf8)
         try FileManager.default.moveItem(
             atPath: "\(root)/incoming/.tmp-\(name)", toPath: "\(root)/incoming/\(name).json")
+    }
+
+    /// Puts a training into `incoming/`.
+    func dropTraining(_ name: String) throws {
+        let text = #"""
+            {"kind": "train", "model": {"architecture": "mlp"}, "dataset": {"format": "synthetic", "name": "spiral"},
+             "training": {"steps": 10}}
+            """#
+        try text.write(toFile: "\(root)/incoming/\(name).json", atomically: true, encoding: .utf8)
     }
 
     /// Lets the waiting worker of job `name` succeed.
