@@ -11,35 +11,30 @@ enum Convolution {
         let (height, width) = geometry.output(height: x.shape[1], width: x.shape[2])
         let outputShape: Shape = [x.shape[0], height, width, weight.shape[0]]
         if geometry.isPointwise {
-            return LinearProduct.rows(
-                x, weight: weight.viewed([weight.shape[0], x.shape[3]]), transposed: true, bias: bias,
-                columns: weight.shape[0])
+            return LinearProduct.forward(x, weight: weight, bias: bias, outputs: weight.shape[0])
         }
         if Depthwise.fits(weight, geometry) {
             return Depthwise.forward(x, weight: weight, bias: bias, geometry, outputShape: outputShape)
         }
         let result = Tensor(uninitialized: outputShape, on: x.device)
         let tiles = Tiles(image: x.shape, output: outputShape, weight: weight.shape, geometry, tileSize: tileSize)
+        let weights = (0..<geometry.groups).map { group in
+            PackedMatrix(
+                MatrixBlock(weight.pointer + group * tiles.groupOutputs * tiles.patch, stride: tiles.patch).transposed,
+                inner: tiles.patch, columns: tiles.groupOutputs, on: x.device)
+        }
         let device = x.device
-        device.forEach(tiles.blocks.count) { index in
-            let block = tiles.blocks[index]
-            device.withScratch(block.padded * tiles.patch) { patches in
+        device.forEachRange(x.shape[0] * tiles.positions, grain: tiles.height) { rows in
+            device.withScratch(rows.count * tiles.patch) { patches in
+                let output = MatrixBlock(result.pointer + rows.lowerBound * tiles.outputs, stride: tiles.outputs)
                 for group in 0..<geometry.groups {
-                    tiles.gather(x, rows: block, group: group, into: patches)
-                    let output = MatrixBlock(
-                        result.pointer + block.start * tiles.outputs + group * tiles.groupOutputs,
-                        stride: tiles.outputs)
-                    let weights = MatrixBlock(
-                        weight.pointer + group * tiles.groupOutputs * tiles.patch, stride: tiles.patch)
-                    output.assignProduct(
-                        MatrixBlock(patches, stride: tiles.patch), weights.transposed, rows: block,
-                        columns: tiles.groupOutputs, inner: tiles.patch, on: device)
+                    tiles.gather(x, rows: rows, group: group, into: patches)
+                    MatrixBlock(output.pointer + group * tiles.groupOutputs, stride: tiles.outputs).assignProduct(
+                        MatrixBlock(patches, stride: tiles.patch), weights[group], rows: rows.count,
+                        columns: 0..<tiles.groupOutputs)
                 }
                 if let bias {
-                    LinearProduct.addBias(
-                        bias.pointer,
-                        to: MatrixBlock(result.pointer + block.start * tiles.outputs, stride: tiles.outputs),
-                        rows: block.count, columns: tiles.outputs)
+                    LinearProduct.addBias(bias.pointer, to: output, rows: rows.count, columns: tiles.outputs)
                 }
             }
         }
@@ -50,11 +45,7 @@ enum Convolution {
     static func inputGradient(
         _ g: Tensor, weight: Tensor, inputShape: Shape, _ geometry: ConvolutionGeometry
     ) -> Tensor {
-        if geometry.isPointwise {
-            return LinearProduct.rows(
-                g, weight: weight.viewed([weight.shape[0], inputShape[3]]), transposed: false, bias: nil,
-                columns: inputShape[3])
-        }
+        if geometry.isPointwise { return LinearProduct.inputGradient(g, weight: weight, inputs: inputShape[3]) }
         if Depthwise.fits(weight, geometry) {
             return Depthwise.inputGradient(g, weight: weight, inputShape: inputShape, geometry)
         }
@@ -112,9 +103,7 @@ enum Convolution {
                     for first in stride(from: range.lowerBound, to: range.upperBound, by: tiles.height) {
                         let count = min(tiles.height, range.upperBound - first)
                         for group in 0..<geometry.groups {
-                            tiles.gather(
-                                x, rows: .init(start: first, count: count, isJoined: false), group: group, into: patches
-                            )
+                            tiles.gather(x, rows: first..<first + count, group: group, into: patches)
                             MatrixBlock(
                                 partial + slice * size + group * tiles.groupOutputs * tiles.patch, stride: tiles.patch
                             ).assignProduct(
@@ -147,7 +136,6 @@ private struct Tiles {
     private let imageSize: Int
     /// The most rows in a tile.
     let height: Int
-    let blocks: RowBlocks
 
     init(image: Shape, output: Shape, weight: Shape, _ geometry: ConvolutionGeometry, tileSize: Int) {
         window = geometry.window(image: image, output: output)
@@ -158,27 +146,20 @@ private struct Tiles {
         groupOutputs = weight[0] / geometry.groups
         imageSize = image[1] * image[2] * image[3]
         height = min(512, max(32, tileSize / max(1, patch) & ~15))
-        blocks = RowBlocks(rows: output[0] * positions, rowsPerSample: positions, limit: height)
     }
 
-    /// Writes the patches of `rows`, which may lie in several samples, and zeros for the padding rows.
-    func gather(
-        _ x: Tensor, rows: RowBlocks.Block, group: Int, into patches: UnsafeMutablePointer<Float>
-    ) {
+    /// Writes the patches of `rows`, which may lie in several samples.
+    func gather(_ x: Tensor, rows: Range<Int>, group: Int, into patches: UnsafeMutablePointer<Float>) {
         withUnsafePointer(to: window) { window in
-            var row = rows.start
-            let end = rows.start + rows.count
-            while row < end {
+            var row = rows.lowerBound
+            while row < rows.upperBound {
                 let (sample, first) = row.quotientAndRemainder(dividingBy: positions)
-                let last = min(positions, first + end - row)
+                let last = min(positions, first + rows.upperBound - row)
                 ck_im2col(
-                    patches + (row - rows.start) * patch, patch, x.pointer + sample * imageSize, window,
+                    patches + (row - rows.lowerBound) * patch, patch, x.pointer + sample * imageSize, window,
                     group * groupChannels, groupChannels, first, last)
                 row += last - first
             }
-        }
-        if rows.padded > rows.count {
-            (patches + rows.count * patch).update(repeating: 0, count: (rows.padded - rows.count) * patch)
         }
     }
 

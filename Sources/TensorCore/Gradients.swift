@@ -39,7 +39,7 @@ extension Operation {
         // Products. y = x W^T + b.
         case .linear(let hasBias):
             [
-                wanted[0] ? LinearProduct.inputGradient(g, weight: s[1]) : nil,  // g W
+                wanted[0] ? LinearProduct.inputGradient(g, weight: s[1], inputs: s[1].shape[1]) : nil,  // g W
                 wanted[1] ? LinearProduct.weightGradient(g, input: s[0]) : nil,  // g^T x
             ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])  // 1^T g
         case .matmul(let ta, let tb):

@@ -34,25 +34,6 @@ struct MatrixBlock {
             blasint(rows), blasint(columns), blasint(inner), 1, a.pointer, blasint(max(1, a.stride)), b.pointer,
             blasint(max(1, b.stride)), adding ? 1 : 0, pointer, blasint(max(1, stride)))
     }
-
-    /// `assignProduct` for a block of rows.
-    ///
-    /// Joined rows are what a BLAS kernel sees as its first axis, so C^T = B^T A^T is computed and turned: see `RowBlocks`.
-    ///
-    /// - Parameter a: of `rows.padded` rows, of whose products the first `rows.count` are kept.
-    func assignProduct(
-        _ a: MatrixBlock, _ b: MatrixBlock, rows: RowBlocks.Block, columns: Int, inner: Int, on device: Device
-    ) {
-        guard rows.isJoined else {
-            assignProduct(a, b, rows: rows.count, columns: columns, inner: inner)
-            return
-        }
-        device.withScratch(columns * rows.padded) { turned in
-            MatrixBlock(turned, stride: rows.padded).assignProduct(
-                b.transposed, a.transposed, rows: columns, columns: rows.padded, inner: inner)
-            ck_transpose(pointer, stride, turned, rows.padded, columns, rows.count)
-        }
-    }
 }
 
 extension Tensor {
@@ -66,116 +47,43 @@ extension Tensor {
         precondition(
             shape.rank >= 2 && weight.shape.rank == 2 && weight.shape[1] == shape.last,
             "weights \(weight.shape) do not fit rows of \(shape)")
-        return LinearProduct.rows(self, weight: weight, transposed: true, bias: bias, columns: weight.shape[0])
+        return LinearProduct.forward(self, weight: weight, bias: bias, outputs: weight.shape[0])
             .recorded(
                 .linear(hasBias: bias != nil), inputs: [self, weight] + (bias.map { [$0] } ?? []),
                 saving: [self, weight])
     }
 }
 
-/// How the rows of a product are cut into blocks: by the rows that one sample has, never by the number of samples.
-///
-/// The bits of a row depend on the height of the call that it is in and, with the kernels for some processors, on its place
-/// there: OpenBLAS treats different rows of a tile differently, and small products in ways of their own. So large samples are
-/// cut inside each sample, always alike. Rows of small samples are joined to blocks that are filled up to one height; with that
-/// height and the rows along the first axis of the kernel (column-major C^T = B^T A^T), no kernel tells places apart. Any
-/// split of a batch then gives the same bits.
-struct RowBlocks {
-    struct Block {
-        var start: Int
-        var count: Int
-        /// Whether it holds rows of several samples.
-        var isJoined: Bool
-        /// How many rows the product must be given.
-        var padded: Int { isJoined ? joinedHeight : count }
-    }
-
-    /// Samples of at least this many rows are not joined.
-    private static let smallestSample = 32
-    /// Measured on the kernels for Core 2, Nehalem, Prescott, Sandy Bridge, Haswell, Zen, Skylake X and Cooper Lake: 8 and
-    /// 16 rows are alike in all places, 24, 32 and 64 are not.
-    private static let joinedHeight = 16
-
-    let count: Int
-    private let rows: Int
-    private let rowsPerSample: Int
-    private let blocksPerSample: Int
-    /// Rows of a full block.
-    private let height: Int
-    private let joinsSamples: Bool
-
-    /// - Parameter limit: the most rows that a block may have.
-    init(rows: Int, rowsPerSample: Int, limit: Int) {
-        self.rows = rows
-        self.rowsPerSample = max(1, rowsPerSample)
-        joinsSamples = self.rowsPerSample < Self.smallestSample
-        if joinsSamples {
-            height = Self.joinedHeight
-            blocksPerSample = 0
-            count = (rows + height - 1) / height
-        } else {
-            let blocks = (self.rowsPerSample + limit - 1) / limit
-            height = ((self.rowsPerSample + blocks - 1) / blocks + 15) & ~15
-            blocksPerSample = (self.rowsPerSample + height - 1) / height
-            count = rows / self.rowsPerSample * blocksPerSample
-        }
-    }
-
-    subscript(index: Int) -> Block {
-        if joinsSamples {
-            let start = index * height
-            return Block(start: start, count: min(height, rows - start), isJoined: true)
-        }
-        let (sample, block) = index.quotientAndRemainder(dividingBy: blocksPerSample)
-        let start = block * height
-        return Block(
-            start: sample * rowsPerSample + start, count: min(height, rowsPerSample - start), isJoined: false)
-    }
-}
-
 /// The products of a linear layer, y = x W^T + b, with x (rows, K), W (O, K), y (rows, O).
 enum LinearProduct {
-    private static let rowLimit = 256
-    private static let columnLimit = 256
+    /// y = x W^T + b.
+    static func forward(_ x: Tensor, weight: Tensor, bias: Tensor?, outputs: Int) -> Tensor {
+        let inputs = x.shape.last
+        let packed = PackedMatrix(
+            MatrixBlock(weight.pointer, stride: inputs).transposed, inner: inputs, columns: outputs, on: x.device)
+        return rows(x, packed, bias: bias)
+    }
 
-    /// y = x W^T, or x W when not `transposed` (W is then (K, O)), with an optional bias row added.
-    static func rows(
-        _ x: Tensor, weight: Tensor, transposed: Bool, bias: Tensor?, columns: Int
-    ) -> Tensor {
-        let inner = x.shape.last
-        let result = Tensor(uninitialized: x.shape.withLast(columns), on: x.device)
-        let rows = inner == 0 ? result.elementCount / max(1, columns) : x.elementCount / inner
-        let blocks = RowBlocks(rows: rows, rowsPerSample: x.shape.rowsPerSample, limit: rowLimit)
-        let columnBlocks = max(1, (columns + columnLimit - 1) / columnLimit)
-        let width = ((columns + columnBlocks - 1) / columnBlocks + 15) & ~15
-        let device = x.device
-        device.forEach(blocks.count * columnBlocks) { chunk in
-            let (index, columnIndex) = chunk.quotientAndRemainder(dividingBy: columnBlocks)
-            let block = blocks[index]
-            let first = columnIndex * width
-            let count = min(width, columns - first)
-            guard count > 0 else { return }
-            let weightBlock =
-                transposed
-                ? MatrixBlock(weight.pointer + first * inner, stride: inner).transposed
-                : MatrixBlock(weight.pointer + first, stride: columns)
-            let input = x.pointer + block.start * inner
-            let output = MatrixBlock(result.pointer + block.start * columns + first, stride: columns)
-            if block.padded == block.count {
-                output.assignProduct(
-                    MatrixBlock(input, stride: inner), weightBlock, rows: block, columns: count, inner: inner,
-                    on: device)
-            } else {
-                device.withScratch(block.padded * inner) { padded in
-                    padded.update(from: input, count: block.count * inner)
-                    (padded + block.count * inner).update(repeating: 0, count: (block.padded - block.count) * inner)
-                    output.assignProduct(
-                        MatrixBlock(padded, stride: inner), weightBlock, rows: block, columns: count, inner: inner,
-                        on: device)
-                }
-            }
+    /// d/dx = g W, shaped like x.
+    static func inputGradient(_ g: Tensor, weight: Tensor, inputs: Int) -> Tensor {
+        let packed = PackedMatrix(
+            MatrixBlock(weight.pointer, stride: inputs), inner: g.shape.last, columns: inputs, on: g.device)
+        return rows(g, packed, bias: nil)
+    }
+
+    private static func rows(_ x: Tensor, _ weights: PackedMatrix, bias: Tensor?) -> Tensor {
+        let result = Tensor(uninitialized: x.shape.withLast(weights.columns), on: x.device)
+        let rows = x.shape.elementCount(in: 0..<(x.shape.rank - 1))
+        let cut = ProductCut(rows: rows, columns: weights.columns, inner: weights.inner)
+        x.device.forEach(cut.count) { index in
+            let (rows, columns) = cut[index]
+            let output = MatrixBlock(
+                result.pointer + rows.lowerBound * weights.columns + columns.lowerBound, stride: weights.columns)
+            output.assignProduct(
+                MatrixBlock(x.pointer + rows.lowerBound * weights.inner, stride: weights.inner), weights,
+                rows: rows.count, columns: columns)
             if let bias {
-                addBias(bias.pointer + first, to: output, rows: block.count, columns: count)
+                addBias(bias.pointer + columns.lowerBound, to: output, rows: rows.count, columns: columns.count)
             }
         }
         return result
@@ -184,11 +92,6 @@ enum LinearProduct {
     static func addBias(_ bias: UnsafeMutablePointer<Float>, to block: MatrixBlock, rows: Int, columns: Int) {
         ck_bias_activation(
             .identity, block.pointer, block.stride, nil, 0, block.pointer, block.stride, bias, nil, 0, rows, columns)
-    }
-
-    /// d/dx = g W, shaped like x.
-    static func inputGradient(_ g: Tensor, weight: Tensor) -> Tensor {
-        rows(g, weight: weight, transposed: false, bias: nil, columns: weight.shape.last)
     }
 
     /// d/dW = g^T x, a sum over all rows.
@@ -206,6 +109,84 @@ enum LinearProduct {
                 rows: outputRange.count, columns: inputs, inner: rows.count, adding: adding)
         }
         return result
+    }
+}
+
+/// How a product with packed weights is cut over threads: by its size. No bit depends on it.
+struct ProductCut {
+    /// Multiply-adds that are worth a turn of a thread.
+    private static let grain = 1 << 20
+    /// Rows that a core keeps in its second-level cache.
+    private static let mostRows = 192
+
+    let count: Int
+    private let rows: Int
+    private let columns: Int
+    private let height: Int
+    private let width: Int
+    private let across: Int
+
+    init(rows: Int, columns: Int, inner: Int) {
+        self.rows = rows
+        self.columns = columns
+        // Few rows are cut by columns, so that small batches are shared too.
+        let perRow = max(1, columns * inner)
+        if rows <= Self.mostRows, rows * perRow > 2 * Self.grain {
+            height = max(1, rows)
+            let panels = (columns + PackedMatrix.panel - 1) / PackedMatrix.panel
+            let parts = min(panels, 8, rows * perRow / Self.grain)
+            width = (panels + parts - 1) / parts * PackedMatrix.panel
+        } else {
+            height = min(Self.mostRows, max(24, (Self.grain / perRow + 11) / 12 * 12))
+            width = max(1, columns)
+        }
+        across = (columns + width - 1) / width
+        count = (rows + height - 1) / height * across
+    }
+
+    subscript(index: Int) -> (rows: Range<Int>, columns: Range<Int>) {
+        let (row, column) = index.quotientAndRemainder(dividingBy: across)
+        return (row * height..<min(rows, (row + 1) * height), column * width..<min(columns, (column + 1) * width))
+    }
+}
+
+/// The right-hand side of many products, packed once for the kernels. An element of a product with it has the same bits
+/// whatever rows and columns a call has, so work may be cut anywhere and a sample's result does not depend on its batch.
+struct PackedMatrix {
+    /// Columns that are packed together.
+    static let panel = 32
+
+    let inner: Int
+    let columns: Int
+    private let storage: Storage
+
+    /// Packs `matrix`, which is `inner` x `columns`.
+    init(_ matrix: MatrixBlock, inner: Int, columns: Int, on device: Device) {
+        self.inner = inner
+        self.columns = columns
+        let storage = Storage(ck_packed_size(inner, columns), on: device)
+        self.storage = storage
+        let (rowStride, columnStride) = matrix.isTransposed ? (1, matrix.stride) : (matrix.stride, 1)
+        let grain = max(Self.panel, (1 << 15) / max(1, inner) & ~(Self.panel - 1))
+        device.forEachRange(columns, grain: grain) { range in
+            ck_pack(
+                storage.pointer + range.lowerBound * inner, matrix.pointer + range.lowerBound * columnStride, rowStride,
+                columnStride, inner, range.count)
+        }
+    }
+
+    /// The panels from column `column` on, a multiple of the panel's width.
+    func panels(from column: Int) -> UnsafeMutablePointer<Float> { storage.pointer + column * inner }
+}
+
+extension MatrixBlock {
+    /// C = A B on the calling thread: this block is `rows` x `columns.count`, A `rows` x `b.inner`.
+    ///
+    /// - Parameter columns: of B; begins at a multiple of `PackedMatrix.panel`.
+    func assignProduct(_ a: MatrixBlock, _ b: PackedMatrix, rows: Int, columns: Range<Int>) {
+        ck_product(
+            pointer, stride, a.pointer, a.stride, 1, b.panels(from: columns.lowerBound), rows, columns.count, b.inner,
+            false)
     }
 }
 

@@ -57,9 +57,6 @@ public struct Shape: Sendable, Hashable, ExpressibleByArrayLiteral, RandomAccess
         return copy
     }
 
-    /// How many rows of the innermost axis one sample (index of the first axis) holds; 1 for rank 2 and below.
-    var rowsPerSample: Int { rank <= 2 ? 1 : elementCount(in: 1..<(rank - 1)) }
-
     /// The common shape of two operands after broadcasting (axes aligned at the right, extent 1 stretches), or nil.
     func broadcast(with other: Shape) -> Shape? {
         if self == other { return self }
