@@ -31,5 +31,6 @@
 #include "ck_resample.h"
 #include "ck_softmax.h"
 #include "ck_window.h"
+#include "ck_winograd.h"
 
 #endif
