@@ -112,25 +112,6 @@ CK_INLINE void ck_weight_slope_line(CKVector *to, size_t step, const CKVector *u
         }                                                             \
     } while (0)
 
-/// Sixteen channels at p, or the first `count` and zeros.
-CK_INLINE void ck_load_channels(CKVector *to, const float *p, size_t count) {
-    if (count >= CK_LANES) {
-        *to = CK_LOAD(p);
-    } else {
-        float lanes[CK_LANES] = {0};
-        memcpy(lanes, p, count * sizeof *p);
-        *to = CK_LOAD(lanes);
-    }
-}
-
-CK_INLINE void ck_store_channels(float *p, const CKVector *value, size_t count) {
-    if (count >= CK_LANES) {
-        CK_STORE(p, *value);
-    } else {
-        memcpy(p, value, count * sizeof *p);
-    }
-}
-
 /// Where a tile lies.
 typedef struct CKPlace {
     size_t image, row, column;  ///< of its first output
