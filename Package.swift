@@ -44,6 +44,13 @@ let package = Package(
         .executable(name: "diffd", targets: ["diffd"]),
         .executable(name: "diffd-worker", targets: ["diffd-worker"]),
         .executable(name: "diffctl", targets: ["diffctl"]),
+        // What Benchmarks/ measures.
+        .library(
+            name: "DiffdEngine",
+            targets: [
+                "Problems", "StrictJSON", "DurableFiles", "Safetensors", "Configurations", "TensorCore", "NeuralNet",
+                "Diffusion", "Models", "Checkpoints", "Sampling",
+            ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -137,7 +144,7 @@ let package = Package(
         program(
             "diffctl",
             ["Problems", "StrictJSON", "DurableFiles", "Configurations", "JobSpec", "ControlAPI", argumentParser]),
-        program("diffd-demo", ["Problems", "StrictJSON", "Media", "Datasets", argumentParser]),
+        program("diffd-demo", ["Problems", "StrictJSON", "DurableFiles", "Media", "Datasets", argumentParser]),
 
         // Tests mirror the targets.
         .target(
@@ -196,9 +203,9 @@ let package = Package(
         tests(
             "TrainingTests",
             [
-                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "TensorCore",
-                "NeuralNet",
-                "Diffusion", "Models", "Checkpoints", "Datasets", "Training", "Sampling",
+                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors",
+                "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets", "Training", "Sampling",
             ]),
+        tests("ArchitectureTests", []),
     ]
 )

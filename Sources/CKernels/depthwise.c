@@ -9,8 +9,6 @@
 
 enum { CK_PANEL = 64 };
 
-CK_INLINE size_t ck_min_size(size_t a, size_t b) { return a < b ? a : b; }
-
 CK_INLINE void ck_store(float *to, const float *from, size_t n) {
     for (size_t c = 0; c < n; c++) {
         to[c] = from[c];
@@ -62,7 +60,7 @@ void ck_depthwise(
 
 CK_INLINE void ck_depthwise_input_pixel(
     float *restrict dx, const float *restrict dy, const float *restrict weight, const CKWindow *w, size_t iy, size_t ix,
-    CKReaders down, CKReaders across, size_t n) {
+    CKOutputs down, CKOutputs across, size_t n) {
     float sums[CK_PANEL];
     for (size_t c = 0; c < n; c++) {
         sums[c] = 0.0f;
@@ -86,10 +84,10 @@ void ck_depthwise_backward_input(
     float *dx, const float *dy, const float *weight, const CKWindow *window, size_t first, size_t last) {
     const CKWindow w = *window;
     for (size_t iy = first; iy < last; iy++) {
-        const CKReaders down = ck_readers(iy, w.stride_y, w.padding_top, w.kernel_height, w.output_height);
+        const CKOutputs down = ck_readers(iy, w.stride_y, w.padding_top, w.kernel_height, w.output_height);
         for (size_t c = 0; c < w.channels; c += CK_PANEL) {
             for (size_t ix = 0; ix < w.width; ix++) {
-                const CKReaders across = ck_readers(ix, w.stride_x, w.padding_left, w.kernel_width, w.output_width);
+                const CKOutputs across = ck_readers(ix, w.stride_x, w.padding_left, w.kernel_width, w.output_width);
                 float *out = dx + (iy * w.width + ix) * w.channels + c;
                 if (c + CK_PANEL <= w.channels) {
                     ck_depthwise_input_pixel(out, dy + c, weight + c, &w, iy, ix, down, across, CK_PANEL);
@@ -129,19 +127,16 @@ void ck_depthwise_backward_weight(
         for (size_t ky = down.begin; ky < down.end; ky++) {
             const float *row = x + (down.origin + (ptrdiff_t)ky) * (ptrdiff_t)(w.width * w.channels);
             for (size_t kx = 0; kx < w.kernel_width; kx++) {
-                // Output columns whose tap kx lies inside: 0 <= ox * stride - padding + kx < width.
-                const ptrdiff_t shift = w.padding_left - (ptrdiff_t)kx, step = (ptrdiff_t)w.stride_x;
-                const ptrdiff_t far = (ptrdiff_t)w.width + shift;
-                const size_t begin = shift > 0 ? (size_t)((shift + step - 1) / step) : 0;
-                const size_t end = far > 0 ? ck_min_size((size_t)((far + step - 1) / step), w.output_width) : 0;
+                const CKOutputs inside = ck_outputs(kx, w.stride_x, w.padding_left, w.width, w.output_width);
+                const ptrdiff_t shift = w.padding_left - (ptrdiff_t)kx;
                 for (size_t c = 0; c < w.channels; c += CK_PANEL) {
                     float *out = dweight + (ky * w.kernel_width + kx) * w.channels + c;
                     const float *slope = dy + oy * w.output_width * w.channels + c;
                     const float *in = row - shift * (ptrdiff_t)w.channels + (ptrdiff_t)c;
                     if (c + CK_PANEL <= w.channels) {
-                        ck_depthwise_weight_row(out, slope, in, &w, begin, end, CK_PANEL);
+                        ck_depthwise_weight_row(out, slope, in, &w, inside.begin, inside.end, CK_PANEL);
                     } else {
-                        ck_depthwise_weight_row(out, slope, in, &w, begin, end, w.channels - c);
+                        ck_depthwise_weight_row(out, slope, in, &w, inside.begin, inside.end, w.channels - c);
                     }
                 }
             }

@@ -9,8 +9,7 @@
 #define CK_MULTIVERSION
 #endif
 
-/// For kernels whose shape follows the number of registers: variants by hand, of which `ck_instruction_set` says the
-/// one to call.
+/// For kernels whose shape follows the number of registers: variants by hand, chosen by `ck_cpu_level`.
 #if defined(__x86_64__)
 #define CK_AVX512 __attribute__((target("arch=x86-64-v4")))
 #define CK_AVX2 __attribute__((target("arch=x86-64-v3")))
@@ -18,18 +17,6 @@
 #define CK_AVX512
 #define CK_AVX2
 #endif
-
-enum { CK_LEVEL_PLAIN, CK_LEVEL_AVX2, CK_LEVEL_AVX512 };
-
-static inline int ck_instruction_set(void) {
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("x86-64-v4")   ? CK_LEVEL_AVX512
-           : __builtin_cpu_supports("x86-64-v3") ? CK_LEVEL_AVX2
-                                                 : CK_LEVEL_PLAIN;
-#else
-    return CK_LEVEL_PLAIN;
-#endif
-}
 
 /// Helpers must be inlined to be compiled for their caller's instruction set.
 #define CK_INLINE static inline __attribute__((always_inline))

@@ -1,4 +1,6 @@
 #include "ck_product.h"
+
+#include "ck_cpu.h"
 #include "vectors.h"
 
 // The shape of the innermost block follows the number of registers: 12 rows x 2 vectors leave 8 of AVX-512's 32 for the
@@ -152,7 +154,7 @@ CK_PRODUCT_BLOCK(ck_product_block_of_12, CK_AVX512, 12, 2)
 void ck_product(
     float *c, size_t ldc, const float *a, size_t row_stride, size_t inner_stride, const float *packed, size_t rows,
     size_t columns, size_t inner, bool accumulate) {
-    const int level = ck_instruction_set();
+    const int32_t level = ck_cpu_level();
     if (inner == 0 && !accumulate) {
         for (size_t i = 0; i < rows; i++) {
             memset(c + i * ldc, 0, columns * sizeof *c);
@@ -166,10 +168,10 @@ void ck_product(
             float *to = c + i * ldc;
             const float *from = a + i * row_stride + t * inner_stride, *panels = packed + t * CK_PANEL;
             const size_t size = inner * CK_PANEL;
-            if (level == CK_LEVEL_AVX512) {
+            if (level == 4) {
                 ck_product_block_of_12(
                     to, ldc, from, row_stride, inner_stride, panels, size, count, columns, length, add);
-            } else if (level == CK_LEVEL_AVX2) {
+            } else if (level == 3) {
                 ck_product_block_of_6(
                     to, ldc, from, row_stride, inner_stride, panels, size, count, columns, length, add);
             } else {

@@ -72,9 +72,9 @@ void ck_average_pool_backward(float *dx, const float *dy, const CKWindow *window
     const CKWindow w = *window;
     const float area = (float)(w.kernel_height * w.kernel_width);
     for (size_t iy = first; iy < last; iy++) {
-        const CKReaders down = ck_readers(iy, w.stride_y, w.padding_top, w.kernel_height, w.output_height);
+        const CKOutputs down = ck_readers(iy, w.stride_y, w.padding_top, w.kernel_height, w.output_height);
         for (size_t ix = 0; ix < w.width; ix++) {
-            const CKReaders across = ck_readers(ix, w.stride_x, w.padding_left, w.kernel_width, w.output_width);
+            const CKOutputs across = ck_readers(ix, w.stride_x, w.padding_left, w.kernel_width, w.output_width);
             float *restrict to = dx + (iy * w.width + ix) * w.channels;
             memset(to, 0, w.channels * sizeof *to);
             for (size_t oy = down.begin; oy < down.end; oy++) {

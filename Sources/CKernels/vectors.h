@@ -19,6 +19,25 @@ typedef float CKUnalignedVector __attribute__((vector_size(64), aligned(4)));
 
 #define CK_UNROLL _Pragma("clang loop unroll(full)")
 
+/// Sixteen channels at p, or the first `count` and zeros.
+CK_INLINE void ck_load_channels(CKVector *to, const float *p, size_t count) {
+    if (count >= CK_LANES) {
+        *to = CK_LOAD(p);
+    } else {
+        float lanes[CK_LANES] = {0};
+        memcpy(lanes, p, count * sizeof *p);
+        *to = CK_LOAD(lanes);
+    }
+}
+
+CK_INLINE void ck_store_channels(float *p, const CKVector *value, size_t count) {
+    if (count >= CK_LANES) {
+        CK_STORE(p, *value);
+    } else {
+        memcpy(p, value, count * sizeof *p);
+    }
+}
+
 /// Transposes 16 x 16 floats in registers: four rounds, each of which interleaves row i with row i + 8 (a perfect
 /// shuffle of the bits of the index).
 CK_INLINE void ck_transpose_tile(float *restrict y, size_t ldy, const float *restrict x, size_t ldx) {

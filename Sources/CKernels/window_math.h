@@ -22,20 +22,29 @@ CK_INLINE CKTaps ck_taps(size_t output, size_t stride, ptrdiff_t padding, size_t
     return (CKTaps){.origin = origin, .begin = (size_t)begin, .end = (size_t)end};
 }
 
-typedef struct CKReaders {
+typedef struct CKOutputs {
     size_t begin, end;
-} CKReaders;
+} CKOutputs;
+
+/// The outputs that read inside the image with the given tap: 0 <= output * stride - padding + tap < size.
+CK_INLINE CKOutputs ck_outputs(size_t tap, size_t stride, ptrdiff_t padding, size_t size, size_t outputs) {
+    const ptrdiff_t shift = padding - (ptrdiff_t)tap, step = (ptrdiff_t)stride, far = (ptrdiff_t)size + shift;
+    const size_t begin = shift > 0 ? (size_t)((shift + step - 1) / step) : 0;
+    const size_t past = far > 0 ? (size_t)((far + step - 1) / step) : 0;
+    const size_t end = past < outputs ? past : outputs;
+    return begin < end ? (CKOutputs){begin, end} : (CKOutputs){0, 0};
+}
 
 /// The outputs whose window contains input position `input`: output o reads it with tap input + padding - o * stride.
-CK_INLINE CKReaders ck_readers(size_t input, size_t stride, ptrdiff_t padding, size_t kernel, size_t outputs) {
+CK_INLINE CKOutputs ck_readers(size_t input, size_t stride, ptrdiff_t padding, size_t kernel, size_t outputs) {
     const ptrdiff_t position = (ptrdiff_t)input + padding;
     if (position < 0) {
-        return (CKReaders){0, 0};
+        return (CKOutputs){0, 0};
     }
     const size_t p = (size_t)position;
     const size_t begin = p < kernel ? 0 : (p - kernel) / stride + 1;
     const size_t end = p / stride + 1 < outputs ? p / stride + 1 : outputs;
-    return begin < end ? (CKReaders){begin, end} : (CKReaders){0, 0};
+    return begin < end ? (CKOutputs){begin, end} : (CKOutputs){0, 0};
 }
 
 #endif

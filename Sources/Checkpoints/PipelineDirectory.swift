@@ -124,6 +124,16 @@ public struct PipelineDirectory: Sendable {
         }
     }
 
+    /// Adds a second set of weights to a published directory: the file is there whole, or not at all.
+    public static func addVariant(
+        _ variant: String, of model: some Denoiser, _ configuration: ModelConfiguration, to path: String,
+        in files: any FileSystem
+    ) throws {
+        try WeightsDirectory.save(
+            model, variant: variant, to: Path.join(path, configuration.architecture.component), in: files,
+            durability: .synchronized)
+    }
+
     private static func index(_ architecture: ModelArchitecture) -> JSONNode {
         [
             "_class_name": "DDPMPipeline", "_diffusers_version": JSONNode(.string(diffusersVersion)),

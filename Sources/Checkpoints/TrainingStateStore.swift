@@ -48,13 +48,14 @@ public struct TrainingStateStore: Sendable {
     ///
     /// - Parameters:
     ///   - layout: of the training that will go on.
+    ///   - limit: states from this step on are not looked at.
     ///   - skipped: told of each newer state that is damaged.
     /// - Returns: nil when there is none.
     /// - Throws: `invalid` when the newest whole state belongs to another configuration.
     public func newest(
-        for layout: ParameterBuffer, optimizer: Optimizer, skipped: (Problem) throws -> Void
+        for layout: ParameterBuffer, optimizer: Optimizer, before limit: Int = .max, skipped: (Problem) throws -> Void
     ) throws -> TrainingState? {
-        for step in try steps().reversed() {
+        for step in try steps().reversed() where step < limit {
             do {
                 return try load(step, layout: layout, optimizer: optimizer)
             } catch let problem as Problem where problem.code == .corrupt {
@@ -95,8 +96,8 @@ public struct TrainingStateStore: Sendable {
             record: try JSONText.decode(TrainingRecord.self, from: Array(record.utf8), file: path))
     }
 
-    /// Removes what a newly saved state makes superfluous. States that claim to be newer were damaged, or the training would
-    /// have gone on from them; they must not take the places of whole ones.
+    /// Removes what a newly saved state makes superfluous. States that claim to be newer were damaged or led nowhere, or the
+    /// training would have gone on from them; they must not take the places of good ones.
     private func remove(whenNewestIs newest: Int, best: Int?) throws {
         let steps = try steps()
         let kept = Set(steps.filter { $0 <= newest }.suffix(keep) + [best].compactMap(\.self))

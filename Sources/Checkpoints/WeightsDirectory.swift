@@ -129,11 +129,17 @@ public struct WeightsDirectory: Sendable {
     }
 
     /// Writes the parameters of `module` to `path`, a directory that exists, in PyTorch's order.
-    public static func save(_ module: some Module, to path: String, in files: any FileSystem) throws {
+    ///
+    /// - Parameter variant: names a second set of weights beside the first, as diffusers' `variant=` does.
+    public static func save(
+        _ module: some Module, variant: String? = nil, to path: String, in files: any FileSystem,
+        durability: Durability = .deferred
+    ) throws {
         let parameters = module.parameters
+        let name = variant.map { "diffusion_pytorch_model.\($0).safetensors" } ?? fileName
         var writer = try SafetensorsWriter(
-            Path.join(path, fileName), parameters.map { .init($0.name, Array($0.parameter.fileShape)) }, in: files,
-            durability: .deferred)
+            Path.join(path, name), parameters.map { .init($0.name, Array($0.parameter.fileShape)) }, in: files,
+            durability: durability)
         for (name, parameter) in parameters {
             try parameter.inFileOrder(parameter.value).withSpan { try writer.write(name, $0) }
         }

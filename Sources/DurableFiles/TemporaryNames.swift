@@ -23,9 +23,13 @@ enum TemporaryName {
 extension FileSystem {
     /// Removes what an interrupted write, publish or removal left in a directory, and returns the names. To be called when
     /// no writer can be at work there: at start, or by the holder of the directory's lock.
+    ///
+    /// - Parameter except: names whose temporaries stay, because somebody else writes them.
     @discardableResult
-    public func removeStaleTemporaries(in directory: String) throws -> [String] {
-        let stale = try list(directory).entries.filter { TemporaryName.matches($0.name) }
+    public func removeStaleTemporaries(in directory: String, except: [String] = []) throws -> [String] {
+        let stale = try list(directory).entries.filter { entry in
+            TemporaryName.matches(entry.name) && !except.contains { entry.name.hasPrefix(".\($0).tmp-") }
+        }
         for entry in stale { try removeTree(Path.join(directory, entry.name)) }
         return stale.map(\.name)
     }

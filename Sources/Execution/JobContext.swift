@@ -20,6 +20,7 @@ final class JobContext {
     private let clock = ContinuousClock()
     private var lastProgress: ContinuousClock.Instant?
 
+    /// Whoever calls it holds the directory's lock.
     init(_ arguments: WorkerArguments, stop: StopRequest) throws {
         self.arguments = arguments
         self.stop = stop
@@ -28,8 +29,12 @@ final class JobContext {
         policy = try PathPolicy(spool: arguments.spool, allowedPaths: arguments.allowedPaths, in: files)
         models = ModelResolver(SpoolLayout(root: arguments.spool), policy, in: files)
         events = try DurableLog(Path.join(directory, "events.jsonl"), in: files, mode: 0o660)
-        try files.createDirectoriesDurably(outputs, mode: 0o770)
-        _ = try files.removeStaleTemporaries(in: outputs)
+        for part in [outputs, checkpoints] {
+            try files.createDirectoriesDurably(part, mode: 0o770)
+            try files.removeStaleTemporaries(in: part)
+        }
+        // What an attempt that was killed has left; the daemon may be writing status.json.
+        try files.removeStaleTemporaries(in: directory, except: ["status.json"])
     }
 
     var outputs: String { Path.join(directory, "outputs") }
@@ -48,9 +53,12 @@ final class JobContext {
         try events.append(JSONNode(.object(head + members.map { .init($0.key, $0.value) })).line)
     }
 
-    /// Adds a line to `log.txt`, which is this process's output.
-    func log(_ text: String) {
-        FileHandle.standardOutput.write(Data("\(Self.timestamp()) \(text)\n".utf8))
+    func log(_ text: String) { Self.log(text) }
+
+    /// Adds a line to `log.txt`, which the daemon has made this process's output.
+    static func log(_ text: String) {
+        // A line for which there is no space is lost; that must not cost the job.
+        try? FileHandle.standardOutput.write(contentsOf: Data("\(timestamp()) \(text)\n".utf8))
     }
 
     /// Tells how far the job is; written at most once a second.

@@ -6,6 +6,7 @@ internal import JobSpec
 internal import Models
 internal import Problems
 internal import Sampling
+internal import Spool
 internal import StrictJSON
 internal import TensorCore
 
@@ -22,43 +23,49 @@ struct SampleExecution {
         self.context = context
     }
 
-    func run() throws -> WorkerResult.Outcome {
+    func run() throws -> Ending {
         let path = try context.models.directory(of: job.model, base: context.directory)
-        let pipeline = try PipelineDirectory(path)
-        for warning in pipeline.warnings { context.log("warning: \(warning)") }
+        let (pipeline, sampler, digest, model) = try pointing(to: "$.model") {
+            let pipeline = try PipelineDirectory(path)
+            for warning in pipeline.warnings { context.log("warning: \(warning)") }
+            return (
+                pipeline, try job.sampler.sampler(for: pipeline.scheduler), try pipeline.weights().digest(),
+                try pipeline.model(on: context.device)
+            )
+        }
         let shape = try sampleShape(of: pipeline)
         try checkClasses(pipeline.configuration.classConditioning)
-        let sampler = try job.sampler.sampler(for: pipeline.scheduler)
-        let modelDigest = try pipeline.weights().digest()
-        let model = try pipeline.model(on: context.device)
         let plan = SamplingPlan(
             sampler: sampler, sampleShape: shape.dimensions, count: job.count, batchSize: job.batchSize,
             classes: job.classLabels)
-        let outputs = try SampleOutputs(job, plan, shape, modelDirectory: path, modelDigest: modelDigest, context)
-        return try draw(plan, model, pipeline, outputs, modelDigest: modelDigest)
+        let outputs = try SampleOutputs(job, plan, shape, pipeline, modelDigest: digest, context)
+        context.log("\(pipeline.configuration.className) from \(path)")
+        return try draw(plan, model, outputs, modelDigest: digest)
     }
 
     private func draw(
-        _ plan: SamplingPlan, _ model: any Denoiser, _ pipeline: PipelineDirectory, _ outputs: SampleOutputs,
-        modelDigest: String
-    ) throws -> WorkerResult.Outcome {
+        _ plan: SamplingPlan, _ model: any Denoiser, _ outputs: SampleOutputs, modelDigest: String
+    ) throws -> Ending {
         let store = SamplingStateStore(
             Path.join(context.checkpoints, "sampling.safetensors"),
             fingerprint: try SHA256.digest(of: Array("\(modelDigest)\n\(JobSpec.sample(job).json.line)".utf8))
                 .description,
             in: context.files)
         var run = SamplingRun(plan, model, from: try cursor(store, outputs), on: context.device)
-        let clock = ContinuousClock()
-        let began = (time: clock.now, steps: run.cursor.stepsDone(plan))
-        var meter = RateMeter(step: began.steps)
-        var saved = clock.now
+        var steps = SamplingSteps(plan, done: run.cursor.stepsDone(plan))
         context.log(
-            began.steps == 0
+            steps.before == 0
                 ? "drawing \(plan.count) samples, \(plan.sampler.steps.count) steps each"
-                : "resuming after \(run.cursor.batch) of \(plan.batchCount) batches")
+                : "resuming after step \(steps.before) of \(plan.totalSteps)")
         try context.event(
-            "started", ["step": JSONNode(.integer(began.steps)), "total_steps": JSONNode(.integer(plan.totalSteps))])
+            "started", ["step": JSONNode(.integer(steps.before)), "total_steps": JSONNode(.integer(plan.totalSteps))])
+        try context.progress(steps.progress(), force: true)
+
+        let clock = ContinuousClock()
+        var saved = clock.now
         func save() throws {
+            // What the cursor counts as done is safe before it says so.
+            try outputs.synchronize()
             try store.save(batch: run.cursor.batch, state: run.cursor.state, noise: run.cursor.noise)
             saved = clock.now
         }
@@ -67,7 +74,7 @@ struct SampleExecution {
                 try save()
                 return .checkpointed
             }
-            guard let progress = run.step() else { break }
+            guard let progress = steps.timed({ run.step() }) else { break }
             switch progress {
             case .step(let batch, let index, let x):
                 try outputs.frame(batch: batch, index: index, x)
@@ -75,25 +82,17 @@ struct SampleExecution {
             case .finished(let batch, let x):
                 try outputs.frame(batch: batch, index: plan.sampler.steps.count, x)
                 try outputs.write(batch: batch, x)
-                // The files are safe before the cursor says so.
                 try save()
             }
-            let done = run.cursor.stepsDone(plan)
-            let rate = meter.note(step: done)
-            try context.progress(
-                JobProgress(
-                    step: done, totalSteps: plan.totalSteps, stepsPerSecond: rate,
-                    etaSeconds: rate.map { Double(plan.totalSteps - done) / $0 }), force: done == plan.totalSteps)
+            steps.note(done: run.cursor.stepsDone(plan))
+            try context.progress(steps.progress(), force: steps.done == plan.totalSteps)
         }
         try outputs.finish()
-        let taken = run.cursor.stepsDone(plan) - began.steps
         try context.writeManifest(
-            kind: .sample, seed: job.common.seed, stepsTaken: taken,
-            secondsTaken: began.time.duration(to: clock.now) / .seconds(1),
-            outputs.manifest(pipeline: pipeline, modelDigest: modelDigest))
-        try store.remove()
+            kind: .sample, seed: job.common.seed, stepsTaken: steps.done - steps.before,
+            secondsTaken: steps.seconds, outputs.manifest)
         context.log("\(plan.count) samples in \(context.outputs)")
-        return .succeeded
+        return .succeeded(leftovers: [context.checkpoints])
     }
 
     /// Where an earlier attempt stopped, if what it finished is still there; the beginning otherwise.
@@ -112,7 +111,7 @@ struct SampleExecution {
         guard let shape = pipeline.configuration.sampleShape else {
             throw Problem(
                 .invalid, "the model's config.json has no sample_size, so the size of its pictures is not known",
-                remedy: "Add sample_size to the model's config.json.", file: pipeline.path)
+                remedy: "Add sample_size to the model's config.json.", file: pipeline.path, path: "$.model")
         }
         return shape
     }
@@ -122,7 +121,7 @@ struct SampleExecution {
             Problem(.invalid, message, remedy: remedy, path: "$.class_labels")
         }
         switch (conditioning, job.classLabels) {
-        case (.none, nil): break
+        case (.none, nil), (.timestep, .some): break
         case (.none, .some):
             throw fail("class_labels are given, but the model knows no classes", "Remove class_labels.")
         case (.vector, _):
@@ -135,7 +134,41 @@ struct SampleExecution {
             if let label = labels.first(where: { $0 >= count }) {
                 throw fail("class label \(label) is out of range", "The model has the classes 0 to \(count - 1).")
             }
-        case (.timestep, .some): break
         }
+    }
+}
+
+/// How many steps of a sampling are done, and how fast they are.
+private struct SamplingSteps {
+    let total: Int
+    /// By earlier attempts.
+    let before: Int
+    private(set) var done: Int
+    /// That this attempt's steps have taken.
+    private(set) var seconds = 0.0
+    private var meter: RateMeter
+    private var rate: Double?
+
+    init(_ plan: SamplingPlan, done: Int) {
+        total = plan.totalSteps
+        before = done
+        self.done = done
+        meter = RateMeter(step: done)
+    }
+
+    mutating func timed<Result>(_ step: () -> Result) -> Result {
+        let began = ContinuousClock.now
+        defer { seconds += began.duration(to: .now) / .seconds(1) }
+        return step()
+    }
+
+    mutating func note(done: Int) {
+        self.done = done
+        rate = meter.note(step: done)
+    }
+
+    func progress() -> JobProgress {
+        JobProgress(
+            step: done, totalSteps: total, stepsPerSecond: rate, etaSeconds: rate.map { Double(total - done) / $0 })
     }
 }

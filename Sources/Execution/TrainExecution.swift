@@ -8,6 +8,7 @@ internal import Media
 internal import Models
 internal import NeuralNet
 internal import Problems
+internal import Spool
 internal import StrictJSON
 internal import TensorCore
 internal import Training
@@ -22,8 +23,8 @@ struct TrainExecution {
         self.context = context
     }
 
-    func run() throws -> WorkerResult.Outcome {
-        let dataset = try openDataset()
+    func run() throws -> Ending {
+        let dataset = try pointing(to: "$.dataset") { try openDataset() }
         try checkFit(of: dataset)
         let model = job.model.makeModel(
             numTrainTimesteps: job.diffusion.scheduler.numTrainTimesteps, on: context.device)
@@ -58,7 +59,7 @@ struct TrainExecution {
                     ?? .null,
                 "recoveries": JSONNode(.integer(trainer.record.recoveries)),
             ])
-        return .succeeded
+        return .succeeded()
     }
 
     // MARK: - Input
@@ -136,7 +137,7 @@ struct TrainExecution {
     // MARK: - Output
 
     private func publish(_ model: any Denoiser, _ trainer: Trainer, _ dataset: Dataset) throws {
-        let path = Path.join(context.directory, "model")
+        let path = Path.join(context.directory, JobFiles.model)
         try trainer.withPublishedWeights {
             try PipelineDirectory.publish(
                 model, job.model, job.diffusion.scheduler, at: path, in: context.files
@@ -149,10 +150,8 @@ struct TrainExecution {
         if job.training.saveRawWeights {
             try PipelineDirectory.addVariant("non_ema", of: model, job.model, to: path, in: context.files)
         }
-        let name = job.common.name ?? context.directoryName
-        try context.models.publish(name, from: context.directoryName)
-        context.log("published as models/\(name)")
-        try context.event("published", ["model": JSONNode(.string(name)), "path": JSONNode(.string(path))])
+        context.log("the model is in \(path)")
+        try context.event("model", ["directory": JSONNode(.string(JobFiles.model))])
     }
 
     private func writeLossCurve(_ record: TrainingRecord) throws {

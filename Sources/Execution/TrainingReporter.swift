@@ -1,5 +1,7 @@
+internal import DurableFiles
 internal import Foundation
 internal import JobSpec
+internal import Problems
 internal import StrictJSON
 internal import Training
 
@@ -8,28 +10,31 @@ final class TrainingReporter {
     private let context: JobContext
     private let clock = ContinuousClock()
     private var meter = RateMeter(step: 0)
-    private var began: (step: Int, time: ContinuousClock.Instant)?
-    private var lastStep = 0
+    private var began: ContinuousClock.Instant?
+    private var newest: ContinuousClock.Instant?
     private var lastLine: ContinuousClock.Instant?
 
     init(_ context: JobContext) { self.context = context }
 
     /// Steps of this attempt.
-    var stepsTaken: Int { began.map { max(0, lastStep - $0.step) } ?? 0 }
-    /// Since the first step of this attempt.
-    var secondsTaken: Double { began.map { $0.time.duration(to: clock.now) / .seconds(1) } ?? 0 }
+    private(set) var stepsTaken = 0
+    /// From the first step of this attempt to its newest, with all that happened in between.
+    var secondsTaken: Double {
+        guard let began, let newest else { return 0 }
+        return began.duration(to: newest) / .seconds(1)
+    }
 
     func report(_ event: TrainingEvent) throws {
         switch event {
         case .began(let step, let total):
-            began = (step, clock.now)
+            began = clock.now
             meter = RateMeter(step: step)
-            lastStep = step
             context.log(step == 0 ? "training for \(total) steps" : "resuming at step \(step) of \(total)")
             try context.event("started", ["step": JSONNode(.integer(step)), "total_steps": JSONNode(.integer(total))])
             try context.progress(JobProgress(step: step, totalSteps: total), force: true)
         case .step(let report):
-            lastStep = report.step
+            newest = clock.now
+            stepsTaken += 1
             let rate = meter.note(step: report.step)
             try context.progress(
                 JobProgress(
@@ -49,7 +54,9 @@ final class TrainingReporter {
             try context.event("validation", ["step": JSONNode(.integer(step)), "loss": JSONNode(.number(loss))])
             context.log("step \(step): validation loss \(loss.formatted(.number.precision(.significantDigits(4))))")
         case .checkpoint(let step, let path):
-            try context.event("checkpoint", ["step": JSONNode(.integer(step)), "path": JSONNode(.string(path))])
+            try context.event(
+                "checkpoint",
+                ["step": JSONNode(.integer(step)), "file": JSONNode(.string("checkpoints/\(Path.name(path))"))])
         case .damagedCheckpoint(let problem):
             context.log("warning: \(problem)")
             try context.event("damaged_checkpoint", ["problem": JSONNode(.string(problem.description))])

@@ -5,6 +5,10 @@ internal import Problems
 internal import StrictJSON
 internal import TensorCore
 
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
 /// One attempt of a job, from its directory to its result: the whole of `diffd-worker`.
 public enum Worker {
     /// Runs the attempt and returns the exit status (`WorkerExit`); what a person should know goes to standard output, which
@@ -12,6 +16,8 @@ public enum Worker {
     ///
     /// - Parameter arguments: without the program's name.
     public static func main(_ arguments: [String]) -> Int32 {
+        // Before anything else: from here on a request to stop is heard.
+        let stop = StopRequest()
         do {
             let arguments = try WorkerArguments(arguments)
             let identity = WorkerIdentity(pid: ProcessInfo.processInfo.processIdentifier, attempt: arguments.attempt)
@@ -24,35 +30,40 @@ public enum Worker {
                     file: arguments.job)
             }
             defer { withExtendedLifetime(lock) {} }
-            return try run(arguments)
+            return try run(arguments, stop)
         } catch {
-            FileHandle.standardError.write(Data("diffd-worker: \(error)\n".utf8))
+            JobContext.log("error: \(error)")
             return WorkerExit.failed
         }
     }
 
-    private static func run(_ arguments: WorkerArguments) throws -> Int32 {
+    private static func run(_ arguments: WorkerArguments, _ stop: StopRequest) throws -> Int32 {
         var result = WorkerResult(attempt: arguments.attempt, outcome: .succeeded)
+        var leftovers: [String] = []
         do {
-            let context = try JobContext(arguments, stop: StopRequest())
-            context.log(
-                "attempt \(arguments.attempt) with \(arguments.threads) threads, \(Kernels.description(context.device))"
-            )
-            result.outcome = try execute(context)
-            if result.outcome == .checkpointed { context.log("stopped on request; the state is saved") }
+            switch try execute(arguments, stop) {
+            case .succeeded(let found):
+                leftovers = found
+            case .checkpointed:
+                result.outcome = .checkpointed
+                JobContext.log("stopped on request; the state is saved")
+            }
         } catch is Stopped {
             result.outcome = .checkpointed
+            JobContext.log("stopped on request, before the first step")
         } catch {
             let problems = Self.problems(error)
-            for problem in problems { print("error: \(problem)") }
+            for problem in problems { JobContext.log("error: \(problem)") }
             result.outcome = .failed
-            result.problem = problems[0]
-            if problems.count > 1 { result.problem?.cause = "and \(problems.count - 1) more; see log.txt" }
+            result.problem = Self.first(of: problems)
         }
         result.peakMemory = peakMemory
-        try PosixFileSystem().writeDurably(
+        let files = PosixFileSystem()
+        try files.writeDurably(
             JSONText.encode(result), to: Path.join(arguments.job, WorkerFiles.result(attempt: arguments.attempt)),
             mode: 0o660)
+        // Not before: an attempt that dies without a result is followed by one that needs them.
+        for path in leftovers { try files.removeDurably(path) }
         return switch result.outcome {
         case .succeeded: WorkerExit.succeeded
         case .checkpointed: WorkerExit.checkpointed
@@ -60,12 +71,14 @@ public enum Worker {
         }
     }
 
-    private static func execute(_ context: JobContext) throws -> WorkerResult.Outcome {
+    private static func execute(_ arguments: WorkerArguments, _ stop: StopRequest) throws -> Ending {
+        let context = try JobContext(arguments, stop: stop)
+        context.log(
+            "attempt \(arguments.attempt) with \(arguments.threads) threads, \(Kernels.description(context.device))")
         let path = Path.join(context.directory, "job.json")
         // Written out in full, a job may be longer than its file was.
         let root = try JSONNode.parse(context.files.read(path, limit: 8 * JobSpec.maximumFileSize), file: path)
-        let spec = try JobSpec.decode(root, fileName: path)
-        return switch spec {
+        return switch try JobSpec.decode(root, fileName: path) {
         case .train(let job): try TrainExecution(job, context).run()
         case .sample(let job): try SampleExecution(job, context).run()
         }
@@ -80,10 +93,20 @@ public enum Worker {
         }
     }
 
+    /// The first problem, which says how many more there are.
+    private static func first(of problems: [Problem]) -> Problem {
+        var first = problems[0]
+        if problems.count > 1 {
+            let rest = "\(problems.count - 1) more such problems: see log.txt"
+            first.cause = first.cause.map { "\($0); \(rest)" } ?? rest
+        }
+        return first
+    }
+
     /// The largest resident set of this process, in bytes.
     static var peakMemory: Int {
         var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
+        getrusage(RUSAGE_SELF.rawValue, &usage)
         return usage.ru_maxrss * 1024
     }
 }

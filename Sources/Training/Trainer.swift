@@ -33,6 +33,9 @@ public final class Trainer {
     private let report: (TrainingEvent) throws -> Void
     private let isConditional: Bool
 
+    /// Where the training went back to last, if it has not come as far as a new state since.
+    private var suspect: Int?
+
     /// Steps done.
     public private(set) var step = 0
     /// Losses so far, and how often the training went back.
@@ -235,6 +238,7 @@ public final class Trainer {
             TrainingState(
                 step: step, weights: parameters.weights, average: optimizer.average, moments: optimizer.moments,
                 record: record))
+        suspect = nil
         try report(.checkpoint(step: step, path: path))
     }
 
@@ -246,7 +250,7 @@ public final class Trainer {
         record = state.record
     }
 
-    /// Returns to the newest saved state, or to the beginning, with half the learning rate.
+    /// Returns to a saved state, or to the beginning where there is none, with half the learning rate.
     ///
     /// - Parameters:
     ///   - failed: the number of the step whose outcome is not finite, counted from 1.
@@ -260,14 +264,23 @@ public final class Trainer {
                 remedy: "Lower learning_rate or max_grad_norm, lengthen warmup_steps, or look for broken samples.",
                 path: "$.training.learning_rate")
         }
-        if let state = try store.newest(for: parameters, optimizer: optimizer, skipped: Self.reportDamage(report)) {
-            restore(state)
-        } else {
-            restart()
-        }
+        if let state = try stateToReturnTo() { restore(state) } else { restart() }
+        suspect = step
         record.recoveries = recoveries
         record.learningRateScale = scale
         try report(.recovered(step: failed, resumed: step, learningRateScale: scale, reason: reason))
+    }
+
+    /// The newest saved state; but if the training went back to it before and came to the same end, the state was itself on
+    /// its way out of range, and the one before it is taken, if there is one.
+    private func stateToReturnTo() throws -> TrainingState? {
+        let damage = Self.reportDamage(report)
+        if let suspect,
+            let older = try store.newest(for: parameters, optimizer: optimizer, before: suspect, skipped: damage)
+        {
+            return older
+        }
+        return try store.newest(for: parameters, optimizer: optimizer, skipped: damage)
     }
 
     /// The state before the first step.

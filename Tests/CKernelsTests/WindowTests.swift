@@ -99,6 +99,32 @@ struct WindowTests {
         expectAgreement(y, refY, absolute: 1e-5, "output without bias")
     }
 
+    @Test(arguments: cases, [1, 3, 4, 6])
+    func convolutionToFewOutputsAgreesWithTheReference(_ test: Case, outputs: Int) {
+        var w = test.window
+        let x = Floats(random: w.height * w.width * w.channels, seed: 11, misalignedBy: 1)
+        let weights = Floats(
+            random: outputs * w.kernel_height * w.kernel_width * w.channels, in: -0.5...0.5, seed: 12, misalignedBy: 3)
+        let bias = Floats(random: outputs, seed: 13)
+        let positions = w.output_height * w.output_width
+        let dy = Floats(random: positions * outputs, seed: 14)
+        let (y, refY) = (Floats(count: positions * outputs, misalignedBy: 1), Floats(count: positions * outputs))
+        let (dw, refDW) = (Floats(weights.values, misalignedBy: 1), Floats(weights.values))
+        let middle = w.output_height / 2
+        for (first, last) in [(0, middle), (middle, w.output_height)] {
+            ck_narrow_convolution(y.pointer, x.pointer, weights.pointer, bias.pointer, &w, outputs, first, last)
+            ck_narrow_weight_gradient(dw.pointer, dy.pointer, x.pointer, &w, outputs, first, last)
+        }
+        ck_ref_narrow_convolution(
+            refY.pointer, x.pointer, weights.pointer, bias.pointer, &w, outputs, 0, w.output_height)
+        ck_ref_narrow_weight_gradient(refDW.pointer, dy.pointer, x.pointer, &w, outputs, 0, w.output_height)
+        expectAgreement(y, refY, absolute: 2e-5, "output")
+        expectAgreement(dw, refDW, absolute: 1e-4, "gradient to the weights")
+        ck_narrow_convolution(y.pointer, x.pointer, weights.pointer, nil, &w, outputs, 0, w.output_height)
+        ck_ref_narrow_convolution(refY.pointer, x.pointer, weights.pointer, nil, &w, outputs, 0, w.output_height)
+        expectAgreement(y, refY, absolute: 2e-5, "output without bias")
+    }
+
     @Test(arguments: cases)
     func averagePoolAgreesWithTheReference(_ test: Case) {
         var w = test.window

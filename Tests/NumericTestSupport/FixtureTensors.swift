@@ -7,9 +7,7 @@ extension Fixture.Tensor {
     public func asStored(on device: Device) -> Tensor { Tensor(values, shape: Shape(shape), on: device) }
 
     /// Images (N, C, H, W) as (N, H, W, C), tensors of other ranks as they stand.
-    public func channelsLast(on device: Device) -> Tensor {
-        shape.count == 4 ? asStored(on: device).permuted([0, 2, 3, 1]) : asStored(on: device)
-    }
+    public func channelsLast(on device: Device) -> Tensor { asStored(on: device).channelsLast }
 }
 
 extension Fixture.Case {

@@ -1,5 +1,7 @@
 """Whole small random networks: weights, inputs, outputs, and for some the gradient to every parameter."""
 
+import copy
+
 import torch
 from diffusers import UNet2DModel
 
@@ -30,6 +32,8 @@ def unet2d():
             inputs["class_labels"] = label_vectors
         if config.get("class_embed_type") == "timestep":  # time_proj gives float32, which float64 weights refuse
             model.class_embedding.register_forward_pre_hook(lambda module, args: (args[0].to(module.linear_1.weight.dtype),))
+        if config.get("time_embedding_type") == "fourier":  # float32 features whatever the weights are, as the others have
+            model.time_proj.register_forward_hook(lambda module, args, output: copy.deepcopy(module).float().forward(*args).to(output.dtype))
 
         def call(model, sample, class_labels=None):
             if labels is not None:
@@ -68,6 +72,7 @@ def unet2d():
     unet("class_table", num_class_embeds=5, labels=[4, 0], gradients=True)
     unet("class_timestep", class_embed_type="timestep", labels=[3, 250])
     unet("class_identity", class_embed_type="identity", label_vectors=random(2, 16, seed=6))
+    unet("fourier_time", time_embedding_type="fourier", gradients=True)
     fixture.write()
 
 

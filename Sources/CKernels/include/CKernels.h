@@ -23,6 +23,7 @@
 #include "ck_im2col.h"
 #include "ck_layout.h"
 #include "ck_loss.h"
+#include "ck_narrow.h"
 #include "ck_norm.h"
 #include "ck_optimizer.h"
 #include "ck_product.h"
@@ -31,5 +32,6 @@
 #include "ck_resample.h"
 #include "ck_softmax.h"
 #include "ck_window.h"
+#include "ck_winograd.h"
 
 #endif

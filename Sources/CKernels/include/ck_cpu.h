@@ -4,7 +4,8 @@
 
 #include "ck_types.h"
 
-/// 4, 3 or 1: x86-64-v4 (AVX-512), x86-64-v3 (AVX2) or the baseline, as the dispatch of the kernels has it. 0 on other processors.
+/// 4, 3 or 1: x86-64-v4 (AVX-512), x86-64-v3 (AVX2) or the baseline, as the dispatch of the kernels has it. 0 on other
+/// processors.
 int32_t ck_cpu_level(void);
 
 #endif

@@ -1,0 +1,195 @@
+#include "ck_winograd.h"
+
+#include "ck_product.h"
+#include "winograd_transforms.h"
+
+enum { CK_TAPS = CK_KERNEL * CK_KERNEL };
+
+size_t ck_winograd_weight_size(size_t inputs, size_t outputs) {
+    return CK_PATCH_AREA * ck_packed_size(inputs, outputs);
+}
+
+size_t ck_winograd_panels(size_t outputs) { return (outputs + CK_PANEL - 1) / CK_PANEL; }
+
+/// Transforms the taps at w (tap k at w + k * step, sixteen channels or `count`) to u + e * 16 * 16, in reverse order
+/// of taps when turned.
+CK_INLINE void ck_weight_square(CKVector *u, const float *w, size_t step, size_t count, bool turned) {
+    CKVector taps[CK_TAPS];
+    for (size_t k = 0; k < CK_TAPS; k++) {
+        ck_load_channels(taps + (turned ? CK_TAPS - 1 - k : k), w + k * step, count);
+    }
+    CK_TRANSFORM(u, taps, ck_weight_line, CK_KERNEL, CK_PATCH);
+}
+
+/// Weights (outputs, 9, inputs): vectors of inputs become columns of a panel, sixteen outputs at a time.
+CK_INLINE void ck_forward_weights(float *transformed, const float *weights, size_t inputs, size_t outputs, size_t o) {
+    const size_t matrix = ck_packed_size(inputs, outputs);
+    float *panel = transformed + o / CK_PANEL * CK_PANEL * inputs + o % CK_PANEL;
+    float squares[CK_PATCH_AREA][CK_LANES][CK_LANES], turned[CK_LANES][CK_LANES];
+    for (size_t i = 0; i < inputs; i += CK_LANES) {
+        for (size_t n = 0; n < CK_LANES; n++) {
+            CKVector u[CK_PATCH_AREA] = {0};
+            if (o + n < outputs) {
+                ck_weight_square(u, weights + (o + n) * CK_TAPS * inputs + i, inputs, inputs - i, false);
+            }
+            for (size_t e = 0; e < CK_PATCH_AREA; e++) {
+                CK_STORE(squares[e][n], u[e]);
+            }
+        }
+        const size_t count = ck_min_size(CK_LANES, inputs - i);
+        for (size_t e = 0; e < CK_PATCH_AREA; e++) {
+            ck_transpose_tile(turned[0], CK_LANES, squares[e][0], CK_LANES);
+            for (size_t k = 0; k < count; k++) {
+                memcpy(panel + e * matrix + (i + k) * CK_PANEL, turned[k], sizeof turned[k]);
+            }
+        }
+    }
+}
+
+/// Weights (inputs, 9, outputs), turned: vectors of outputs are rows of a panel.
+CK_INLINE void ck_turned_weights(float *transformed, const float *weights, size_t inputs, size_t outputs, size_t o) {
+    const size_t matrix = ck_packed_size(inputs, outputs);
+    float *panel = transformed + o / CK_PANEL * CK_PANEL * inputs + o % CK_PANEL;
+    for (size_t i = 0; i < inputs; i++) {
+        CKVector u[CK_PATCH_AREA] = {0};
+        if (o < outputs) {
+            ck_weight_square(u, weights + i * CK_TAPS * outputs + o, outputs, outputs - o, true);
+        }
+        for (size_t e = 0; e < CK_PATCH_AREA; e++) {
+            CK_STORE(panel + e * matrix + i * CK_PANEL, u[e]);
+        }
+    }
+}
+
+CK_MULTIVERSION
+void ck_winograd_weights(
+    float *transformed, const float *weights, size_t inputs, size_t outputs, bool turned, size_t first, size_t last) {
+    for (size_t o = first * CK_PANEL; o < last * CK_PANEL; o += CK_LANES) {
+        if (turned) {
+            ck_turned_weights(transformed, weights, inputs, outputs, o);
+        } else {
+            ck_forward_weights(transformed, weights, inputs, outputs, o);
+        }
+    }
+}
+
+/// Tiles of a block: the more, the fewer passes over the sums.
+enum { CK_GRADIENT_TILES = 128 };
+
+/// Transforms output gradients of channels [first, last) of `count` tiles to packed panels: element (tile, channel) of
+/// matrix e at z[e * step + ...].
+CK_INLINE void ck_slope_tiles(
+    float *z, size_t step, const float *dy, const CKWinograd *shape, size_t first_tile, size_t count, size_t first,
+    size_t last, const float *zeros) {
+    for (size_t t = 0; t < count; t++) {
+        const CKPlace place = ck_place(shape, first_tile + t);
+        const float *pixels[CK_TILE * CK_TILE];
+        ck_pixels(
+            pixels, CK_TILE, dy + place.image * shape->output_height * shape->output_width * shape->outputs + first,
+            shape->output_height, shape->output_width, shape->outputs, (ptrdiff_t)place.row, (ptrdiff_t)place.column,
+            zeros);
+        for (size_t c = 0; c < ck_round_up(last - first, CK_PANEL); c += CK_LANES) {
+            CKVector slopes[CK_TILE * CK_TILE] = {0}, transformed[CK_PATCH_AREA];
+            if (c < last - first) {
+                for (size_t p = 0; p < CK_TILE * CK_TILE; p++) {
+                    ck_load_channels(slopes + p, pixels[p] + c, last - first - c);
+                }
+            }
+            CK_TRANSFORM(transformed, slopes, ck_slope_line, CK_TILE, CK_PATCH);
+            float *to = z + c / CK_PANEL * CK_PANEL * count + t * CK_PANEL + c % CK_PANEL;
+            CK_UNROLL
+            for (size_t e = 0; e < CK_PATCH_AREA; e++) {
+                CK_STORE(to + e * step, transformed[e]);
+            }
+        }
+    }
+}
+
+CK_MULTIVERSION
+static void ck_transform_tiles(
+    float *v, CKMatrices to, float *z, size_t z_step, const float *x, const float *dy, const CKWinograd *shape,
+    size_t first_tile, size_t count, size_t first_input, size_t last_input, size_t first_output, size_t last_output,
+    const float *zeros) {
+    for (size_t t = 0; t < count; t++) {
+        ck_input_tile(v + t * to.ld, to.step, x, shape, first_tile + t, first_input, last_input, zeros);
+    }
+    ck_slope_tiles(z, z_step, dy, shape, first_tile, count, first_output, last_output, zeros);
+}
+
+/// Transforms sums (36 matrices, inputs x outputs) back to weights (outputs, 9, inputs), in squares of 16 x 16
+/// channels.
+CK_MULTIVERSION
+static void ck_weight_slopes(
+    float *dweights, const float *sums, CKMatrices from, const CKWinograd *shape, size_t first_input, size_t last_input,
+    size_t first_output, size_t last_output) {
+    float squares[CK_TAPS][CK_LANES][CK_LANES], turned[CK_LANES][CK_LANES];
+    for (size_t i = first_input; i < last_input; i += CK_LANES) {
+        const size_t inputs = ck_min_size(CK_LANES, last_input - i);
+        for (size_t o = first_output; o < last_output; o += CK_LANES) {
+            const size_t outputs = ck_min_size(CK_LANES, last_output - o);
+            for (size_t k = 0; k < inputs; k++) {
+                CKVector u[CK_PATCH_AREA], taps[CK_TAPS];
+                for (size_t e = 0; e < CK_PATCH_AREA; e++) {
+                    u[e] = CK_LOAD(sums + e * from.step + (i - first_input + k) * from.ld + o - first_output);
+                }
+                CK_TRANSFORM(taps, u, ck_weight_slope_line, CK_PATCH, CK_KERNEL);
+                for (size_t tap = 0; tap < CK_TAPS; tap++) {
+                    CK_STORE(squares[tap][k], taps[tap]);
+                }
+            }
+            for (size_t tap = 0; tap < CK_TAPS; tap++) {
+                ck_transpose_tile(turned[0], CK_LANES, squares[tap][0], CK_LANES);
+                for (size_t n = 0; n < outputs; n++) {
+                    float *to = dweights + ((o + n) * CK_TAPS + tap) * shape->inputs + i;
+                    memcpy(to, turned[n], inputs * sizeof *to);
+                }
+            }
+        }
+    }
+}
+
+/// Offsets in the scratch of the gradient: sums, inputs, output gradients, zeros.
+typedef struct CKGradientScratch {
+    CKMatrices sums, inputs;
+    size_t slopes_step, zeros, size;
+} CKGradientScratch;
+
+static CKGradientScratch ck_gradient_scratch(size_t inputs, size_t outputs) {
+    const CKMatrices sums = ck_matrices(inputs, ck_round_up(outputs, CK_PANEL));
+    const CKMatrices patches = ck_matrices(CK_GRADIENT_TILES, inputs);
+    const size_t slopes = ck_packed_size(CK_GRADIENT_TILES, outputs) + CK_PAD;
+    const size_t zeros = ck_round_up(inputs > outputs ? inputs : outputs, CK_LANES);
+    return (CKGradientScratch){
+        sums, patches, slopes, zeros, CK_PATCH_AREA * (sums.step + patches.step + slopes) + zeros};
+}
+
+size_t ck_winograd_gradient_scratch(const CKWinograd *shape, size_t inputs, size_t outputs) {
+    (void)shape;
+    return ck_gradient_scratch(inputs, outputs).size;
+}
+
+void ck_winograd_weight_gradient(
+    float *dweights, const float *dy, const float *x, const CKWinograd *shape, size_t first_input, size_t last_input,
+    size_t first_output, size_t last_output, float *scratch) {
+    const size_t inputs = last_input - first_input, outputs = last_output - first_output;
+    const size_t columns = ck_round_up(outputs, CK_PANEL), tiles = ck_winograd_tiles(shape);
+    const CKGradientScratch layout = ck_gradient_scratch(inputs, outputs);
+    float *sums = scratch, *v = sums + CK_PATCH_AREA * layout.sums.step;
+    float *z = v + CK_PATCH_AREA * layout.inputs.step, *zeros = z + CK_PATCH_AREA * layout.slopes_step;
+    memset(zeros, 0, layout.zeros * sizeof *zeros);
+    if (tiles == 0) {
+        memset(sums, 0, CK_PATCH_AREA * layout.sums.step * sizeof *sums);
+    }
+    for (size_t tile = 0; tile < tiles; tile += CK_GRADIENT_TILES) {
+        const size_t count = ck_min_size(CK_GRADIENT_TILES, tiles - tile);
+        ck_transform_tiles(
+            v, layout.inputs, z, layout.slopes_step, x, dy, shape, tile, count, first_input, last_input, first_output,
+            last_output, zeros);
+        for (size_t e = 0; e < CK_PATCH_AREA; e++) {
+            ck_product(
+                sums + e * layout.sums.step, layout.sums.ld, v + e * layout.inputs.step, 1, layout.inputs.ld,
+                z + e * layout.slopes_step, inputs, columns, count, tile > 0);
+        }
+    }
+    ck_weight_slopes(dweights, sums, layout.sums, shape, first_input, last_input, first_output, last_output);
+}

@@ -1,0 +1,58 @@
+import Configurations
+import Models
+import NeuralNet
+import TensorCore
+import Testing
+
+/// A training in its steady state takes nothing from the operating system and keeps nothing.
+@Suite struct MemoryTests {
+    @Test(arguments: ModelBitsTests.Network.allCases)
+    func stepsReuseTheirMemory(_ network: ModelBitsTests.Network) {
+        // One thread: with several, how many scratch buffers are out at once is a matter of timing.
+        let device = Device(threads: 1)
+        let (model, shape) = network.make(on: device)
+        model.initialize(seed: 11)
+        let buffer = ParameterBuffer(model)
+        let optimizer = Optimizer(
+            .adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0), buffer, averaging: true)
+        func takeStep(_ step: Int) {
+            let x = Tensor.normal(Shape([4] + shape), seed: 12, purpose: .dataset, step: step, on: device)
+            let noise = Tensor.normal(x.shape, seed: 12, purpose: .trainingNoise, step: step, on: device)
+            buffer.gradients.clear()
+            let tape = Tape()
+            buffer.track(on: tape)
+            tape.backward(from: Loss.meanSquared(model(x, timesteps: [1, 2, 30, 400]), noise))
+            buffer.untrack()
+            optimizer.update(step: step, learningRate: 1e-3, gradientScale: 1, averageDecay: 0.9)
+        }
+        let baseline = device.memory.used
+        takeStep(0)
+        #expect(device.memory.used == baseline)
+        let first = device.memory
+        #expect(first.peak > baseline && first.peak <= first.held)
+        for step in 1..<4 {
+            takeStep(step)
+            #expect(device.memory.systemAllocations == first.systemAllocations)
+            #expect(device.memory.used == baseline && device.memory.held == first.held)
+        }
+        device.trim()
+        #expect(device.memory.held == baseline)
+    }
+
+    @Test func theTapeLetsGoOfActivationsOnItsWayBack() {
+        let device = Device(threads: 1)
+        let x = Tensor.ones([1 << 16], on: device)
+        let gradient = Tensor.zeros(x.shape, on: device)
+        device.resetPeakMemory()
+        let before = device.memory.used
+        let tape = Tape()
+        var y = tape.leaf(x, addingGradientTo: gradient)
+        for _ in 0..<20 { y = y.silu() }
+        let afterForward = device.memory.used
+        tape.backward(from: y)
+        // Twenty activations, and on the way back no more than a few gradients beside them.
+        #expect(device.memory.peak - before <= afterForward - before + 4 * x.elementCount * 4)
+        y = x
+        #expect(device.memory.used == before)
+    }
+}

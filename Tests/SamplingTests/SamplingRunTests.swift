@@ -1,0 +1,179 @@
+import Checkpoints
+import Configurations
+import Diffusion
+import Models
+import NeuralNet
+import Sampling
+import TensorCore
+import TestSupport
+import Testing
+
+/// What every sampling promises: the same bits however it is cut into batches, threads and runs.
+@Suite struct SamplingRunTests {
+    enum Network: CaseIterable {
+        case mlp, unet2d, annotatedUNet
+
+        var configuration: ModelConfiguration {
+            switch self {
+            case .mlp: return .mlp(MLPConfiguration())
+            case .unet2d:
+                var unet = UNet2DConfiguration()
+                unet.sampleSize = ImageSize(8)
+                unet.blockOutChannels = [16, 32]
+                unet.downBlockTypes = [.plain, .attention]
+                unet.upBlockTypes = [.attention, .plain]
+                unet.layersPerBlock = 1
+                unet.normNumGroups = 4
+                unet.numClassEmbeds = 3
+                return .unet2d(unet)
+            case .annotatedUNet:
+                var unet = AnnotatedUNetConfiguration()
+                unet.dim = 12
+                unet.dimMults = [1, 2]
+                unet.sampleSize = 8
+                return .annotatedUNet(unet)
+            }
+        }
+
+        func model(on device: Device) -> any Denoiser {
+            let model = configuration.makeModel(numTrainTimesteps: 100, on: device)
+            model.initialize(seed: 2)
+            return model
+        }
+    }
+
+    enum Method: CaseIterable {
+        case ddpm, ddim
+
+        func sampler(steps: Int) throws -> any Sampler {
+            var scheduler = SchedulerConfiguration()
+            scheduler.numTrainTimesteps = 100
+            let schedule = try NoiseSchedule(scheduler)
+            return switch self {
+            case .ddpm: try DDPMSampler(schedule: schedule, configuration: scheduler, count: steps)
+            case .ddim: try DDIMSampler(schedule: schedule, configuration: scheduler, count: steps, eta: 1)
+            }
+        }
+    }
+
+    private func plan(
+        _ network: Network, _ method: Method, steps: Int = 4, count: Int, batchSize: Int, classes: [Int]? = nil
+    ) throws -> SamplingPlan {
+        let conditional = network == .unet2d ? classes ?? [0, 2, 1] : nil
+        return SamplingPlan(
+            sampler: try method.sampler(steps: steps),
+            sampleShape: try #require(network.configuration.sampleShape).dimensions, count: count,
+            batchSize: batchSize, classes: conditional)
+    }
+
+    /// Takes up to `limit` steps; the samples of finished batches, one after the other.
+    private func draw(_ run: inout SamplingRun, limit: Int = .max) -> [Float] {
+        var samples: [Float] = []
+        for _ in 0..<limit {
+            guard let progress = run.step() else { break }
+            if case .finished(_, let x) = progress { samples += x.array() }
+        }
+        return samples
+    }
+
+    private func draw(_ network: Network, _ plan: SamplingPlan, _ noise: NoiseSource, threads: Int = 2) -> [Float] {
+        let device = Device(threads: threads)
+        var run = SamplingRun(plan, network.model(on: device), from: SamplingCursor(noise: noise), on: device)
+        return draw(&run)
+    }
+
+    @Test(arguments: Network.allCases, Method.allCases)
+    func batchesChangeNoSample(_ network: Network, _ method: Method) throws {
+        let whole = try draw(network, plan(network, method, count: 8, batchSize: 8), .philox(seed: 5))
+        #expect(whole.allSatisfy { $0.isFinite })
+        for batchSize in [1, 3, 5, 100] {
+            let parts = try draw(network, plan(network, method, count: 8, batchSize: batchSize), .philox(seed: 5))
+            #expect(parts == whole, "batches of \(batchSize)")
+        }
+        let other = try draw(network, plan(network, method, count: 8, batchSize: 8), .philox(seed: 6))
+        #expect(other != whole)
+    }
+
+    /// Enough points for products of several blocks of rows.
+    @Test func pointsInLargeBatches() throws {
+        let whole = try draw(.mlp, plan(.mlp, .ddpm, steps: 3, count: 700, batchSize: 700), .philox(seed: 5))
+        for batchSize in [33, 256] {
+            let parts = try draw(
+                .mlp, plan(.mlp, .ddpm, steps: 3, count: 700, batchSize: batchSize), .philox(seed: 5))
+            #expect(parts == whole, "batches of \(batchSize)")
+        }
+        let first = try draw(.mlp, plan(.mlp, .ddpm, steps: 3, count: 8, batchSize: 1), .philox(seed: 5))
+        #expect(Array(whole[..<16]) == first)
+    }
+
+    @Test(arguments: Network.allCases, Method.allCases)
+    func threadsChangeNoSample(_ network: Network, _ method: Method) throws {
+        let plan = try plan(network, method, count: 5, batchSize: 5)
+        let one = draw(network, plan, .philox(seed: 1), threads: 1)
+        #expect(draw(network, plan, .philox(seed: 1), threads: 2) == one)
+        #expect(draw(network, plan, .philox(seed: 1), threads: 5) == one)
+    }
+
+    /// Stops after each number of steps, saves, and goes on in a new run from what is on disk.
+    @Test(arguments: Method.allCases, [true, false])
+    func interruptionsChangeNoSample(_ method: Method, isTorch: Bool) throws {
+        let network = Network.unet2d
+        let noise = isTorch ? NoiseSource.torch(seed: 8) : .philox(seed: 8)
+        let plan = try plan(network, method, count: 5, batchSize: 2)
+        let undisturbed = draw(network, plan, noise)
+        #expect(undisturbed.count == 5 * 64 * 3)
+        #expect(plan.batchCount == 3 && plan.totalSteps == 12)
+        let directory = try TemporaryDirectory()
+        let store = SamplingStateStore(directory("sampling.safetensors"), fingerprint: "a")
+        for stop in 0...plan.totalSteps {
+            let device = Device(threads: 1)
+            var first = SamplingRun(plan, network.model(on: device), from: SamplingCursor(noise: noise), on: device)
+            let before = draw(&first, limit: stop)
+            #expect(first.cursor.stepsDone(plan) == stop)
+            try store.save(batch: first.cursor.batch, state: first.cursor.state, noise: first.cursor.noise)
+
+            let saved = try #require(try store.load(on: device) { throw $0 })
+            let cursor = SamplingCursor(batch: saved.batch, state: saved.state, noise: saved.noise)
+            var second = SamplingRun(plan, network.model(on: device), from: cursor, on: device)
+            #expect(before + draw(&second) == undisturbed, "stopped after \(stop) steps")
+        }
+    }
+
+    @Test func stepsAreToldInOrder() throws {
+        let device = Device(threads: 1)
+        let plan = try plan(.mlp, .ddpm, steps: 3, count: 5, batchSize: 2)
+        var run = SamplingRun(
+            plan, Network.mlp.model(on: device), from: SamplingCursor(noise: .philox(seed: 0)), on: device)
+        var told: [String] = []
+        while let progress = run.step() {
+            switch progress {
+            case .step(let batch, let index, let x): told.append("\(batch).\(index) of \(x.shape[0])")
+            case .finished(let batch, let x): told.append("\(batch) done, \(x.shape[0])")
+            }
+        }
+        #expect(
+            told == [
+                "0.1 of 2", "0.2 of 2", "0 done, 2", "1.1 of 2", "1.2 of 2", "1 done, 2", "2.1 of 1", "2.2 of 1",
+                "2 done, 1",
+            ])
+        #expect(run.cursor.batch == 3 && run.cursor.state == nil)
+        #expect(run.step() == nil)
+    }
+
+    @Test func nothingToDraw() throws {
+        let samples = try draw(.mlp, plan(.mlp, .ddpm, count: 0, batchSize: 4), .philox(seed: 0))
+        #expect(samples.isEmpty)
+    }
+
+    @Test func classesTakeTurns() throws {
+        func samples(_ classes: [Int]) throws -> [[Float]] {
+            let all = try draw(
+                .unet2d, plan(.unet2d, .ddim, count: 5, batchSize: 2, classes: classes), .philox(seed: 3))
+            return stride(from: 0, to: all.count, by: 192).map { Array(all[$0..<$0 + 192]) }
+        }
+        let mixed = try samples([2, 0])
+        let (twos, zeros) = (try samples([2]), try samples([0]))
+        #expect(mixed == [twos[0], zeros[1], twos[2], zeros[3], twos[4]])
+        #expect(twos[1] != zeros[1])
+    }
+}

@@ -1,0 +1,87 @@
+import Checkpoints
+import Configurations
+import Datasets
+import Diffusion
+import Models
+import Sampling
+import StrictJSON
+import TensorCore
+import TestSupport
+import Testing
+import Training
+
+/// minidiffusion's spiral at its published setting, against what PyTorch reaches (`spiral_reference`).
+@Suite struct SpiralTests {
+    private struct Result {
+        /// Mean loss of the last five epochs.
+        var loss: Double
+        /// Share of 1,200 samples within 0.05 and 0.1 of the band.
+        var within05: Double
+        var within10: Double
+    }
+
+    /// 40 epochs of 25,000 points in batches of 25, Adam at 1e-3, T = 1000, then 1,000 DDPM steps with sigma^2 = beta.
+    private func train(seed: UInt64) throws -> Result {
+        let device = Device(threads: 2)
+        var points = SyntheticDatasetConfiguration()
+        points.seed = Int(seed)
+        let dataset = try Dataset(.synthetic(points), seed: seed)
+        var scheduler = SchedulerConfiguration()
+        scheduler.varianceType = .fixedLarge
+        scheduler.clipSample = false
+        let schedule = try NoiseSchedule(scheduler)
+        var options = TrainingOptions()
+        options.batchSize = 25
+        options.optimizer = .adam
+        options.learningRate = 1e-3
+        options.maxGradNorm = nil
+        options.emaDecay = nil
+        options.checkpointEvery = 40_000
+        options.logEvery = 1000
+        let configuration = ModelConfiguration.mlp(MLPConfiguration())
+        let model = configuration.makeModel(numTrainTimesteps: 1000, on: device)
+        let directory = try TemporaryDirectory()
+        var losses: [Double] = []
+        let trainer = try Trainer(
+            model, classConditioning: .none,
+            objective: Objective(schedule: schedule, predictionType: .epsilon, loss: LossConfiguration()),
+            dataset: dataset, plan: TrainingPlan(options, steps: 40_000, seed: seed),
+            store: TrainingStateStore(directory("checkpoints"), fingerprint: "", keep: 1)
+        ) { if case .logged(_, let mean) = $0 { losses.append(mean) } }
+        #expect(try trainer.run(preview: { _ in }, shouldStop: { false }) == .finished)
+        #expect(losses.count == 40)
+
+        let plan = SamplingPlan(
+            sampler: try DDPMSampler(schedule: schedule, configuration: scheduler, count: 1000), sampleShape: [2],
+            count: 1200, batchSize: 1200)
+        var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: seed)), on: device)
+        var samples: [Float] = []
+        while let progress = run.step() { if case .finished(_, let x) = progress { samples = x.array() } }
+        let restored = try #require(dataset.standardization).restored(samples)
+        let distances = stride(from: 0, to: restored.count, by: 2).map {
+            Spiral.distance(x: Double(restored[$0]), y: Double(restored[$0 + 1]))
+        }
+        func share(_ limit: Double) -> Double { Double(distances.count { $0 <= limit }) / Double(distances.count) }
+        return Result(loss: losses.suffix(5).reduce(0, +) / 5, within05: share(0.05), within10: share(0.1))
+    }
+
+    @Test func samplesLieWherePyTorchPutsThem() throws {
+        let reference = try Fixture("spiral_reference").cases.map { test in
+            let losses = (test.options["losses"]?.elements ?? []).compactMap(\.number).suffix(5)
+            let share = test.options["share_within"]
+            return Result(
+                loss: losses.reduce(0, +) / 5, within05: try #require(share?["0.05"]?.number),
+                within10: try #require(share?["0.1"]?.number))
+        }
+        func mean(_ results: [Result], _ value: (Result) -> Double) -> Double {
+            results.reduce(0) { $0 + value($1) } / Double(results.count)
+        }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let ours = try (0..<3).map { try train(seed: $0) }
+        print("spiral", clock.now - start, ours)
+        #expect(abs(mean(ours, \.loss) / mean(reference, \.loss) - 1) < 0.03)
+        #expect(abs(mean(ours, \.within05) - mean(reference, \.within05)) < 0.03)
+        #expect(abs(mean(ours, \.within10) - mean(reference, \.within10)) < 0.03)
+    }
+}

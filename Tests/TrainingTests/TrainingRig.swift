@@ -1,0 +1,123 @@
+import Checkpoints
+import Configurations
+import Datasets
+import Diffusion
+import DurableFiles
+import Models
+import NeuralNet
+import Problems
+import TensorCore
+import Training
+
+/// A training that takes a second or less, in a directory of its own.
+struct TrainingRig {
+    var model: ModelConfiguration
+    var dataset: SyntheticDatasetConfiguration
+    var options: TrainingOptions
+    var steps: Int
+    var scheduler = SchedulerConfiguration()
+    var threads = 1
+    /// Stands between the trainer and the network.
+    var wrap: (any Denoiser) -> any Denoiser = { $0 }
+
+    /// Points through an MLP: warm-up, cosine, clipping, averaging, validation.
+    static var mlp: TrainingRig {
+        var dataset = SyntheticDatasetConfiguration()
+        dataset.count = 120
+        dataset.validationSplit = .count(20)
+        var options = TrainingOptions()
+        options.batchSize = 10
+        options.optimizer = .adam
+        options.learningRate = 3e-3
+        options.learningRateSchedule = .cosine
+        options.warmupSteps = 3
+        options.emaDecay = 0.9
+        options.checkpointEvery = 5
+        options.keepCheckpoints = 2
+        options.validationEvery = 4
+        options.validationBatches = 2
+        options.logEvery = 3
+        var rig = TrainingRig(
+            model: .mlp(MLPConfiguration(dataDimension: 2, hiddenSize: 24, hiddenLayers: 2)), dataset: dataset,
+            options: options, steps: 22)
+        rig.scheduler.numTrainTimesteps = 50
+        return rig
+    }
+
+    /// Pictures through a class-conditional U-Net with dropout; each step accumulates two batches.
+    static var unet2d: TrainingRig {
+        var unet = UNet2DConfiguration()
+        unet.sampleSize = ImageSize(8)
+        unet.blockOutChannels = [8, 16]
+        unet.downBlockTypes = [.plain, .attention]
+        unet.upBlockTypes = [.attention, .plain]
+        unet.layersPerBlock = 1
+        unet.normNumGroups = 4
+        unet.dropout = 0.1
+        unet.numClassEmbeds = 3
+        var rig = mlp
+        rig.model = .unet2d(unet)
+        rig.dataset.name = .shapes
+        rig.dataset.count = 40
+        rig.dataset.images = ImageOptions(resolution: 8, channels: 3, horizontalFlip: true)
+        rig.dataset.validationSplit = .count(6)
+        rig.options.batchSize = 4
+        rig.options.gradientAccumulationSteps = 2
+        rig.options.optimizer = .adamw
+        rig.options.weightDecay = 0.01
+        rig.steps = 12
+        return rig
+    }
+
+    func store(_ directory: String) -> TrainingStateStore {
+        TrainingStateStore(
+            Path.join(directory, "checkpoints"), fingerprint: "a", keep: options.keepCheckpoints)
+    }
+
+    func makeModel(on device: Device) -> any Denoiser {
+        wrap(model.makeModel(numTrainTimesteps: scheduler.numTrainTimesteps, on: device))
+    }
+
+    /// One run from what is in the directory: to its end, to a stop, or to whatever `report` throws.
+    @discardableResult
+    func run(
+        in directory: String, on network: (any Denoiser)? = nil, stopAt stop: Int? = nil,
+        report: @escaping (TrainingEvent) throws -> Void = { _ in }, preview: (Int) throws -> Void = { _ in }
+    ) throws -> Trainer.Outcome {
+        let trainer = try Trainer(
+            network ?? makeModel(on: Device(threads: threads)), classConditioning: model.classConditioning,
+            objective: Objective(
+                schedule: NoiseSchedule(scheduler), predictionType: scheduler.predictionType,
+                loss: LossConfiguration()),
+            dataset: Dataset(.synthetic(dataset), seed: 7), plan: TrainingPlan(options, steps: steps, seed: 7),
+            store: store(directory), report: report)
+        return try trainer.run(preview: preview) { trainer.step >= stop ?? .max }
+    }
+
+    /// The last state as it lies on the disk: weights, average, moments and record.
+    func finalState(in directory: String) throws -> [UInt8] {
+        let digits = String(steps)
+        let name = "step-" + String(repeating: "0", count: 8 - digits.count) + digits + ".safetensors"
+        return try PosixFileSystem().read(Path.join(directory, "checkpoints/\(name)"), limit: 1 << 26)
+    }
+}
+
+/// A network that answers wrongly at chosen calls.
+final class FaultyDenoiser: Denoiser {
+    let network: any Denoiser
+    /// Told the number of the call, from 0, and whether it is one of training; what the answer is multiplied by.
+    private let factor: (_ call: Int, _ isTraining: Bool) -> Float
+    private var calls = 0
+
+    init(_ network: any Denoiser, _ factor: @escaping (_ call: Int, _ isTraining: Bool) -> Float) {
+        self.network = network
+        self.factor = factor
+    }
+
+    func visit(_ visitor: inout ParameterVisitor) { network.visit(&visitor) }
+
+    func callAsFunction(_ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?) -> Tensor {
+        defer { calls += 1 }
+        return network(x, timesteps: timesteps, classes: classes, dropout: dropout) * factor(calls, dropout != nil)
+    }
+}
