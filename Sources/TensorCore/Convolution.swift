@@ -53,6 +53,11 @@ public struct ConvolutionGeometry: Sendable, Hashable {
             && top == 0 && left == 0 && bottom == 0 && right == 0 && groups == 1
     }
 
+    /// A 3x3 kernel that moves by single pixels over all channels.
+    var isThreeByThree: Bool {
+        kernelHeight == 3 && kernelWidth == 3 && strideHeight == 1 && strideWidth == 1 && groups == 1
+    }
+
     /// The convolution that takes output gradients to input gradients when the stride is 1 (with turned weights).
     var turned: ConvolutionGeometry? {
         guard

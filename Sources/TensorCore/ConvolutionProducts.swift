@@ -17,6 +17,14 @@ enum Convolution {
             return Depthwise.forward(x, weight: weight, bias: bias, geometry, outputShape: outputShape)
         }
         let result = Tensor(uninitialized: outputShape, on: x.device)
+        if Winograd.fits(weight: weight.shape, output: outputShape, geometry) {
+            return Winograd.convolve(
+                x, weight: weight, turned: false, bias: bias, padding: (geometry.top, geometry.left),
+                output: outputShape)
+        }
+        if NarrowConvolution.fits(weight: weight.shape, geometry) {
+            return NarrowConvolution.forward(x, weight: weight, bias: bias, geometry, output: outputShape)
+        }
         let tiles = Tiles(image: x.shape, output: outputShape, weight: weight.shape, geometry, tileSize: tileSize)
         let weights = (0..<geometry.groups).map { group in
             PackedMatrix(
@@ -48,6 +56,11 @@ enum Convolution {
         if geometry.isPointwise { return LinearProduct.inputGradient(g, weight: weight, inputs: inputShape[3]) }
         if Depthwise.fits(weight, geometry) {
             return Depthwise.inputGradient(g, weight: weight, inputShape: inputShape, geometry)
+        }
+        if Winograd.fits(weight: weight.shape, output: g.shape, geometry) {
+            return Winograd.convolve(
+                g, weight: weight, turned: true, bias: nil, padding: (2 - geometry.top, 2 - geometry.left),
+                output: inputShape)
         }
         if let turned = geometry.turned,
             turned.output(height: g.shape[1], width: g.shape[2]) == (inputShape[1], inputShape[2])
@@ -88,6 +101,12 @@ enum Convolution {
         let result = Tensor(uninitialized: weightShape, on: g.device)
         if Depthwise.fits(result, geometry) {
             return Depthwise.weightGradient(g, input: x, weightShape: weightShape, geometry)
+        }
+        if Winograd.fits(weight: weightShape, output: g.shape, geometry) {
+            return Winograd.weightGradient(g, input: x, padding: (geometry.top, geometry.left))
+        }
+        if NarrowConvolution.fits(weight: weightShape, geometry) {
+            return NarrowConvolution.weightGradient(g, input: x, weight: weightShape, geometry)
         }
         let tiles = Tiles(image: x.shape, output: g.shape, weight: weightShape, geometry, tileSize: tileSize)
         let device = g.device
