@@ -34,6 +34,12 @@ extension OperationTable {
         convolution("3x3 on 4 pixels", .samples(5, 2, 2, 6), outputs: 7, .same(3)),
         convolution("3x3 on 9 pixels", .samples(7, 3, 3, 8), outputs: 8, .same(3)),
         convolution("3x3 on 35 pixels", .samples(2, 5, 7, 16), outputs: 24, .same(3)),
+        convolution("3x3 on 9x11 pixels, odd channels", .samples(3, 9, 11, 17), outputs: 19, .same(3)),
+        convolution("3x3, unpadded, many channels", .samples(2, 8, 9, 16), outputs: 32, Extents(kernel: (3, 3))),
+        convolution(
+            "3x3, uneven padding, many channels", .samples(1, 6, 5, 20), outputs: 16,
+            Extents(kernel: (3, 3), padding: (2, 0, 1, 3))),
+        convolution("3x3, several blocks of channels", .samples(2, 8, 8, 72), outputs: 80, .same(3)),
         convolution("3x3, one channel", .samples(2, 9, 8, 1), outputs: 1, .same(3)),
         convolution("3x3, to one channel", .samples(2, 28, 28, 32), outputs: 1, .same(3)),
         convolution("3x3, several tiles", .samples(1, 17, 17, 64), outputs: 6, .same(3)),
