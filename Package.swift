@@ -206,6 +206,15 @@ let package = Package(
                 "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors",
                 "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets", "Training", "Sampling",
             ]),
+        .target(
+            name: "ProgramTestSupport", dependencies: ["Problems", "DurableFiles"], path: "Tests/ProgramTestSupport",
+            swiftSettings: settings),
+        tests(
+            "ExecutionTests",
+            [
+                "ProgramTestSupport", "diffd-worker", "Problems", "StrictJSON", "DurableFiles", "Safetensors", "JobSpec",
+                "Media",
+            ]),
         tests("ArchitectureTests", []),
     ]
 )

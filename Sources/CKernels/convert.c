@@ -14,7 +14,7 @@ CK_INLINE uint16_t ck_narrow_half(float value) {
     const int32_t bits = ck_bits_of_float(value);
     const int32_t magnitude = bits & 0x7fffffff;
     // Half's normal numbers: round at bit 13, to even on a tie, and take 112 from the exponent.
-    const int32_t normal = (magnitude + 0xfff + ((magnitude >> 13) & 1) - (112 << 23)) >> 13;
+    const int32_t normal = (magnitude - (112 << 23) + 0xfff + ((magnitude >> 13) & 1)) >> 13;
     // Its subnormal numbers are multiples of 2^-24, as is what 0.5 + magnitude can hold.
     const int32_t subnormal = ck_bits_of_float(ck_float_of_bits(magnitude) + 0.5f) - 0x3f000000;
     int32_t half = magnitude < 0x38800000 ? subnormal : normal;

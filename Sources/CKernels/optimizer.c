@@ -1,6 +1,8 @@
 #include "ck_optimizer.h"
 #include "vector_math.h"
 
+// PyTorch's sequence of array operations, one statement for each: a multiply-add is fused within a statement only.
+
 /// One step of ema -= (1 - decay) (ema - parameter).
 CK_INLINE float ck_average(float ema, float parameter, float rest) { return ema - rest * (ema - parameter); }
 
@@ -25,7 +27,8 @@ CK_INLINE void ck_sgd_sweep(
         float g = scale * gradient[i];
         g = g + decay * p;
         if (momentum != NULL) {
-            const float m = first_step ? g : factor * momentum[i] + share * g;
+            const float kept = factor * momentum[i];
+            const float m = first_step ? g : kept + share * g;
             momentum[i] = m;
             g = nesterov ? g + factor * m : m;
         }
@@ -67,9 +70,11 @@ CK_INLINE void ck_adam_sweep(
         const float p = parameters[i];
         const float g = scale * gradient[i] + l2 * p;
         const float m = first[i] + rest1 * (g - first[i]);
-        const float v = beta2 * second[i] + rest2 * g * g;
+        const float kept = beta2 * second[i];
+        const float v = kept + rest2 * g * g;
         const float denominator = ck_sqrt(v) / correction + epsilon;
-        const float updated = shrink * p + rate * m / denominator;
+        const float shrunk = shrink * p;
+        const float updated = shrunk + rate * m / denominator;
         first[i] = m;
         second[i] = v;
         parameters[i] = updated;

@@ -55,9 +55,8 @@ CK_INLINE float ck_log(float x) {
     // Subnormal numbers are brought into the normal range first.
     const int small = x < 1.17549435e-38f;
     const float scaled = small ? x * 8388608.0f : x;
-    const int32_t bits = ck_bits_of_float(scaled);
-    // Mantissa in [sqrt(1/2), sqrt(2)).
-    const int32_t offset = bits - 0x3f3504f3;
+    // Mantissa in [sqrt(1/2), sqrt(2)). Unsigned, for the sign bit of a negative x may overflow.
+    const int32_t offset = (int32_t)((uint32_t)ck_bits_of_float(scaled) - 0x3f3504f3u);
     const int32_t exponent = (offset >> 23) - (small ? 23 : 0);
     const float f = ck_float_of_bits((offset & 0x007fffff) + 0x3f3504f3) - 1.0f;
     float p = 6.74661249e-2f;

@@ -25,16 +25,14 @@ struct SampleExecution {
 
     func run() throws -> Ending {
         let path = try context.models.directory(of: job.model, base: context.directory)
-        let (pipeline, sampler, digest, model) = try pointing(to: "$.model") {
-            let pipeline = try PipelineDirectory(path)
-            for warning in pipeline.warnings { context.log("warning: \(warning)") }
-            return (
-                pipeline, try job.sampler.sampler(for: pipeline.scheduler), try pipeline.weights().digest(),
-                try pipeline.model(on: context.device)
-            )
-        }
+        let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
+        for warning in pipeline.warnings { context.log("warning: \(warning)") }
+        let sampler = try pointing(to: "$.sampler") { try job.sampler.sampler(for: pipeline.scheduler) }
         let shape = try sampleShape(of: pipeline)
         try checkClasses(pipeline.configuration.classConditioning)
+        let (digest, model) = try pointing(to: "$.model") {
+            (try pipeline.weights().digest(), try pipeline.model(on: context.device))
+        }
         let plan = SamplingPlan(
             sampler: sampler, sampleShape: shape.dimensions, count: job.count, batchSize: job.batchSize,
             classes: job.classLabels)

@@ -1,8 +1,11 @@
-"""The annotated U-Net at its published setting on the set of idx_set.py: the loss of 300 steps, three seeds.
+"""The annotated U-Net at its published setting on the set of idx_set.py: the loss of 300 steps.
 
 28x28x1, dim 28, mults 1, 2, 4, ConvNeXt blocks; T = 200, linear; Huber; Adam 1e-3; batch 128; random flips. Every random number comes
 from one torch generator in an order that the fixture states, so that a program with torch's generator can take the very same steps.
-About 45 minutes on one core: `python make_fixtures.py annotated`.
+
+One seed is recorded. Others say little: the moment at which the loss falls differs between seeds. Means of 50 steps that end at
+step 100, 150, 200 and 250: 0.156, 0.081, 0.053, 0.038 with seed 0; 0.183, 0.091, 0.056, 0.040 with seed 1.
+A quarter of an hour on one free core: `python make_fixtures.py annotated`.
 """
 
 import math
@@ -16,6 +19,7 @@ from idx_set import digest, pictures
 from networks import AnnotatedUnet
 
 COUNT, BATCH, STEPS, T = 4096, 128, 300, 200
+SEEDS = (0,)
 CONFIG = dict(dim=28, channels=1, dim_mults=(1, 2, 4))
 
 ABOUT = """The annotated U-Net (`config`) trained by PyTorch in float32 on the first `count` pictures of idx_set.py, scaled to [-1, 1]: `losses`, one
@@ -83,6 +87,6 @@ def make():
     fixture.case("setting", config=CONFIG, count=COUNT, images_sha256=digest(images), labels_sha256=digest(labels), batch_size=BATCH, steps=STEPS,
                  num_train_timesteps=T, beta_schedule="linear", loss="huber", optimizer="adam", learning_rate=1e-3, horizontal_flip=True,
                  parameters=sum(p.numel() for p in model.parameters()), initialization=[[name, fan] for name, fan in initialization(model)])
-    for seed in range(3):
+    for seed in SEEDS:
         fixture.case(f"seed_{seed}", seed=seed, losses=[round(loss, 7) for loss in train(seed)])
-        fixture.write()  # after each, since each takes long
+    fixture.write()

@@ -9,7 +9,7 @@
 
 /// Functions of one number. In brackets: what the derivative reads, x or y = f(x).
 typedef CK_ENUM(CKUnary) {
-    CKUnarySilu,        ///< x / (1 + exp(-x)) [x]
+    CKUnarySilu,        ///< x / (1 + exp(-x)); -0 below -88.7, where it is less than 3e-37 [x]
     CKUnaryGelu,        ///< x Phi(x) by the error function [x]
     CKUnaryGeluTanh,    ///< GELU's tanh approximation (Hendrycks & Gimpel 2016) [x]
     CKUnaryRelu,        ///< max(x, 0) [y]

@@ -1,0 +1,81 @@
+# diffd. `make help` lists what there is to make.
+
+SWIFT  ?= swift
+PYTHON ?= python3
+
+# Where `make install` puts things, below DESTDIR if that is set.
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR    ?=
+
+# Where `make run` and `make demo` work.
+SPOOL ?= spool
+
+PROGRAMS := diffd diffd-worker diffctl
+BUILT    := .build/release
+SOURCES  := Package.swift Sources Tests
+
+.DEFAULT_GOAL := build
+.PHONY: help deps build test demo run bench install format lint clean
+
+help:
+	@echo "make build    build in release mode (the default)"
+	@echo "make demo     train a spiral and a small U-Net from job files, sample from both, and rate the pictures"
+	@echo "make test     lint, build and run all tests"
+	@echo "make run      run diffd in the foreground on $(SPOOL)/"
+	@echo "make bench    time diffd's engine beside PyTorch"
+	@echo "make install  install what is built: PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) DESTDIR=$(DESTDIR)"
+	@echo "make deps     install the Debian packages that are missing; all of the above but install do so"
+	@echo "make format   format the sources;  make lint: check their format;  make clean: remove what is built"
+
+deps:
+	@scripts/install-packages
+
+build: deps
+	$(SWIFT) build -c release
+
+# The tests come last: their summary is the last thing to be seen.
+test: deps lint
+	$(SWIFT) build -c release --build-tests
+	@PYTHON="$(PYTHON)" scripts/check-published $(BUILT)
+	$(SWIFT) test -c release --skip-build
+
+demo: build
+	@scripts/demo $(BUILT) $(SPOOL)
+
+run: build
+	@mkdir -p $(SPOOL)
+	@echo "In another terminal: export DIFFD_SOCKET=$(abspath $(SPOOL))/diffd.sock; $(BUILT)/diffctl status"
+	exec $(BUILT)/diffd --config etc/diffd.yaml --spool $(SPOOL) --socket $(SPOOL)/diffd.sock
+
+format:
+	$(SWIFT) format -i --recursive --parallel --configuration .swift-format $(SOURCES)
+
+lint:
+	$(SWIFT) format lint --strict --recursive --parallel --configuration .swift-format $(SOURCES)
+
+# Installs what is built, and builds nothing: `make && sudo make install`. The programs lie together with the Swift libraries that
+# they need, which they find beside themselves, so they run for users who cannot read the toolchain.
+LIBDIR := $(PREFIX)/lib/diffd
+
+install:
+	@test -x $(BUILT)/diffd || { echo "Nothing is built yet: run make first." >&2; exit 1; }
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR) $(DESTDIR)$(SYSCONFDIR)/diffd
+	install -m 755 $(PROGRAMS:%=$(BUILT)/%) $(DESTDIR)$(LIBDIR)
+	ldd $(PROGRAMS:%=$(BUILT)/%) | awk '$$3 ~ /\/swift\/linux\// { print $$3 }' | sort -u | xargs -r install -m 644 -t $(DESTDIR)$(LIBDIR)
+	ln -sf ../lib/diffd/diffd ../lib/diffd/diffctl $(DESTDIR)$(PREFIX)/bin
+	test -e $(DESTDIR)$(SYSCONFDIR)/diffd/diffd.yaml || install -m 644 etc/diffd.yaml $(DESTDIR)$(SYSCONFDIR)/diffd
+	install -d $(DESTDIR)$(PREFIX)/share/diffd/examples
+	install -m 644 etc/job.schema.json $(DESTDIR)$(PREFIX)/share/diffd
+	install -m 644 etc/examples/*.json $(DESTDIR)$(PREFIX)/share/diffd/examples
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/bin/|$(PREFIX)/bin/|' systemd/diffd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/diffd.service
+	install -m 644 systemd/diffd.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -D -m 644 systemd/diffd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/diffd.conf
+	install -D -m 644 systemd/diffd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/diffd.conf
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	$(BUILT)/diffctl --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/diffctl
+	$(BUILT)/diffctl --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_diffctl
+
+clean:
+	rm -rf .build Benchmarks/.build
