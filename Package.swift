@@ -35,6 +35,7 @@ let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swi
 let nioExtras: Target.Dependency = .product(name: "NIOExtras", package: "swift-nio-extras")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let subprocess: Target.Dependency = .product(name: "Subprocess", package: "swift-subprocess")
 let systemPackage: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
@@ -138,8 +139,9 @@ let package = Package(
         program(
             "diffd",
             [
-                "Problems", "JobQueue", "Spool", "Scheduler", "ControlAPI", "ControlServer", "Service", argumentParser,
-                logging, serviceLifecycle,
+                "Problems", "JobSpec", "JobQueue", "Spool", "Scheduler", "ControlAPI", "ControlServer", "Service",
+                argumentParser,
+                logging, serviceLifecycle, unixSignals,
             ]),
         program(
             "diffctl",
@@ -212,8 +214,14 @@ let package = Package(
         tests(
             "ExecutionTests",
             [
-                "ProgramTestSupport", "diffd-worker", "Problems", "StrictJSON", "DurableFiles", "Safetensors", "JobSpec",
-                "Media",
+                "ProgramTestSupport", "diffd-worker", "Problems", "StrictJSON", "DurableFiles", "Safetensors",
+                "JobSpec", "Media", "TensorCore",
+            ]),
+        tests(
+            "EndToEndTests",
+            [
+                "ProgramTestSupport", "diffd", "diffd-worker", "diffctl", "Problems", "StrictJSON", "DurableFiles",
+                "JobSpec", "Spool", "ControlAPI", "Datasets", "Media",
             ]),
         tests("ArchitectureTests", []),
     ]

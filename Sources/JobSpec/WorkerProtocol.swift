@@ -59,4 +59,6 @@ public enum WorkerExit {
     public static let badInput: Int32 = 65
     /// Stopped on request with its state saved: start it again.
     public static let checkpointed: Int32 = 85
+    /// The operating system had no more memory; there is no result.
+    public static let outOfMemory: Int32 = 86
 }

@@ -55,8 +55,7 @@ extension Scheduler {
                 let status = try await command.run { [weak self] pid in
                     await self?.workerStarted(id, attempt: attempt, pid: pid)
                 }
-                await self?.workerEnded(
-                    id, attempt: attempt, exit: status.text, checkpointed: status == .exited(WorkerExit.checkpointed))
+                await self?.workerEnded(id, attempt: attempt, AttemptEnd(status))
             } catch {
                 await self?.finish(id, attempt: attempt, .notStarted(Problem(error)))
             }
@@ -110,10 +109,10 @@ extension Scheduler {
 
     /// How an attempt ended whose worker was not our child.
     func endOfAdopted(_ job: JobRecord) -> AttemptEnd {
-        end(of: job, exit: "it vanished without a result", checkpointed: false)
+        end(of: job, orElse: .crashed("it vanished without a result"))
     }
 
-    private func workerEnded(_ id: Int, attempt: Int, exit: String, checkpointed: Bool) {
+    private func workerEnded(_ id: Int, attempt: Int, _ processEnd: AttemptEnd) {
         guard let job = state.jobs[id], let worker = workers[id], worker.attempt == attempt else { return }
         if let holder = lockHolder(job), let pid = worker.pid {
             // A child of the worker has its lock, and would be in the way of the next attempt.
@@ -124,14 +123,14 @@ extension Scheduler {
             return
         }
         readProgress(job)
-        finish(id, attempt: attempt, end(of: job, exit: exit, checkpointed: checkpointed))
+        finish(id, attempt: attempt, end(of: job, orElse: processEnd))
     }
 
     /// What the worker says about its end, or else what its process's end says.
-    private func end(of job: JobRecord, exit: String, checkpointed: Bool) -> AttemptEnd {
+    private func end(of job: JobRecord, orElse processEnd: AttemptEnd) -> AttemptEnd {
         let path = "\(directory(of: job))/\(WorkerFiles.result(attempt: job.attempt))"
         do {
-            guard try files.exists(path) else { return checkpointed ? .checkpointed : .crashed(exit) }
+            guard try files.exists(path) else { return processEnd }
             let result = try JSONText.decode(WorkerResult.self, from: files.read(path, limit: 1 << 20), file: path)
             guard result.attempt == job.attempt else {
                 return .crashed("its result is that of attempt \(result.attempt)")
@@ -144,7 +143,7 @@ extension Scheduler {
                 return .failed(problem, peakMemory: result.peakMemory)
             }
         } catch {
-            return .crashed("\(exit), and its result cannot be read: \(Problem(error).message)")
+            return .crashed("its result cannot be read: \(Problem(error).message)")
         }
     }
 
@@ -185,6 +184,21 @@ extension Scheduler {
         let status = self.status(of: job)
         hub.send(.progress, status, at: machine.now())
         writeStatus(status, durability: .deferred)
+    }
+}
+
+extension AttemptEnd {
+    /// What the end of a worker's process says by itself, without a result.
+    init(_ status: TerminationStatus) {
+        switch status {
+        case .exited(WorkerExit.checkpointed): self = .checkpointed
+        case .exited(WorkerExit.outOfMemory):
+            self = .failed(
+                Problem(
+                    .outOfMemory, "the machine had no more memory for the job",
+                    remedy: "Lower batch_size, stop other programs, or run it on a larger machine."), peakMemory: nil)
+        default: self = .crashed(status.text)
+        }
     }
 }
 
