@@ -13,7 +13,7 @@ SPOOL ?= spool
 
 PROGRAMS := diffd diffd-worker diffctl
 BUILT    := .build/release
-SOURCES  := Package.swift Sources Tests
+SOURCES  := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .DEFAULT_GOAL := build
 .PHONY: help deps build test demo run bench install format lint clean
@@ -47,6 +47,13 @@ run: build
 	@mkdir -p $(SPOOL)
 	@echo "In another terminal: export DIFFD_SOCKET=$(abspath $(SPOOL))/diffd.sock; $(BUILT)/diffctl status"
 	exec $(BUILT)/diffd --config etc/diffd.yaml --spool $(SPOOL) --socket $(SPOOL)/diffd.sock
+
+# `make bench CASE=unet2d-train` runs one case. The other side runs in $(PYTHON) where that is given, else in an environment that is
+# made on first use.
+bench: deps
+	$(SWIFT) build -c release --package-path Benchmarks
+	python=$$($(if $(filter file,$(origin PYTHON)),,PYTHON="$(PYTHON)") Benchmarks/Python/interpreter) && \
+	Benchmarks/.build/release/diffd-bench compare --python "$$python" $(CASE:%=--case %)
 
 format:
 	$(SWIFT) format -i --recursive --parallel --configuration .swift-format $(SOURCES)

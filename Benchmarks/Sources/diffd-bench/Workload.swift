@@ -1,0 +1,120 @@
+internal import Checkpoints
+internal import Configurations
+internal import Diffusion
+internal import Models
+internal import Problems
+internal import Safetensors
+internal import TensorCore
+
+/// A case ready to run.
+protocol Workload: AnyObject {
+    var specification: Case { get }
+    var device: Device { get }
+
+    /// What is timed, `steps` times over.
+    func run(_ steps: Int)
+
+    /// How far what it computes from the inputs in `directory` is from what PyTorch did, by name: the largest difference over
+    /// the largest value.
+    func errors(in directory: String) throws -> [String: Double]
+}
+
+extension Workload {
+    func measure() -> MeasureResult {
+        run(specification.warmup)
+        let before = device.memory.systemAllocations
+        let cpu = Machine.cpuSeconds
+        let seconds = (0..<specification.repeats).map { _ in Stopwatch.seconds { run(specification.steps) } }
+        return MeasureResult(
+            program: "diffd (\(ProductKernels.description(device)))", threads: device.threads, seconds: seconds,
+            medianSeconds: seconds.median, cpuSeconds: (Machine.cpuSeconds - cpu) / Double(seconds.count),
+            peakBytes: Machine.peakBytes,
+            systemAllocations: device.memory.systemAllocations - before)
+    }
+}
+
+extension CaseOfModel {
+    func workload(weights: String, threads: Int) throws -> any Workload {
+        let device = Device(threads: threads)
+        let network = model.makeModel(numTrainTimesteps: `case`.timesteps, on: device)
+        try WeightsDirectory(weights).load(into: network)
+        guard let shape = model.sampleShape else {
+            throw Problem(.invalid, "the model \(`case`.model) has no sample size", remedy: "Add sample_size.")
+        }
+        let (extents, images): ([Int], Bool) =
+            switch shape {
+            case .point(let dimension): ([dimension], false)
+            case .image(let size, let channels): ([size.height, size.width, channels], true)
+            }
+        let inputs = Inputs(shape: Shape([`case`.batch] + extents), areImages: images, device: device)
+        return switch `case`.task {
+        case .train: try TrainingWorkload(`case`, network, inputs)
+        case .forward: ForwardWorkload(`case`, network, inputs)
+        case .sample: try SamplingWorkload(`case`, network, inputs)
+        }
+    }
+}
+
+/// The samples of a case: how they are shaped here, and how the exchanged files have them.
+struct Inputs {
+    /// (N, H, W, C) or (N, D).
+    let shape: Shape
+    let areImages: Bool
+    let device: Device
+
+    /// Standard normals.
+    func random(_ purpose: Philox.Purpose, step: Int = 0) -> Tensor {
+        .normal(shape, seed: 1, purpose: purpose, step: step, on: device)
+    }
+
+    /// Numbers in PyTorch's order (N, C, H, W).
+    func tensor(_ values: some Collection<Float>) -> Tensor {
+        guard areImages else { return Tensor(Array(values), shape: shape, on: device) }
+        let fileShape: Shape = [shape[0], shape[3], shape[1], shape[2]]
+        return Tensor(Array(values), shape: fileShape, on: device).permuted([0, 2, 3, 1])
+    }
+
+    /// The elements in PyTorch's order.
+    func fileOrder(_ tensor: Tensor) -> [Float] {
+        (areImages ? tensor.permuted([0, 3, 1, 2]) : tensor).array()
+    }
+}
+
+/// The numbers that PyTorch wrote for a case.
+struct Exchange {
+    let inputs: SafetensorsFile
+    let expected: SafetensorsFile
+
+    init(_ directory: String) throws {
+        inputs = try SafetensorsFile("\(directory)/inputs.safetensors")
+        expected = try SafetensorsFile("\(directory)/expected.safetensors")
+    }
+
+    /// The largest difference over the largest value.
+    func error(_ computed: [Float], _ name: String) throws -> Double {
+        var error = RelativeError()
+        try error.add(computed, expected.floats(name))
+        return error.value
+    }
+}
+
+/// The largest difference over the largest value, of numbers that come in parts.
+struct RelativeError {
+    private var difference = 0.0
+    private var largest = 0.0
+
+    mutating func add(_ computed: [Float], _ expected: [Float]) {
+        guard computed.count == expected.count else {
+            difference = .infinity
+            return
+        }
+        for (a, b) in zip(computed, expected) {
+            let distance = abs(Double(a) - Double(b))
+            // A NaN must not pass for a small difference.
+            difference = distance.isFinite ? max(difference, distance) : .infinity
+            largest = max(largest, abs(Double(b)))
+        }
+    }
+
+    var value: Double { difference == 0 ? 0 : difference / largest }
+}
