@@ -8,8 +8,7 @@ import TestSupport
 import Testing
 
 /// Whole networks against the reference implementation, from its random weights: forward passes within 1e-5 of the
-/// largest output, gradients of every parameter within 1e-5 of the
-/// network's largest gradient.
+/// largest output, gradients of every parameter within 1e-5 of the network's largest gradient.
 @Suite struct ModelParityTests {
     private let device = Device(threads: 2)
 
