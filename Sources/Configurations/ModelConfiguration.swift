@@ -67,6 +67,28 @@ public enum ModelConfiguration: Sendable, Hashable {
         }
     }
 
+    /// Why it cannot be asked about every timestep of a schedule: the key of the model that is to blame, what is wrong, and the
+    /// remedy. Nil when it can.
+    public func mismatch(
+        with scheduler: SchedulerConfiguration
+    ) -> (key: String, message: String, remedy: String)? {
+        if let known = knownTimesteps, scheduler.numTrainTimesteps > known {
+            return (
+                "num_train_timesteps",
+                "the model has learned \(known) timesteps, but the schedule has \(scheduler.numTrainTimesteps)",
+                "Make the model's num_train_timesteps and the schedule's equal."
+            )
+        }
+        if case .unet2d(let unet) = self, unet.timeEmbeddingType == .fourier {
+            return (
+                "time_embedding_type",
+                "a model with Fourier features of the timestep is told noise levels above 0, and this schedule begins with 0",
+                "Use \"positional\"."
+            )
+        }
+        return nil
+    }
+
     /// Timesteps that it can be asked about, `0..<knownTimesteps`; nil: any. A noise schedule must not have more.
     public var knownTimesteps: Int? {
         switch self {

@@ -28,8 +28,11 @@ struct SampleExecution {
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
         for warning in pipeline.warnings { context.log("warning: \(warning)") }
         let sampler = try pointing(to: "$.sampler") { try job.sampler.sampler(for: pipeline.scheduler) }
+        if let mismatch = pipeline.configuration.mismatch(with: pipeline.scheduler) {
+            throw Problem(.unsupported, mismatch.message, remedy: mismatch.remedy, file: path)
+        }
         let shape = try sampleShape(of: pipeline)
-        try checkClasses(pipeline.configuration.classConditioning)
+        try checkClasses(pipeline.configuration)
         let (digest, model) = try pointing(to: "$.model") {
             (try pipeline.weights().digest(), try pipeline.model(on: context.device))
         }
@@ -114,11 +117,11 @@ struct SampleExecution {
         return shape
     }
 
-    private func checkClasses(_ conditioning: ClassConditioning) throws {
+    private func checkClasses(_ model: ModelConfiguration) throws {
         func fail(_ message: String, _ remedy: String) -> Problem {
             Problem(.invalid, message, remedy: remedy, path: "$.class_labels")
         }
-        switch (conditioning, job.classLabels) {
+        switch (model.classConditioning, job.classLabels) {
         case (.none, nil), (.timestep, .some): break
         case (.none, .some):
             throw fail("class_labels are given, but the model knows no classes", "Remove class_labels.")

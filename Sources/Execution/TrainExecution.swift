@@ -110,7 +110,13 @@ struct TrainExecution {
             throw Problem(
                 .invalid, "the data set has \(dataset.classes.count) classes, but num_class_embeds is \(count)",
                 remedy: "Set num_class_embeds to at least \(dataset.classes.count).", path: "$.model.num_class_embeds")
-        case .table, .timestep: break
+        case .timestep:
+            // Classes share the learned table of timesteps, where there is one.
+            guard let known = job.model.knownTimesteps, dataset.classes.count > known else { break }
+            throw Problem(
+                .invalid, "the data set has \(dataset.classes.count) classes, but num_train_timesteps is \(known)",
+                remedy: "Set it to at least \(dataset.classes.count).", path: "$.model.num_train_timesteps")
+        case .table: break
         }
     }
 

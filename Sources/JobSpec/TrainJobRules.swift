@@ -29,6 +29,11 @@ extension TrainJob {
                 "the model learns images, but the data set holds points",
                 remedy: "Use \"mlp\", or a data set of images.")
         }
+        if let mismatch = model.mismatch(with: diffusion.scheduler) {
+            checks.fail(
+                "model.\(mismatch.key)", and: ["diffusion.num_train_timesteps"], mismatch.message,
+                remedy: mismatch.remedy)
+        }
         checkClasses(&checks)
         checkSteps(&checks)
         checkValidation(&checks)

@@ -89,6 +89,13 @@ import Testing
             "\"layers_per_block\": 1", "\"num_class_embeds\": 3, \"class_embed_type\": \"identity\"",
             ["$.model.num_class_embeds", "$.model.class_embed_type"]
         ),
+        (
+            "\"layers_per_block\": 1", "\"time_embedding_type\": \"learned\", \"num_train_timesteps\": 999",
+            ["$.model.num_train_timesteps"]
+        ),
+        (
+            "\"layers_per_block\": 1", "\"time_embedding_type\": \"fourier\"", ["$.model.time_embedding_type"]
+        ),
         ("\"seed\": 0", "\"after\": [0, \"a b\", true, \"ok\"]", ["$.after[0]", "$.after[1]", "$.after[2]"]),
         (
             "\"seed\": 0",
