@@ -25,20 +25,20 @@ struct Compare: ParsableCommand {
         let catalogue = try Catalogue(common.benchmarks)
         let chosen = try cases.isEmpty ? catalogue.cases : cases.map { try catalogue.case(named: $0).case }
         let machine = Machine(threads: common.threads)
-        print(machine.description)
+        Report.say(machine.description)
         var results: [ComparisonResult] = []
         for chosenCase in chosen {
             let result = try compare(chosenCase)
             results.append(result)
-            print("\(result.line)\n")
+            Report.say("\(result.line)\n")
         }
-        print(ComparisonResult.table(results))
+        Report.say(ComparisonResult.table(results))
         try Report.save(ComparisonReport(machine: machine, cases: results), as: "compare", in: common.benchmarks)
         if results.contains(where: { !$0.check.agrees }) { throw ExitCode.failure }
     }
 
     private func compare(_ chosen: Case) throws -> ComparisonResult {
-        print("\(chosen.name): \(chosen.about)")
+        Report.say("\(chosen.name): \(chosen.about)")
         let directory = FileManager.default.temporaryDirectory.appending(path: "diffd-bench-\(UUID().uuidString)")
         // What is left behind lies in a temporary directory.
         defer { try? FileManager.default.removeItem(at: directory) }
@@ -52,7 +52,7 @@ struct Compare: ParsableCommand {
         for round in 1...rounds {
             let own: MeasureResult = try ours.answer("measure", chosen.name, directory.path())
             let other: MeasureResult = try theirs.answer("measure", chosen.name, directory.path())
-            print("  round \(round): diffd \(own.description), PyTorch \(other.description)")
+            Report.say("  round \(round): diffd \(own.description), PyTorch \(other.description)")
             result.ours.append(own)
             result.theirs.append(other)
         }

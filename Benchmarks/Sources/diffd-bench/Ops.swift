@@ -13,13 +13,13 @@ struct Ops: ParsableCommand {
         ProductKernels.select()
         let device = Device(threads: common.threads)
         let machine = Machine(threads: common.threads)
-        print("\(machine.description), \(ProductKernels.description(device))")
+        Report.say("\(machine.description), \(ProductKernels.description(device))")
         let before = Ceilings.measure(threads: common.threads)
         let rows = OperationCase.all.filter { only.map($0.name.contains) ?? true }.map { $0.measure(on: device) }
         let ceilings = before.better(.measure(threads: common.threads))
-        print(ceilings.description)
-        print("Rates count a convolution's plain products; one that needs fewer can pass the ceiling.\n")
-        print(OperationResult.table(rows, ceilings))
+        Report.say(ceilings.description)
+        Report.say("Rates count a convolution's plain products; one that needs fewer can pass the ceiling.\n")
+        Report.say(OperationResult.table(rows, ceilings))
         try Report.save(
             OperationReport(machine: machine, ceilings: ceilings, operations: rows), as: "ops", in: common.benchmarks)
     }

@@ -50,6 +50,9 @@ struct CheckResult: Codable {
 }
 
 enum Report {
+    /// Prints a line at once, also into a file or a pipe: a run takes minutes.
+    static func say(_ text: String) { FileHandle.standardOutput.write(Data("\(text)\n".utf8)) }
+
     static func printLine(_ value: some Encodable) throws {
         FileHandle.standardOutput.write(Data(try JSONText.encode(value, .line)))
     }
@@ -61,7 +64,7 @@ enum Report {
         let time = Date.now.formatted(.iso8601.timeSeparator(.omitted).dateSeparator(.omitted))
         let path = "\(directory)/\(name)-\(time).json"
         try Data(try JSONText.encode(value)).write(to: URL(filePath: path))
-        print("\nwritten to \(path)")
+        say("\nwritten to \(path)")
     }
 }
 

@@ -14,7 +14,7 @@ struct Scaling: ParsableCommand {
     func run() throws {
         ProductKernels.select()
         let machine = Machine(threads: common.threads)
-        print("\(machine.description), \(ProductKernels.description(Device(threads: common.threads)))")
+        Report.say("\(machine.description), \(ProductKernels.description(Device(threads: common.threads)))")
         guard case .unet2d(let unet) = try Catalogue(common.benchmarks).model(named: "unet2d-cifar10") else { return }
         let series = [
             Series("U-Net forward, 32x32", by: "batch", [1, 2, 4, 8, 16, 32]) {
@@ -65,7 +65,7 @@ struct Series: Encodable {
         self.name = name
         self.unit = unit
         points = sizes.map { Point(size: $0, seconds: seconds($0)) }
-        print("\n\(name)\n\(table)")
+        Report.say("\n\(name)\n\(table)")
     }
 
     /// The exponent is that of the growth since the row before: 1 is time in proportion.
