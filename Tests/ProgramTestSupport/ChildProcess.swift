@@ -1,5 +1,5 @@
 import Glibc
-public import Problems
+import Problems
 import Synchronization
 
 /// A process that a test has started, with its output in a file. Killed when the last reference goes.
@@ -17,16 +17,18 @@ public final class ChildProcess: Sendable {
     ///
     /// - Parameters:
     ///   - environment: all of it; nil: ours.
-    ///   - output: the file that gets standard output and standard error at its end.
+    ///   - output: the file that gets standard output at its end.
+    ///   - errors: the same for standard error; nil: `output`.
     public init(
-        _ program: String, _ arguments: [String], environment: [String: String]? = nil, output: String
+        _ program: String, _ arguments: [String], environment: [String: String]? = nil, output: String,
+        errors: String? = nil
     ) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        posix_spawn_file_actions_addopen(&actions, 2, errors ?? output, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         // Of its signals nothing is inherited from the test runner.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -41,7 +43,7 @@ public final class ChildProcess: Sendable {
             &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
         var pid: pid_t = 0
-        let error = try Self.withStrings([program] + arguments) { arguments in
+        let error = Self.withStrings([program] + arguments) { arguments in
             guard let environment else {
                 return posix_spawn(&pid, program, &actions, &attributes, arguments, environ)
             }

@@ -1,4 +1,4 @@
-public import Problems
+import Problems
 
 /// Waits until `value` gives something, and returns it. The limit is for tests that hang, not for slow machines.
 @discardableResult

@@ -1,6 +1,6 @@
 import DurableFiles
 import Glibc
-public import Problems
+import Problems
 
 /// A program of the package, as it was built together with the running tests.
 public enum Program: String, Sendable {
