@@ -29,6 +29,7 @@ let configuration: Target.Dependency = .product(name: "Configuration", package: 
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
@@ -92,7 +93,7 @@ let package = Package(
         library("Media", ["Problems", "CPNG", "CJPEG", "CGIF"]),
         library("NeuralNet", ["TensorCore"]),
         library("Diffusion", ["Problems", "Configurations", "TensorCore"]),
-        library("Models", ["Problems", "Configurations", "TensorCore", "NeuralNet"]),
+        library("Models", ["Configurations", "TensorCore", "NeuralNet"]),
         library(
             "Checkpoints",
             [
@@ -103,9 +104,7 @@ let package = Package(
         library(
             "Training",
             ["Problems", "Configurations", "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets"]),
-        library(
-            "Sampling",
-            ["Problems", "Configurations", "TensorCore", "NeuralNet", "Diffusion", "Models"]),
+        library("Sampling", ["TensorCore", "Diffusion", "Models"]),
 
         // Control column.
         library("JobSpec", ["Problems", "StrictJSON", "Configurations"]),
@@ -122,8 +121,9 @@ let package = Package(
         library(
             "ControlServer",
             [
-                "Problems", "StrictJSON", "JobSpec", "ControlAPI", httpTypes, hummingbird, logging, nioCore, nioExtras,
-                nioPosix, serviceLifecycle,
+                "Problems", "StrictJSON", "JobSpec", "ControlAPI", httpTypes, hummingbird, hummingbirdCore, logging,
+                nioCore,
+                nioExtras, nioPosix, serviceLifecycle,
             ]),
         library("Service", ["CSystemd", "Problems", logging, configuration, systemPackage]),
 
@@ -139,13 +139,11 @@ let package = Package(
         program(
             "diffd",
             [
-                "Problems", "JobSpec", "JobQueue", "Spool", "Scheduler", "ControlAPI", "ControlServer", "Service",
+                "Problems", "JobSpec", "JobQueue", "Scheduler", "ControlAPI", "ControlServer", "Service",
                 argumentParser,
                 logging, serviceLifecycle, unixSignals,
             ]),
-        program(
-            "diffctl",
-            ["Problems", "StrictJSON", "DurableFiles", "Configurations", "JobSpec", "ControlAPI", argumentParser]),
+        program("diffctl", ["Problems", "StrictJSON", "DurableFiles", "JobSpec", "ControlAPI", argumentParser]),
         program("diffd-demo", ["Problems", "StrictJSON", "DurableFiles", "Media", "Datasets", argumentParser]),
 
         // Tests mirror the targets.

@@ -76,7 +76,10 @@ extension Problem: CustomStringConvertible {
     /// `file:line:column: $.path: message (cause). remedy`, leaving out what is not known.
     public var description: String {
         var place: [String] = []
-        if let file { place.append([file, line.map(String.init), column.map(String.init)].compactMap(\.self).joined(separator: ":")) }
+        if let file {
+            let parts = [file, line.map(String.init), column.map(String.init)]
+            place.append(parts.compactMap(\.self).joined(separator: ":"))
+        }
         if let path { place.append(path) }
         var text = (place + [message]).joined(separator: ": ")
         if let cause { text += " (\(cause))" }

@@ -1,7 +1,6 @@
 package import ArgumentParser
 import Glibc
 import JobSpec
-import JobSpec
 import Problems
 
 /// The command line's root: which verbs there are, and what becomes of their errors.

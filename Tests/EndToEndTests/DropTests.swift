@@ -8,6 +8,7 @@ import Problems
 import ProgramTestSupport
 import Spool
 import StrictJSON
+import TestSupport
 import Testing
 
 /// How jobs come into a spool: every way that writers have.
@@ -40,12 +41,8 @@ import Testing
         try write(job("linked"), "\(service.spool)/linked.json")
         #expect(link("\(service.spool)/linked.json", service.incoming("linked.json")) == 0)
         // Written by parts, with the file open all the while.
-        let open = try #require(
-            FileHandle(
-                forWritingAtPath: {
-                    FileManager.default.createFile(atPath: service.incoming("slow.json"), contents: nil)
-                    return service.incoming("slow.json")
-                }()))
+        try write("", service.incoming("slow.json"))
+        let open = try #require(FileHandle(forWritingAtPath: service.incoming("slow.json")))
         for part in job("slow").split(separator: "\n", omittingEmptySubsequences: false) {
             try open.write(contentsOf: Data((part + "\n").utf8))
         }
@@ -55,7 +52,7 @@ import Testing
             #expect(try folder.bytes("request.json").contains(UInt8(ascii: "{")))
         }
         #expect(
-            String(decoding: try #require(service.job("renamed")).bytes("request.json"), as: UTF8.self)
+            String(decoding: try service.folder("renamed").bytes("request.json"), as: UTF8.self)
                 == job("renamed"))
         try await eventually("incoming is empty") { try service.names("incoming").isEmpty }
 
@@ -136,7 +133,7 @@ import Testing
             #expect(answer.status == 0 && answer.output.contains(way), "\(answer)")
         }
         #expect(try await service.ended([way]) == [.succeeded])
-        let folder = try #require(service.job(way))
+        let folder = try service.folder(way)
         #expect(try folder.exists("inputs/pictures/disc/00000.png") && folder.exists("model/model_index.json"))
         #expect(try service.names("incoming").isEmpty)
     }

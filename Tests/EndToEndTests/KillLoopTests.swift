@@ -2,6 +2,7 @@ import DurableFiles
 import Foundation
 import Glibc
 import JobSpec
+import Problems
 import ProgramTestSupport
 import StrictJSON
 import TestSupport
@@ -49,7 +50,7 @@ import Testing
         #expect(try service.names("jobs").count == Self.names.count)
 
         for name in Self.names {
-            let (job, model) = (try #require(service.job(name)), try #require(undisturbed.job(name)))
+            let (job, model) = (try service.folder(name), try undisturbed.folder(name))
             #expect(try job.products() == model.products(), "\(name)")
             // Each attempt's events come before those of the next: no two workers were at work at a time.
             let attempts = try job.events().filter { $0["event"]?.string != "state" }.compactMap {

@@ -7,6 +7,7 @@ import Media
 import Problems
 import ProgramTestSupport
 import StrictJSON
+import TestSupport
 import Testing
 
 /// A job from its drop to its results, as its owner sees it.
@@ -28,9 +29,9 @@ import Testing
         #expect(job["error"] == nil || job["error"]?.isNull == true)
         for time in ["submitted_at", "started_at", "finished_at"] { #expect(job[time]?.string?.hasSuffix("Z") == true) }
 
-        let shapes = try #require(service.job("shapes"))
+        let shapes = try service.folder("shapes")
         #expect(job["directory"]?.string == shapes.path)
-        let own = try #require(shapes.status())
+        let own = try #require(try shapes.status())
         #expect(own.state == .succeeded && own.progress?.step == 20)
         let names = try shapes.events().compactMap { $0["event"]?.string }
         #expect(names.filter { $0 == "state" }.count >= 3 && names.contains("loss") && names.contains("checkpoint"))
@@ -41,7 +42,7 @@ import Testing
         #expect(models["models"]?.elements?.map { $0["name"]?.string } == ["shapes"])
         #expect(try PosixFileSystem().resolved("\(service.spool)/models/shapes") == shapes("model"))
 
-        let drawn = try #require(service.job("drawn"))
+        let drawn = try service.folder("drawn")
         for sample in 0..<8 { #expect(try ImageFile.read(drawn("outputs/0000\(sample).png")).width == 8) }
         #expect(try drawn.exists("outputs/grid.png") && drawn.exists("outputs/manifest.json"))
 

@@ -131,6 +131,12 @@ final class LiveService {
         return found.first.map { JobFolder(path: "\(spool)/jobs/\($0)") }
     }
 
+    /// The directory of a job that must be there.
+    func folder(_ name: String) throws -> JobFolder {
+        guard let job = try job(name) else { throw Unexpected("there is no job \(name)") }
+        return job
+    }
+
     /// The directory of the job of this name, once it has been accepted.
     func accepted(_ name: String) async throws -> JobFolder {
         try await eventually("\(name) is accepted") { try job(name) }

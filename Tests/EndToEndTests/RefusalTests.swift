@@ -6,6 +6,7 @@ import Problems
 import ProgramTestSupport
 import Spool
 import StrictJSON
+import TestSupport
 import Testing
 
 struct BadDrop: Sendable {

@@ -2,8 +2,10 @@ import DurableFiles
 import Foundation
 import Glibc
 import JobSpec
+import Problems
 import ProgramTestSupport
 import StrictJSON
+import TestSupport
 import Testing
 
 /// Daemon and workers that end, orderly or not, in the middle of a training.
@@ -26,7 +28,7 @@ import Testing
     private func expectSame(_ service: LiveService, _ disturbed: JobFolder, attempt: Int) async throws {
         #expect(try await service.ended(["disturbed"]) == [.succeeded])
         #expect(try disturbed.status()?.attempt == attempt)
-        #expect(try #require(service.job("undisturbed")).products() == disturbed.products())
+        #expect(try service.folder("undisturbed").products() == disturbed.products())
         #expect(try disturbed.count("started") == attempt)
     }
 

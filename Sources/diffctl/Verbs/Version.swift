@@ -1,7 +1,6 @@
 import ArgumentParser
 import ControlAPI
 import JobSpec
-import JobSpec
 import Problems
 
 struct Version: ParsableCommand {
