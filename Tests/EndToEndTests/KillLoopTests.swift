@@ -20,9 +20,9 @@ import Testing
              "batch_size": 10, "after": ["points"], "seed": 3}
             """
         return [
-            ("plain", TinyJobs.training("plain", steps: 150)),
-            ("points", TinyJobs.points("points", steps: 400)),
-            ("drop", TinyJobs.training("drop", steps: 150, dropout: 0.1, seed: 2)),
+            ("plain", TinyJobs.training("plain", steps: 500)),
+            ("points", TinyJobs.points("points", steps: 2000)),
+            ("drop", TinyJobs.training("drop", steps: 500, dropout: 0.1, seed: 2)),
             sampling(
                 "philox", of: "plain", TinyJobs.sampling("philox", model: "plain", steps: 50, count: 40, batchSize: 2)),
             sampling(

@@ -25,16 +25,15 @@ import Testing
         let status = try await service.diffctl("status", "--json", "shapes").json
         let job = try #require(status["jobs"]?.elements?.first)
         #expect(job["id"]?.integer == 1 && job["kind"]?.string == "train" && job["attempt"]?.integer == 1)
-        #expect(job["progress"]?["step"]?.integer == 20 && job["progress"]?["fraction"]?.number == 1)
         #expect(job["error"] == nil || job["error"]?.isNull == true)
         for time in ["submitted_at", "started_at", "finished_at"] { #expect(job[time]?.string?.hasSuffix("Z") == true) }
 
         let shapes = try service.folder("shapes")
         #expect(job["directory"]?.string == shapes.path)
         let own = try #require(try shapes.status())
-        #expect(own.state == .succeeded && own.progress?.step == 20)
+        #expect(own.state == .succeeded && own.progress?.step == 20 && own.progress?.fraction == 1)
         let names = try shapes.events().compactMap { $0["event"]?.string }
-        #expect(names.filter { $0 == "state" }.count >= 3 && names.contains("loss") && names.contains("checkpoint"))
+        #expect(names.filter { $0 == "state" }.count >= 2 && names.contains("loss") && names.contains("checkpoint"))
         #expect(try shapes.log.contains("step 20 of 20"))
         #expect(try JobSpec.decode(shapes.bytes("job.json"), fileName: "job.json").name == "shapes")
 

@@ -25,8 +25,8 @@ struct BadDrop: Sendable {
     private static let good = TinyJobs.training("good").replacing("\"seed\"", with: "\"hold\": true, \"seed\"")
 
     static let drops: [BadDrop] = [
-        BadDrop(name: "malformed", json: "{\"kind\": train}", code: .invalid, path: nil, tells: ""),
-        BadDrop(name: "list", json: "[]", code: .invalid, path: "$", tells: "object"),
+        BadDrop(name: "malformed", json: "{\"kind\": train}", code: .corrupt, path: nil, tells: "JSON"),
+        BadDrop(name: "list", json: "[]", code: .invalid, path: "$", tells: "array"),
         BadDrop(
             name: "type", json: good.replacing("\"steps\": 60", with: "\"steps\": \"many\""), code: .invalid,
             path: "$.training.steps", tells: "steps"),
@@ -38,7 +38,7 @@ struct BadDrop: Sendable {
             name: "kind", json: "{\"kind\": \"bake\"}", code: .invalid, path: "$.kind", tells: "bake"),
         BadDrop(
             name: "groups", json: good.replacing("\"norm_num_groups\": 4", with: "\"norm_num_groups\": 3"),
-            code: .invalid, path: "$.model.norm_num_groups", tells: "norm_num_groups"),
+            code: .invalid, path: "$.model.block_out_channels", tells: "norm_num_groups"),
         BadDrop(
             name: "odd", json: good.replacing("\"sample_size\": 8", with: "\"sample_size\": 7"), code: .invalid,
             path: "$.model.sample_size", tells: "7"),

@@ -33,9 +33,9 @@ import Testing
     @Test("of training ends with the same weights after ten kills", arguments: [0, 0.1])
     func killedTraining(dropout: Double) async throws {
         let scene = try Scene()
-        let undisturbed = try scene.job(1, TinyJobs.training(steps: 100, dropout: dropout))
+        let undisturbed = try scene.job(1, TinyJobs.training(steps: 500, dropout: dropout))
         try await undisturbed.succeed()
-        let killed = try scene.job(2, TinyJobs.training(steps: 100, dropout: dropout))
+        let killed = try scene.job(2, TinyJobs.training(steps: 500, dropout: dropout))
         #expect(try await kill(killed, 10, upTo: 16, seed: 1) == 10)
         #expect(try undisturbed.products() == killed.products())
         let starts = try killed.events().filter { $0["event"]?.string == "started" }.compactMap { $0["step"]?.integer }
@@ -63,9 +63,9 @@ import Testing
     @Test("of training that is asked to stop saves its state and goes on", arguments: [SIGTERM, SIGINT])
     func stoppedTraining(signal: Int32) async throws {
         let scene = try Scene()
-        let undisturbed = try scene.job(1, TinyJobs.training(steps: 60))
+        let undisturbed = try scene.job(1, TinyJobs.training(steps: 500))
         try await undisturbed.succeed()
-        let stopped = try scene.job(2, TinyJobs.training(steps: 60))
+        let stopped = try scene.job(2, TinyJobs.training(steps: 500))
         for (attempt, events) in [8, 20].enumerated() {
             let seen = try stopped.eventCount()
             let worker = try stopped.start(attempt: attempt + 1)
@@ -140,7 +140,7 @@ import Testing
 
     @Test("is not joined by a second worker")
     func lock() async throws {
-        let job = try Scene().job(1, TinyJobs.training(steps: 100))
+        let job = try Scene().job(1, TinyJobs.training(steps: 1000))
         let first = try job.start()
         try await eventually("the first trains") { try job.eventCount() >= 2 || !first.isRunning }
         #expect(try await job.run(attempt: 2) == .status(WorkerExit.failed))
