@@ -25,7 +25,7 @@ struct BadDrop: Sendable {
     private static let good = TinyJobs.training("good").replacing("\"seed\"", with: "\"hold\": true, \"seed\"")
 
     static let drops: [BadDrop] = [
-        BadDrop(name: "malformed", json: "{\"kind\": train}", code: .corrupt, path: nil, tells: "JSON"),
+        BadDrop(name: "malformed", json: "{\"kind\": train}", code: .invalid, path: nil, tells: "JSON"),
         BadDrop(name: "list", json: "[]", code: .invalid, path: "$", tells: "array"),
         BadDrop(
             name: "type", json: good.replacing("\"steps\": 60", with: "\"steps\": \"many\""), code: .invalid,

@@ -10,80 +10,85 @@ import Testing
 
 /// Daemon and workers that end, orderly or not, in the middle of a training.
 @Suite("a training survives") struct RestartTests {
-    private static let steps = 300
+    private static let job = TinyJobs.training("shapes", steps: 300, dropout: 0.1)
 
-    /// A service with two finished or running jobs of the same training: `undisturbed`, which has succeeded, and `disturbed`,
-    /// which is at work.
-    private func scene() async throws -> (service: LiveService, disturbed: JobFolder) {
+    /// What the training makes when it is left alone.
+    private static let undisturbed = Task {
+        let service = try await LiveService()
+        try await service.submit(job)
+        guard try await service.ended(["shapes"]) == [.succeeded] else { throw Unexpected(service.log) }
+        return try service.folder("shapes").products()
+    }
+
+    /// A service in which the training is at work.
+    private func scene() async throws -> (service: LiveService, shapes: JobFolder) {
         let service = try await LiveService(["retry_backoff": "0"])
-        try await service.submit(TinyJobs.training("undisturbed", steps: Self.steps, dropout: 0.1))
-        #expect(try await service.ended(["undisturbed"]) == [.succeeded])
-        try await service.submit(TinyJobs.training("disturbed", steps: Self.steps, dropout: 0.1))
-        let folder = try await service.accepted("disturbed")
+        try await service.submit(Self.job)
+        let folder = try await service.accepted("shapes")
         try await eventually("it trains") { try folder.count("checkpoint") >= 2 }
         return (service, folder)
     }
 
     /// The job has succeeded with the same bits as the one that was left alone.
-    private func expectSame(_ service: LiveService, _ disturbed: JobFolder, attempt: Int) async throws {
-        #expect(try await service.ended(["disturbed"]) == [.succeeded])
-        #expect(try disturbed.status()?.attempt == attempt)
-        #expect(try service.folder("undisturbed").products() == disturbed.products())
-        #expect(try disturbed.count("started") == attempt)
+    private func expectSame(_ service: LiveService, _ shapes: JobFolder, attempt: Int) async throws {
+        #expect(try await service.ended(["shapes"]) == [.succeeded])
+        #expect(try shapes.status()?.attempt == attempt)
+        #expect(try shapes.count("started") == attempt)
+        #expect(try await Self.undisturbed.value == shapes.products())
     }
 
     @Test("a stop of the daemon: its state is saved, and the next start goes on from there")
     func stop() async throws {
-        let (service, disturbed) = try await scene()
+        let (service, shapes) = try await scene()
         #expect(try await service.stop(SIGTERM) == .status(0))
         #expect(service.workers().isEmpty)
-        #expect(try disturbed.status()?.state == .queued)
-        let saved = try #require(disturbed.events().last { $0["event"]?.string == "checkpoint" }?["step"]?.integer)
+        #expect(try shapes.status()?.state == .queued)
+        let saved = try #require(shapes.events().last { $0["event"]?.string == "checkpoint" }?["step"]?.integer)
         try await service.start()
-        try await expectSame(service, disturbed, attempt: 2)
-        let resumed = try disturbed.events().last { $0["event"]?.string == "started" }?["step"]?.integer
+        try await expectSame(service, shapes, attempt: 2)
+        let resumed = try shapes.events().last { $0["event"]?.string == "started" }?["step"]?.integer
         #expect(resumed == saved)
         // The stop counts for nothing.
-        #expect(try disturbed.status()?.error == nil)
+        #expect(try shapes.status()?.error == nil)
     }
 
     @Test("the death of the daemon: the worker goes on and is adopted")
     func killedDaemon() async throws {
-        let (service, disturbed) = try await scene()
+        let (service, shapes) = try await scene()
         let pid = try #require(service.workers().values.first)
         #expect(try await service.stop(SIGKILL) == .signal(SIGKILL))
         #expect(kill(pid, 0) == 0)
         try await service.start()
         #expect(Array(service.workers().values) == [pid])
-        try await expectSame(service, disturbed, attempt: 1)
+        try await expectSame(service, shapes, attempt: 1)
     }
 
     @Test("the death of the daemon until after its own end")
     func killedDaemonForLong() async throws {
-        let (service, disturbed) = try await scene()
+        let (service, shapes) = try await scene()
         try await service.stop(SIGKILL)
         try await eventually("the worker ends") { service.workers().isEmpty }
-        #expect(try disturbed.status()?.state == .running)
+        #expect(try shapes.status()?.state == .running)
         try await service.start()
-        try await expectSame(service, disturbed, attempt: 1)
+        try await expectSame(service, shapes, attempt: 1)
     }
 
     @Test("the death of its worker")
     func killedWorker() async throws {
-        let (service, disturbed) = try await scene()
+        let (service, shapes) = try await scene()
         kill(try #require(service.workers().values.first), SIGKILL)
-        try await expectSame(service, disturbed, attempt: 2)
+        try await expectSame(service, shapes, attempt: 2)
     }
 
     @Test("the death of both")
     func killedBoth() async throws {
-        let (service, disturbed) = try await scene()
+        let (service, shapes) = try await scene()
         let pid = try #require(service.workers().values.first)
         service.daemon?.send(SIGKILL)
         kill(pid, SIGKILL)
         try await service.stop(SIGKILL)
         try await service.start()
-        try await expectSame(service, disturbed, attempt: 2)
+        try await expectSame(service, shapes, attempt: 2)
     }
 
     @Test("only so many deaths of its worker: then it is held, and the next job runs")
