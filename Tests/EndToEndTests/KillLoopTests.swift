@@ -20,9 +20,9 @@ import Testing
              "batch_size": 10, "after": ["points"], "seed": 3}
             """
         return [
-            ("plain", TinyJobs.training("plain", steps: 500)),
-            ("points", TinyJobs.points("points", steps: 2000)),
-            ("drop", TinyJobs.training("drop", steps: 500, dropout: 0.1, seed: 2)),
+            ("plain", TinyJobs.training("plain", steps: 250)),
+            ("points", TinyJobs.points("points", steps: 1000)),
+            ("drop", TinyJobs.training("drop", steps: 250, dropout: 0.1, seed: 2)),
             sampling(
                 "philox", of: "plain", TinyJobs.sampling("philox", model: "plain", steps: 50, count: 40, batchSize: 2)),
             sampling(
@@ -72,7 +72,7 @@ import Testing
         let end = clock.now + time
         while clock.now < end, try Self.names.contains(where: { try service.job($0)?.status()?.state.isFinal != true })
         {
-            try await clock.sleep(for: .milliseconds(Int.random(in: 50...900, using: &random)))
+            try await clock.sleep(for: .milliseconds(Int.random(in: 30...400, using: &random)))
             let target = Int.random(in: 0..<3, using: &random)
             if target != 0 {
                 for pid in service.workers().values {
