@@ -20,14 +20,14 @@ import Testing
              "batch_size": 10, "after": ["points"], "seed": 3}
             """
         return [
-            ("plain", TinyJobs.training("plain", steps: 250)),
-            ("points", TinyJobs.points("points", steps: 1000)),
-            ("drop", TinyJobs.training("drop", steps: 250, dropout: 0.1, seed: 2)),
+            ("plain", TinyJobs.training("plain", steps: 400)),
+            ("points", TinyJobs.points("points", steps: 3000)),
+            ("drop", TinyJobs.training("drop", steps: 400, dropout: 0.1, seed: 2)),
             sampling(
-                "philox", of: "plain", TinyJobs.sampling("philox", model: "plain", steps: 50, count: 40, batchSize: 2)),
+                "philox", of: "plain", TinyJobs.sampling("philox", model: "plain", steps: 50, count: 160, batchSize: 2)),
             sampling(
                 "torch", of: "drop",
-                TinyJobs.sampling("torch", model: "drop", steps: 50, count: 40, batchSize: 4, rng: "torch")),
+                TinyJobs.sampling("torch", model: "drop", steps: 50, count: 160, batchSize: 4, rng: "torch")),
             ("dots", dots),
         ]
     }
@@ -92,6 +92,6 @@ import Testing
                 try await service.start()
             }
         }
-        return kills
+        print("kills \(kills)"); return kills
     }
 }
