@@ -110,12 +110,16 @@ public enum ModelConfiguration: Sendable, Hashable {
 public enum ClassConditioning: Sendable, Hashable {
     /// Not at all.
     case none
-    /// Labels from 0 to below `count`, each with a learned vector.
-    case table(count: Int)
+    /// Labels from 0 to below `count`, each with a learned vector. `null`, where there is one, is a further label that
+    /// stands for no class: what classifier-free guidance compares with (Ho & Salimans 2022).
+    case table(count: Int, null: Int?)
     /// A number per sample, embedded as a timestep is.
     case timestep
     /// A vector per sample, as wide as the time embedding.
     case vector
+
+    /// The label that stands for no class; nil for a model that cannot be guided.
+    public var nullClass: Int? { if case .table(_, let null) = self { null } else { nil } }
 }
 
 extension ModelConfiguration {
@@ -148,7 +152,7 @@ extension ModelConfiguration {
         let payload =
             switch self {
             case .mlp(let mlp): mlp.json
-            case .unet2d(let unet): unet.json
+            case .unet2d(let unet): unet.configJSON
             case .annotatedUNet(let unet): unet.json
             }
         return payload.asConfig(className: className, diffusersVersion: diffusersVersion)

@@ -34,6 +34,8 @@ public struct TrainingOptions: Described, Hashable {
     public var maxGradNorm: Double? = 1.0
     /// Decay of the moving average of the weights; nil: none is kept.
     public var emaDecay: Double? = 0.999
+    /// Probability that a sample's class is replaced by the null class (Ho & Salimans 2022).
+    public var classDropoutProb = 0.0
     public var checkpointEvery = 500
     public var keepCheckpoints = 3
     /// Steps between previews; nil: none.
@@ -79,6 +81,10 @@ public struct TrainingOptions: Described, Hashable {
         Field(
             "ema_decay", \.emaDecay, .optional(.number(in: 0..<1)),
             "Decay of the weights' moving average; 0 or null: none."),
+        Field(
+            "class_dropout_prob", \.classDropoutProb, .number(in: 0..<1),
+            "Share of samples trained without their class, for classifier-free guidance; 0.1 for a model with a null class."
+        ),
         Field("checkpoint_every", \.checkpointEvery, step, "Steps between saved training states."),
         Field("keep_checkpoints", \.keepCheckpoints, .integer(in: 1...1000), "How many of the newest are kept."),
         Field("sample_every", \.sampleEvery, interval, "Steps between previews; 0 or null: none."),

@@ -62,7 +62,10 @@ public struct UNet2DConfiguration: Described, Hashable {
     /// Whether the middle block has attention.
     public var addAttention = true
     public var classEmbedType: ClassEmbedding?
+    /// Rows of the table of classes.
     public var numClassEmbeds: Int?
+    /// Whether the last of these rows stands for no class. Not a key of diffusers, which ignores it with a warning.
+    public var nullClass = false
     /// Rows of a learned time embedding; without meaning for others.
     public var numTrainTimesteps: Int?
 
@@ -118,11 +121,22 @@ public struct UNet2DConfiguration: Described, Hashable {
             "Class embedding other than a table; null: the table."),
         Field(
             "num_class_embeds", \.numClassEmbeds, .optional(.integer(in: 1...1_000_000)),
-            "Number of classes; null: no classes."),
+            "Rows of the class table, one for each class and one for null_class; null: no classes."),
+        Field(
+            Self.nullClassKey, \.nullClass, .boolean,
+            "The last row of the class table stands for no class, for classifier-free guidance; "
+                + "true when class_dropout_prob is given."),
         Field(
             "num_train_timesteps", \.numTrainTimesteps, .optional(.integer(in: 1...1_000_000)),
             "Timesteps that a learned time embedding knows; without meaning for others."),
     ]
+
+    private static let nullClassKey = "null_class"
+
+    /// As in `config.json`: a model that diffusers knows wholly has diffusers' keys only.
+    var configJSON: JSONNode {
+        nullClass ? json : JSONNode(.object((json.members ?? []).filter { $0.name != Self.nullClassKey }))
+    }
 
     /// Block types left out for another number of levels than diffusers' own four are plain.
     public mutating func complete(from node: JSONNode) {
@@ -150,7 +164,12 @@ public struct UNet2DConfiguration: Described, Hashable {
         switch classEmbedType {
         case .timestep: .timestep
         case .identity: .vector
-        case nil: numClassEmbeds.map { .table(count: $0) } ?? .none
+        case nil:
+            switch numClassEmbeds {
+            case nil: .none
+            case .some(let rows) where nullClass && rows > 1: .table(count: rows - 1, null: rows - 1)
+            case .some(let rows): .table(count: rows, null: nil)
+            }
         }
     }
 }

@@ -18,6 +18,13 @@ extension UNet2DConfiguration {
                 "num_class_embeds has no meaning with class_embed_type \"\(classEmbedType.rawValue)\"",
                 remedy: "Set one of them to null.")
         }
+        if nullClass, numClassEmbeds ?? 0 < 2 {
+            checks.fail(
+                "null_class", and: ["num_class_embeds", "class_embed_type"],
+                "null_class takes the last row of a class table, but "
+                    + (numClassEmbeds.map { "num_class_embeds is \($0)" } ?? "there is no num_class_embeds"),
+                remedy: "Set num_class_embeds to the number of classes plus 1, or null_class to false.")
+        }
         checks.boundParameters(estimatedParameters, "block_out_channels", and: ["layers_per_block"])
     }
 

@@ -38,7 +38,7 @@ struct SampleExecution {
         }
         let plan = SamplingPlan(
             sampler: sampler, sampleShape: shape.dimensions, count: job.count, batchSize: job.batchSize,
-            classes: job.classLabels)
+            classes: job.classLabels ?? pipeline.configuration.classConditioning.nullClass.map { [$0] })
         let outputs = try SampleOutputs(job, plan, shape, pipeline, modelDigest: digest, context)
         context.log("\(pipeline.configuration.className) from \(path)")
         return try draw(plan, model, outputs, modelDigest: digest)
@@ -129,9 +129,11 @@ struct SampleExecution {
             throw Problem(
                 .unsupported, "the model takes class vectors (class_embed_type \"identity\"), which a job cannot give",
                 remedy: "Use a model with num_class_embeds.", path: "$.model")
+        // Without labels such a model draws from all classes.
+        case (.table(_, null: .some), nil): break
         case (.table, nil), (.timestep, nil):
             throw fail("the model draws by class, but class_labels is not given", "Add class_labels, such as [0].")
-        case (.table(let count), .some(let labels)):
+        case (.table(let count, _), .some(let labels)):
             if let label = labels.first(where: { $0 >= count }) {
                 throw fail("class label \(label) is out of range", "The model has the classes 0 to \(count - 1).")
             }

@@ -106,10 +106,12 @@ struct TrainExecution {
                 .invalid, "the model is told classes, but the data set has none",
                 remedy: "Put the images into class folders, or remove num_class_embeds.",
                 path: "$.model.num_class_embeds")
-        case .table(let count) where dataset.classes.count > count:
+        case .table(let count, let null) where dataset.classes.count > count:
+            let needed = dataset.classes.count + (null == nil ? 0 : 1)
             throw Problem(
-                .invalid, "the data set has \(dataset.classes.count) classes, but num_class_embeds is \(count)",
-                remedy: "Set num_class_embeds to at least \(dataset.classes.count).", path: "$.model.num_class_embeds")
+                .invalid,
+                "the data set has \(dataset.classes.count) classes, but the model's class table has room for \(count)",
+                remedy: "Set num_class_embeds to at least \(needed).", path: "$.model.num_class_embeds")
         case .timestep:
             // Classes share the learned table of timesteps, where there is one.
             guard let known = job.model.knownTimesteps, dataset.classes.count > known else { break }

@@ -35,6 +35,15 @@ public struct TrainJob: Described, Hashable {
             if !node.gives("diffusion.clip_sample") { diffusion.scheduler.clipSample = false }
             if !node.gives("diffusion.variance_type") { diffusion.scheduler.varianceType = .fixedLarge }
         }
+        if training.classDropoutProb > 0, case .unet2d(var unet) = model, unet.numClassEmbeds ?? 0 > 1,
+            !node.gives("model.null_class")
+        {
+            unet.nullClass = true
+            model = .unet2d(unet)
+        }
+        if model.classConditioning.nullClass != nil, !node.gives("training.class_dropout_prob") {
+            training.classDropoutProb = 0.1
+        }
         if dataset.validationSplit != .none, !node.gives("training.validation_every") {
             training.validationEvery = training.checkpointEvery
         }

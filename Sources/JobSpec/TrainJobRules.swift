@@ -83,10 +83,11 @@ extension TrainJob {
     }
 
     private func checkClasses(_ checks: inout Checks) {
+        checkClassDropout(&checks)
         let count: Int
         switch model.classConditioning {
         case .none: return
-        case .table(let classes): count = classes
+        case .table(let classes, _): count = classes
         case .timestep, .vector:
             return checks.fail(
                 "model.class_embed_type", "a train job gives class labels as numbers of a table, not so",
@@ -117,9 +118,25 @@ extension TrainJob {
         }
         if let have, have > count {
             checks.fail(
-                "model.num_class_embeds", and: ["dataset.format", "dataset.name"],
-                "model.num_class_embeds is \(count), but the data set has \(have) classes", remedy: "Set it to \(have)."
-            )
+                "model.num_class_embeds", and: ["dataset.format", "dataset.name", "model.null_class"],
+                "the model has room for \(count) classes, but the data set has \(have)",
+                remedy: "Set it to \(model.classConditioning.nullClass == nil ? "" : "1 more than ")\(have).")
+        }
+    }
+
+    private func checkClassDropout(_ checks: inout Checks) {
+        let probability = training.classDropoutProb
+        if probability > 0, model.classConditioning.nullClass == nil {
+            checks.fail(
+                "training.class_dropout_prob", and: ["model"],
+                "class_dropout_prob is \(probability), but the model has no null class to put in a class's place",
+                remedy: "Give the model classes (num_class_embeds) and null_class, or remove class_dropout_prob.")
+        }
+        if probability == 0, case .unet2d(let unet) = model, unet.nullClass, unet.classConditioning.nullClass != nil {
+            checks.fail(
+                "model.null_class", and: ["training.class_dropout_prob"],
+                "the null class would never be trained: class_dropout_prob is 0",
+                remedy: "Set training.class_dropout_prob to 0.1, or null_class to false.")
         }
     }
 

@@ -31,7 +31,7 @@ public final class Trainer {
     private let parameters: ParameterBuffer
     private let optimizer: Optimizer
     private let report: (TrainingEvent) throws -> Void
-    private let isConditional: Bool
+    private let classConditioning: ClassConditioning
 
     /// Where the training went back to last, if it has not come as far as a new state since.
     private var suspect: Int?
@@ -57,7 +57,7 @@ public final class Trainer {
         self.plan = plan
         self.store = store
         self.report = report
-        isConditional = classConditioning != .none
+        self.classConditioning = classConditioning
         parameters = ParameterBuffer(model)
         optimizer = Optimizer(plan.rule, parameters, averaging: plan.options.emaDecay != nil)
         batches = dataset.trainingBatches(
@@ -143,7 +143,8 @@ public final class Trainer {
         parameters.track(on: tape)
         defer { parameters.untrack() }
         let prediction = model(
-            objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init), classes: classes(of: batch),
+            objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init),
+            classes: trainingClasses(of: batch, first: first),
             dropout: DropoutMasks(
                 seed: plan.seed, pass: step * plan.options.gradientAccumulationSteps + microbatch))
         let loss = objective(prediction, objective.target(x0, noise, at: t), at: t)
@@ -152,7 +153,22 @@ public final class Trainer {
     }
 
     private func classes(of batch: Batch) -> ClassLabels? {
-        isConditional ? batch.labels.map(ClassLabels.numbers) : nil
+        classConditioning == .none ? nil : batch.labels.map(ClassLabels.numbers)
+    }
+
+    /// The same with some labels replaced by the null class (Ho & Salimans 2022, algorithm 1, line 3).
+    ///
+    /// - Parameter first: the place of the batch's first sample among those of the step.
+    private func trainingClasses(of batch: Batch, first: Int) -> ClassLabels? {
+        let probability = Float(plan.options.classDropoutProb)
+        guard probability > 0, let null = classConditioning.nullClass, let labels = batch.labels else {
+            return classes(of: batch)
+        }
+        return .numbers(
+            labels.enumerated().map { place, label in
+                var random = Philox(seed: plan.seed, purpose: .labelDropout, step: step, sample: first + place)
+                return random.uniform() < probability ? null : label
+            })
     }
 
     // MARK: - Around the steps

@@ -41,6 +41,16 @@ import Testing
         #expect(try ModelConfiguration.read(config: Array(written.text.utf8)).configuration == model)
     }
 
+    /// The one key that is not diffusers' is there only where it says something.
+    @Test func aNullClassIsWritten() throws {
+        let text = unet.replacing("\"num_class_embeds\": null", with: "\"num_class_embeds\": 11, \"null_class\": true")
+        let (model, warnings) = try ModelConfiguration.read(config: Array(text.utf8))
+        #expect(warnings.isEmpty && model.classConditioning == .table(count: 10, null: 10))
+        let written = model.config(diffusersVersion: "0.35.1")
+        #expect(written["null_class"]?.bool == true && written["num_class_embeds"]?.integer == 11)
+        #expect(try ModelConfiguration.read(config: Array(written.text.utf8)).configuration == model)
+    }
+
     @Test func absentKeysTakeTheDefaultsOfTheClass() throws {
         let (model, _) = try ModelConfiguration.read(config: Array("{\"_class_name\": \"UNet2DModel\"}".utf8))
         #expect(model == .unet2d(UNet2DConfiguration()) && model.sampleShape == nil)

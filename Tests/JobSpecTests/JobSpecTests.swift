@@ -115,6 +115,31 @@ import Testing
         }
     }
 
+    /// The last row of the class table becomes the null class of a training that drops classes.
+    @Test func droppedClassesNeedANullClass() throws {
+        func job(_ model: String, _ training: String) throws -> TrainJob? {
+            let text = Self.train.replacing("\"layers_per_block\": 1", with: model)
+                .replacing("\"steps\": 2000", with: "\"steps\": 2000\(training)")
+            guard case .train(let job) = try decode(text) else { return nil }
+            return job
+        }
+        let dropping = try #require(try job("\"num_class_embeds\": 4", ", \"class_dropout_prob\": 0.2"))
+        #expect(dropping.model.classConditioning == .table(count: 3, null: 3))
+        let guided = try #require(try job("\"num_class_embeds\": 4, \"null_class\": true", ""))
+        #expect(guided.training.classDropoutProb == 0.1)
+        #expect(try job("\"num_class_embeds\": 4", "")?.model.classConditioning == .table(count: 4, null: nil))
+        #expect(try decode(JobSpec.train(dropping).json.text) == .train(dropping))
+        for (model, training, path) in [
+            ("\"layers_per_block\": 1", ", \"class_dropout_prob\": 0.2", "$.training.class_dropout_prob"),
+            ("\"num_class_embeds\": 1", ", \"class_dropout_prob\": 0.2", "$.training.class_dropout_prob"),
+            ("\"null_class\": true", "", "$.model.null_class"),
+            ("\"num_class_embeds\": 4, \"null_class\": true", ", \"class_dropout_prob\": 0", "$.model.null_class"),
+        ] {
+            let problems = try #require(throws: Problems.self) { try job(model, training) }
+            #expect(problems.all.map(\.path) == [path], "\(problems)")
+        }
+    }
+
     @Test(arguments: [
         ("\"mlp\"", "\"annotated_unet\"", "$.model.architecture"),
         ("\"mlp\"", "\"mlp\", \"data_dimension\": 3", "$.model.data_dimension"),

@@ -70,6 +70,41 @@ import Training
         #expect(norms[0] > 0.01 && norms.allSatisfy { $0 == norms[0] })
     }
 
+    /// Ho & Salimans 2022, algorithm 1: some samples are trained without their class, the same ones whatever the batches.
+    @Test func classesAreDropped() throws {
+        final class Listener: Denoiser {
+            let network: any Denoiser
+            var labels: [Int] = []
+            init(_ network: any Denoiser) { self.network = network }
+            func visit(_ visitor: inout ParameterVisitor) { network.visit(&visitor) }
+            func callAsFunction(
+                _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+            ) -> Tensor {
+                if dropout != nil, case .numbers(let numbers) = classes { labels += numbers }
+                return network(x, timesteps: timesteps, classes: classes, dropout: dropout)
+            }
+        }
+        var rig = TrainingRig.unet2d
+        guard case .unet2d(var unet) = rig.model else { return }
+        unet.numClassEmbeds = 4
+        unet.nullClass = true
+        rig.model = .unet2d(unet)
+        rig.options.classDropoutProb = 0.5
+        func labels() throws -> [Int] {
+            let listener = Listener(rig.makeModel(on: Device(threads: 1)))
+            try rig.run(in: TemporaryDirectory().path, on: listener)
+            return listener.labels
+        }
+        let dropped = try labels()
+        // 96 samples: five standard deviations around 48.
+        #expect(dropped.count == 96 && (24...72).contains(dropped.count { $0 == 3 }))
+        rig.options.batchSize = 8
+        rig.options.gradientAccumulationSteps = 1
+        #expect(try labels() == dropped)
+        rig.options.classDropoutProb = 0
+        for (kept, label) in zip(try labels(), dropped) { #expect(kept == label || label == 3 && kept < 3) }
+    }
+
     /// Two batches of 5 give the gradient of one of 10, up to rounding.
     @Test func accumulationIsTheMeanOverBatches() throws {
         var rig = TrainingRig.mlp

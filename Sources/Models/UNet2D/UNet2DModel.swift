@@ -46,7 +46,8 @@ public final class UNet2DModel: Denoiser {
         classEmbedding =
             switch c.classConditioning {
             case .none: nil
-            case .table(let count): .table(Embedding(count, c.timeEmbeddingWidth, on: device))
+            case .table(let count, let null):
+                .table(Embedding(null == nil ? count : count + 1, c.timeEmbeddingWidth, on: device))
             case .timestep: .timestep(TimestepMLP(featureWidth, c.timeEmbeddingWidth, on: device))
             case .vector: .identity
             }
