@@ -30,6 +30,7 @@ extension JobRecord {
             "run_threads": run?.threads, "run_memory": run?.memory, "stop_cause": run?.stop?.cause.rawValue,
             "stop_since": Self.seconds(run?.stop?.since), "stop_killed": run?.stop?.killed, "attempt": attempt,
             "crashes": crashes, "failures": failures, "ran_for": ranFor, "error": try error.map(Self.json),
+            "progress": try progress.map(Self.json), "workload": workload?.key, "steps": workload?.steps,
         ]
     }
 
@@ -75,6 +76,8 @@ extension JobRecord {
         ranFor = try row.need("ran_for", row.number)
         startedAt = row.date("started_at")
         error = try row.decode(Problem.self, "error")
+        progress = try row.decode(JobProgress.self, "progress")
+        if let key = row.text("workload") { workload = Workload(key: key, steps: try row.need("steps", row.integer)) }
     }
 
     private static func phase(_ row: RowReader) throws(Problem) -> Phase {

@@ -25,6 +25,8 @@ public struct JobRecord: Sendable, Hashable, Identifiable {
     /// Bytes.
     public var memory: Int?
     public var submittedAt: Date
+    /// How much work it is; nil for a job of an earlier version.
+    public var workload: Workload?
 
     public var phase: Phase
     /// Attempts begun so far.
@@ -39,12 +41,14 @@ public struct JobRecord: Sendable, Hashable, Identifiable {
     public var startedAt: Date?
     /// The newest failure; nil once an attempt succeeded.
     public var error: Problem?
+    /// How far it had come when its newest attempt was over.
+    public var progress: JobProgress?
 
     public init(
         id: Int, name: String, kind: JobKind, owner: String? = nil, directory: String, priority: Int = 0,
         waitsFor: Set<Int> = [], notBefore: Date? = nil, timeLimit: Double? = nil, retries: Int = 2,
         threads: Int? = nil,
-        memory: Int? = nil, submittedAt: Date, phase: Phase = .queued(after: nil)
+        memory: Int? = nil, submittedAt: Date, workload: Workload? = nil, phase: Phase = .queued(after: nil)
     ) {
         self.id = id
         self.name = name
@@ -59,7 +63,20 @@ public struct JobRecord: Sendable, Hashable, Identifiable {
         self.threads = threads
         self.memory = memory
         self.submittedAt = submittedAt
+        self.workload = workload
         self.phase = phase
+    }
+}
+
+/// How much work a job is, in steps that take equally long for all jobs of one key.
+public struct Workload: Sendable, Hashable {
+    /// The same for jobs whose steps cost the same.
+    public var key: String
+    public var steps: Int
+
+    public init(key: String, steps: Int) {
+        self.key = key
+        self.steps = steps
     }
 }
 
@@ -169,7 +186,10 @@ extension JobRecord {
     }
 
     /// The job as users see it. `wait` comes from `QueueState.wait(for:at:)`, `directory` is absolute.
+    ///
+    /// - Parameter progress: that of the attempt under way, if it has told of any.
     public func status(wait: Wait?, progress: JobProgress?, directory: String) -> JobStatus {
+        let progress = run == nil ? self.progress : progress ?? self.progress
         let showsError =
             switch phase {
             case .ended(.failed, _), .held: true

@@ -1,11 +1,12 @@
+public import JobSpec
 public import Problems
 
 /// Something that happens to the queue.
 public enum QueueEvent: Sendable, Hashable {
     /// A new job. `ended` says how those of its `waitsFor` ended that have.
     case accepted(JobRecord, ended: [Int: Ending])
-    /// An attempt is over.
-    case attemptEnded(job: Int, attempt: Int, AttemptEnd)
+    /// An attempt is over. `progress` is how far it has come, if it told of any.
+    case attemptEnded(job: Int, attempt: Int, AttemptEnd, progress: JobProgress? = nil)
     case cancel(job: Int)
     /// `by` is the user who asked.
     case hold(job: Int, by: String)

@@ -36,6 +36,15 @@ enum QueueSchema {
                     CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
                     """)
         }
+        migrator.registerMigration("progress") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE jobs ADD COLUMN progress TEXT;
+                    ALTER TABLE jobs ADD COLUMN workload TEXT;
+                    ALTER TABLE jobs ADD COLUMN steps INTEGER;
+                    CREATE TABLE rates (workload TEXT PRIMARY KEY, seconds_per_step REAL NOT NULL) WITHOUT ROWID;
+                    """)
+        }
         return migrator
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import JobSpec
 import Problems
 
 /// How attempts are stopped, and what becomes of a job when one is over.
@@ -66,8 +67,15 @@ extension QueueState {
     }
 
     /// The end of an attempt. That of an attempt which is not under way has been told before, and changes nothing.
-    mutating func attemptEnded(_ id: Int, _ attempt: Int, _ end: AttemptEnd, _ step: inout Step) {
+    mutating func attemptEnded(
+        _ id: Int, _ attempt: Int, _ end: AttemptEnd, _ progress: JobProgress?, _ step: inout Step
+    ) {
         guard var job = jobs[id], job.attempt == attempt, let run = job.run else { return }
+        if let progress {
+            job.progress = progress
+            // Nothing is on its way to its end any more.
+            job.progress?.etaSeconds = nil
+        }
         // Of an attempt that went down with the machine nobody knows how long it ran.
         if end != .lost { job.ranFor += max(0, step.now.timeIntervalSince(run.since)) }
         switch (end, run.stop?.cause) {

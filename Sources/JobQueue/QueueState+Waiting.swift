@@ -24,12 +24,18 @@ extension QueueState {
             consider(timeLimitEnd(of: job, run))
             consider(killDeadline(run))
         }
+        consider(wakeTimes(after: now).first)
+        return next
+    }
+
+    /// When queued jobs that wait for a time may start, in order.
+    func wakeTimes(after now: Date) -> [Date] {
+        var times: Set<Date> = []
         for rank in order {
             guard let job = jobs[rank.id], case .queued(let after) = job.phase else { continue }
-            consider(after)
-            consider(job.notBefore)
+            for time in [after, job.notBefore].compactMap(\.self) where time > now { times.insert(time) }
         }
-        return next
+        return times.sorted()
     }
 
     /// Why each job that waits does so.

@@ -53,7 +53,8 @@ public struct QueueState: Sendable, Hashable {
         var step = Step(now: now)
         switch event {
         case .accepted(let job, let ended): accept(job, ended: ended, &step)
-        case .attemptEnded(let id, let attempt, let end): attemptEnded(id, attempt, end, &step)
+        case .attemptEnded(let id, let attempt, let end, let progress):
+            attemptEnded(id, attempt, end, progress, &step)
         case .cancel(let id): cancel(try job(id), &step)
         case .hold(let id, let user): try hold(try job(id), by: user, &step)
         case .release(let id): try release(try job(id), &step)

@@ -77,6 +77,14 @@ public final class QueueStore: Sendable {
         }
     }
 
+    /// The job that a user names.
+    public func job(_ reference: JobReference) throws(Problem) -> JobRecord? {
+        switch reference {
+        case .id(let id): try job(id)
+        case .name(let name): try job(named: name)
+        }
+    }
+
     /// The jobs in `states` and of that name if one is given, by rising id; with a `limit` the newest of them.
     public func jobs(in states: Set<JobState>, named name: String? = nil, limit: Int? = nil) throws(Problem)
         -> [JobRecord]
@@ -221,6 +229,24 @@ public final class QueueStore: Sendable {
     }
 
     // MARK: - The daemon's own memory
+
+    /// Seconds that a step of each workload took when it was last measured.
+    public func rates() throws(Problem) -> [String: Double] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT workload, seconds_per_step FROM rates")
+                .reduce(into: [:]) { rates, row in rates[row["workload"]] = row["seconds_per_step"] as Double }
+        }
+    }
+
+    public func setRate(of workload: String, to secondsPerStep: Double) throws(Problem) {
+        try write { db in
+            try db.execute(
+                sql: """
+                    INSERT INTO rates (workload, seconds_per_step) VALUES (?, ?)
+                    ON CONFLICT (workload) DO UPDATE SET seconds_per_step = excluded.seconds_per_step
+                    """, arguments: [workload, secondsPerStep])
+        }
+    }
 
     public enum Setting: String, Sendable {
         /// Of the machine's boot in which the store was last used.

@@ -8,7 +8,7 @@ public struct CommonOptions: Described, Hashable {
     /// Higher is first.
     public var priority = 0
     /// Jobs that must succeed before.
-    public var after: [Predecessor] = []
+    public var after: [JobReference] = []
     /// Enters the queue held.
     public var hold = false
     public var notBefore: Date?
@@ -29,7 +29,8 @@ public struct CommonOptions: Described, Hashable {
             "name", \.name, .optional(JobName.form), "The job's name, and its model's; the file's name when left out."),
         Field("priority", \.priority, .integer(in: -priorityLimit...priorityLimit), "Higher is first."),
         Field(
-            "after", \.after, .list(Predecessor.form, count: 0...1000), "Jobs, by id or name, that must succeed before."
+            "after", \.after, .list(JobReference.form, count: 0...1000),
+            "Jobs, by id or name, that must succeed before."
         ),
         Field("hold", \.hold, .boolean, "Enter the queue held, until released."),
         Field("not_before", \.notBefore, .optional(Quantities.time), "Not to start before this time (RFC 3339)."),
@@ -58,20 +59,4 @@ public struct ResourceOptions: Described, Hashable {
             "memory", \.memory, .optional(Quantities.memory),
             "Memory: bytes, or text such as \"4GiB\"; null: the share of one worker."),
     ]
-}
-
-/// A job that another one waits for: an id, or a name, which means the newest job of that name.
-public enum Predecessor: Sendable, Hashable {
-    case id(Int)
-    case name(String)
-
-    static let form = Form<Predecessor>.either(
-        .integer(in: 1...Int.max), .string(limit: 4096).refined(JobName.fault), isFirst: { $0.string == nil },
-        Predecessor.id, Predecessor.name,
-        write: { predecessor in
-            switch predecessor {
-            case .id(let id): JSONNode(.integer(id))
-            case .name(let name): JSONNode(.string(name))
-            }
-        })
 }

@@ -75,6 +75,10 @@ public struct JobStatus: Sendable, Codable, Hashable {
     public var submittedAt: Date
     public var startedAt: Date?
     public var finishedAt: Date?
+    /// When it should start and end, from the measured rates of steps; nil where that is not known. Of a job that runs only the
+    /// end is told, and of neither in `status.json`, where it would grow old.
+    public var expectedStart: Date?
+    public var expectedEnd: Date?
     /// What went wrong; set for failed jobs and for jobs held after a failure.
     public var error: Problem?
     /// Absolute path of the job directory.
@@ -87,13 +91,16 @@ public struct JobStatus: Sendable, Codable, Hashable {
         case submittedAt = "submitted_at"
         case startedAt = "started_at"
         case finishedAt = "finished_at"
+        case expectedStart = "expected_start"
+        case expectedEnd = "expected_end"
         case error, directory, owner
     }
 
     public init(
         id: Int, name: String, kind: JobKind, state: JobState, reason: WaitReason? = nil, detail: String? = nil,
         priority: Int = 0, attempt: Int = 0, progress: JobProgress? = nil, submittedAt: Date, startedAt: Date? = nil,
-        finishedAt: Date? = nil, error: Problem? = nil, directory: String, owner: String? = nil
+        finishedAt: Date? = nil, expectedStart: Date? = nil, expectedEnd: Date? = nil, error: Problem? = nil,
+        directory: String, owner: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -107,6 +114,8 @@ public struct JobStatus: Sendable, Codable, Hashable {
         self.submittedAt = submittedAt
         self.startedAt = startedAt
         self.finishedAt = finishedAt
+        self.expectedStart = expectedStart
+        self.expectedEnd = expectedEnd
         self.error = error
         self.directory = directory
         self.owner = owner
@@ -127,6 +136,8 @@ public struct JobStatus: Sendable, Codable, Hashable {
         try container.encode(submittedAt, forKey: .submittedAt)
         try container.encode(startedAt, forKey: .startedAt)
         try container.encode(finishedAt, forKey: .finishedAt)
+        try container.encode(expectedStart, forKey: .expectedStart)
+        try container.encode(expectedEnd, forKey: .expectedEnd)
         try container.encode(error, forKey: .error)
         try container.encode(directory, forKey: .directory)
         try container.encode(owner, forKey: .owner)

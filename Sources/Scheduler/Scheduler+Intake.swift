@@ -72,7 +72,7 @@ extension Scheduler {
                     id: reservation.id, submittedAt: machine.now(), owner: Self.userName(drop.owner), token: drop.token)
                 let directory = try directories.prepare(
                     resolved, request: request, acceptance: acceptance, drop: drop.isDirectory ? drop.name : nil)
-                try publish(JobRecord(resolved, acceptance, directory: directory, waitsFor: predecessors))
+                try publish(try JobRecord(resolved, acceptance, directory: directory, waitsFor: predecessors))
             } catch let problems as Problems {
                 try store.abandon(reservation.id)
                 return try reject(drop, problems)
@@ -83,7 +83,14 @@ extension Scheduler {
     }
 
     private func reject(_ drop: Drop, _ problems: Problems) throws {
-        let receipt = try layout.reject(drop.name, problems, at: machine.now(), in: files)
+        let receipt: String
+        do {
+            receipt = try layout.reject(drop.name, problems, at: machine.now(), in: files)
+        } catch let problem as Problem where problem.code == .denied {
+            // It stays where it is, with its receipt; it would be refused at each look.
+            incoming.setAside(drop.name)
+            throw problem
+        }
         counters.rejected += 1
         logger.log(
             level: StateChange.rejected.level, "rejected \(drop.name): \(problems.all.count) problems, see \(receipt)",
@@ -95,17 +102,12 @@ extension Scheduler {
         var ids: Set<Int> = []
         var problems: [Problem] = []
         for (index, predecessor) in spec.common.after.enumerated() {
-            let (job, name) =
-                switch predecessor {
-                case .id(let id): (try store.job(id), String(id))
-                case .name(let name): (try store.job(named: name), name)
-                }
-            if let job {
+            if let job = try store.job(predecessor) {
                 ids.insert(job.id)
             } else {
                 problems.append(
                     Problem(
-                        .missing, "there is no job \(name)",
+                        .missing, "there is no job \(predecessor)",
                         remedy: "Name a job that has been accepted (diffctl list).",
                         file: file, path: "$.after[\(index)]"))
             }
@@ -156,7 +158,7 @@ extension Scheduler {
         do {
             let (spec, acceptance) = try directories().read(directory)
             let predecessors = try predecessors(of: spec, file: directory)
-            return JobRecord(spec, acceptance, directory: directory, waitsFor: predecessors)
+            return try JobRecord(spec, acceptance, directory: directory, waitsFor: predecessors)
         } catch {
             let problem = Problem(error)
             let name = SpoolLayout.job(fromDirectoryName: directory)?.name ?? directory
@@ -221,13 +223,13 @@ extension Scheduler {
 
 extension JobRecord {
     /// A job as it is accepted.
-    init(_ spec: JobSpec, _ acceptance: Acceptance, directory: String, waitsFor: Set<Int>) {
+    init(_ spec: JobSpec, _ acceptance: Acceptance, directory: String, waitsFor: Set<Int>) throws {
         let common = spec.common
         self.init(
             id: acceptance.id, name: spec.name, kind: spec.kind, owner: acceptance.owner, directory: directory,
             priority: common.priority, waitsFor: waitsFor, notBefore: common.notBefore,
             timeLimit: common.timeLimit.map(Double.init), retries: common.retries, threads: common.resources.threads,
-            memory: common.resources.memory, submittedAt: acceptance.submittedAt,
+            memory: common.resources.memory, submittedAt: acceptance.submittedAt, workload: try Workload(spec),
             phase: common.hold ? .held(Hold(.requested, "held by its job file")) : .queued(after: nil))
     }
 }

@@ -11,26 +11,22 @@ extension Scheduler: JobService {
     public func list(_ filter: JobFilter) throws(Problem) -> [JobStatus] {
         let hasFinal = filter.states.contains(where: \.isFinal)
         guard !hasFinal else {
-            return try store.jobs(in: filter.states, named: filter.name, limit: filter.limit).map(status(of:))
+            return try store.jobs(in: filter.states, named: filter.name, limit: filter.limit).map(statusWithTimes(of:))
         }
         let waits = state.waits(at: machine.now())
         let jobs = state.jobs.values
             .filter { filter.states.contains($0.state) && (filter.name == nil || $0.name == filter.name) }
             .sorted { $0.id < $1.id }
-        return jobs.suffix(filter.limit ?? jobs.count).map { job in
-            job.status(wait: waits[job.id], progress: progress[job.id], directory: directory(of: job))
-        }
+        return jobs.suffix(filter.limit ?? jobs.count).map { statusWithTimes(of: $0, wait: waits[$0.id]) }
     }
 
-    public func job(_ reference: JobReference) throws(Problem) -> JobStatus { status(of: try record(reference)) }
+    public func job(_ reference: JobReference) throws(Problem) -> JobStatus {
+        statusWithTimes(of: try record(reference))
+    }
 
     private func record(_ reference: JobReference) throws(Problem) -> JobRecord {
-        let job =
-            switch reference {
-            case .id(let id): if let job = state.jobs[id] { job } else { try store.job(id) }
-            case .name(let name): try store.job(named: name)
-            }
-        guard let job else {
+        if case .id(let id) = reference, let job = state.jobs[id] { return job }
+        guard let job = try store.job(reference) else {
             throw Problem(.missing, "there is no job \(reference)", remedy: "See the jobs with diffctl list.")
         }
         return job
@@ -98,16 +94,9 @@ extension Scheduler: JobService {
                 }
             return WaitExplanation(job: id, state: job.state, detail: detail)
         }
-        let position = state.queuePosition(of: id, at: now)
         return WaitExplanation(
             job: id, state: job.state, reason: wait.reason, detail: wait.detail, waitsFor: wait.waitsFor,
-            position: position,
-            expectedStart: position == 1 && wait.reason == .resources ? nextFreeSlot(now) : job.notBefore)
-    }
-
-    /// When the first of the running jobs should end, from their measured rates.
-    private func nextFreeSlot(_ now: Date) -> Date? {
-        state.runningJobs.compactMap { progress[$0.id]?.etaSeconds }.min().map { now + $0 }
+            position: state.queuePosition(of: id, at: now), expectedStart: expectedTimes()[id]?.start)
     }
 
     public func log(of id: Int, from offset: Int, limit: Int) throws(Problem) -> LogChunk {

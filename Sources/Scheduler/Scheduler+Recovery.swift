@@ -20,6 +20,7 @@ extension Scheduler {
         state = QueueState(
             try store.activeJobs(), policy: settings.policy, isDraining: try store.value(of: .draining) == "1",
             isRecovering: true)
+        rates = try store.rates()
         halfAccepted = Set(try store.halfAccepted().map(\.id))
         try adoptDirectories()
         for job in state.jobs.values.sorted(by: { $0.id < $1.id }) { recover(job, isSameBoot: isSameBoot) }

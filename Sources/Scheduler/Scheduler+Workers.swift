@@ -162,9 +162,13 @@ extension Scheduler {
         endings = []
         for ending in pending {
             do {
-                if ending.end == .succeeded, let job = state.jobs[ending.job] { try publishModel(of: job) }
-                try apply(.attemptEnded(job: ending.job, attempt: ending.attempt, ending.end))
+                let job = state.jobs[ending.job]
+                if ending.end == .succeeded, let job { try publishModel(of: job) }
+                try apply(
+                    .attemptEnded(
+                        job: ending.job, attempt: ending.attempt, ending.end, progress: progress[ending.job]))
                 progress[ending.job] = nil
+                if let job { saveRate(of: job) }
             } catch {
                 logger.error("cannot record the end of job \(ending.job), attempt \(ending.attempt): \(error)")
                 endings.append(ending)
@@ -181,6 +185,8 @@ extension Scheduler {
             let new = try? JSONText.decode(JobProgress.self, from: bytes), new != progress[job.id]
         else { return }
         progress[job.id] = new
+        noteRate(of: job, new)
+        forecast = nil
         let status = self.status(of: job)
         hub.send(.progress, status, at: machine.now())
         writeStatus(status, durability: .deferred)

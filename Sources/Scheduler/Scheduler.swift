@@ -32,7 +32,12 @@ public actor Scheduler: Service {
     var workers: [Int: Worker] = [:]
     /// Attempts that are over and not yet in the store.
     var endings: [(job: Int, attempt: Int, end: AttemptEnd)] = []
+    /// How far the attempts under way have come.
     var progress: [Int: JobProgress] = [:]
+    /// Seconds that a step of each workload takes.
+    var rates: [String: Double] = [:]
+    /// Until something changes.
+    var forecast: Forecast?
     /// Jobs of which `status.json` is out of date because it could not be written.
     var stale: Set<Int> = []
     /// The wait reasons that `status.json` shows.
@@ -173,6 +178,7 @@ public actor Scheduler: Service {
     /// Lets `event` happen: state, store, readers, effects, in this order.
     func apply(_ event: QueueEvent, save: (([JobRecord]) throws(Problem) -> Void)? = nil) throws(Problem) {
         let transition = try state.apply(event, at: machine.now())
+        forecast = nil
         do {
             if let save { try save(transition.saved) } else { try store.save(transition.saved) }
         } catch {

@@ -26,6 +26,7 @@ public struct Incoming: Sendable {
     private struct Sighting {
         var state: EntryState
         var since: Duration
+        var isSetAside = false
     }
 
     private let layout: SpoolLayout
@@ -50,8 +51,9 @@ public struct Incoming: Sendable {
             do {
                 guard let state = try EntryState(layout, entry.name, files) else { continue }
                 var sighting = Sighting(state: state, since: now)
-                if let before = sightings[entry.name], before.state == state { sighting.since = before.since }
+                if let before = sightings[entry.name], before.state == state { sighting = before }
                 seen[entry.name] = sighting
+                if sighting.isSetAside { continue }
                 switch try judge(entry.name, state, quietFor: now - sighting.since) {
                 case .content(let content):
                     scan.drops.append(
@@ -74,6 +76,11 @@ public struct Incoming: Sendable {
         sightings = seen
         told.formIntersection(listing.entries.map(\.name) + listing.unreadableNames)
         return scan
+    }
+
+    /// Passes over an entry until it changes: nothing can be done with it as it is.
+    public mutating func setAside(_ name: String) {
+        sightings[name]?.isSetAside = true
     }
 
     /// Names that writers use for what is not finished.

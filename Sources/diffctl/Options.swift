@@ -1,6 +1,7 @@
 public import ArgumentParser
-public import ControlAPI
+import ControlAPI
 import Foundation
+public import JobSpec
 import Problems
 import StrictJSON
 

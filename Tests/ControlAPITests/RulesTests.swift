@@ -1,4 +1,5 @@
 import ControlAPI
+import JobSpec
 import Problems
 import StrictJSON
 import Testing

@@ -29,6 +29,8 @@ import Testing
             notBefore: date, timeLimit: 60.5, retries: 4, threads: 2, memory: 1 << 33, submittedAt: date, phase: phase)
         (job.attempt, job.crashes, job.failures, job.ranFor, job.startedAt) = (3, 2, 1, 12.5, date)
         job.error = Problem(.crashed, "died", remedy: "look", path: "$.seed", line: 3, column: 4)
+        job.progress = JobProgress(step: 3, totalSteps: 8, stepsPerSecond: 0.5, loss: 0.25)
+        job.workload = Workload(key: "unet", steps: 8)
         return job
     }
 
@@ -51,6 +53,15 @@ import Testing
         let isActive = !Self.record(id, phase).state.isFinal
         #expect(try store.activeJobs().map(\.id) == (isActive ? [id] : []))
         #expect(try store.jobs(in: [Self.record(id, phase).state]).map(\.id) == [id])
+    }
+
+    @Test func ratesAreKept() throws {
+        let place = try Place()
+        try QueueStore(path: place.path).setRate(of: "unet", to: 0.5)
+        let store = try QueueStore(path: place.path)
+        try store.setRate(of: "unet", to: 0.75)
+        try store.setRate(of: "mlp", to: 1e-3)
+        #expect(try store.rates() == ["unet": 0.75, "mlp": 1e-3])
     }
 
     @Test func aDropIsAcceptedOnceWhateverStepACrashFollows() throws {

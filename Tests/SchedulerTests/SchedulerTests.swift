@@ -126,6 +126,45 @@ import Testing
         try await daemon.stop()
     }
 
+    @Test func aFinishedJobKeepsItsProgress() async throws {
+        let spool = try TestSpool()
+        let progress: JobProgress?
+        do {
+            let daemon = try TestDaemon(spool)
+            try spool.drop("ok")
+            progress = try await daemon.wait(for: "ok", .succeeded).progress
+            try await daemon.stop()
+        }
+        #expect(progress?.step == 1 && progress?.totalSteps == 4)
+        try await withExtendedRestart(of: spool) { daemon in
+            #expect(try await daemon.wait(for: "ok", .succeeded).progress == progress)
+        }
+    }
+
+    @Test func aMeasuredRateTellsWhenJobsStartAndEnd() async throws {
+        let spool = try TestSpool()
+        let daemon = try TestDaemon(spool)
+        for name in ["wait-a", "wait-b"] {
+            try spool.drop(name, #""count": 80, "sampler": {"name": "ddim", "steps": 10}"#)
+        }
+        try await daemon.waitUntilReady("wait-a")
+        try await daemon.wait(for: "wait-b", .queued)
+        #expect(try await daemon.scheduler.job(.name("wait-b")).expectedStart == nil)
+        // 80 samples in batches of 8 are 100 steps, which this sampler makes 200.
+        try #"{"step": 50, "total_steps": 200, "fraction": 0.25, "steps_per_second": 2, "eta_seconds": 75}"#
+            .write(toFile: spool.root + "/jobs/000001-wait-a/.progress.json", atomically: true, encoding: .utf8)
+        let waiting = try await daemon.wait(for: "wait-b", "with times") { $0.expectedEnd != nil }
+        #expect(waiting.expectedStart == spool.clock.now + 75)
+        #expect(waiting.expectedEnd == spool.clock.now + 175)
+        #expect(try await daemon.scheduler.job(.name("wait-a")).expectedEnd == spool.clock.now + 75)
+        #expect(try await daemon.scheduler.why(2).expectedStart == spool.clock.now + 75)
+        for name in ["wait-a", "wait-b"] {
+            try spool.go(name)
+            try await daemon.wait(for: name, .succeeded)
+        }
+        try await daemon.stop()
+    }
+
     @Test func cancelEndsARunningJobAndOnlyThat() async throws {
         let spool = try TestSpool()
         let daemon = try TestDaemon(spool)

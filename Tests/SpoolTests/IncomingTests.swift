@@ -99,6 +99,18 @@ import Testing
             ])
     }
 
+    @Test func whatWasSetAsideIsPassedOverUntilItChanges() throws {
+        var scene = try SpoolScene()
+        try scene.drop("a.json", "{}")
+        _ = try scene.decided(at: 0)
+        #expect(try scene.decided(at: 1).count == 1)
+        scene.incoming.setAside("a.json")
+        #expect(try scene.decided(at: 2) == [] && scene.decided(at: 100) == [])
+        try scene.drop("a.json", SpoolScene.job)
+        #expect(try scene.decided(at: 101) == [])
+        #expect(try scene.decided(at: 102) == ["a.json: job a"])
+    }
+
     @Test func theSameNameAgainIsAnotherDrop() throws {
         var scene = try SpoolScene()
         try scene.drop("a.json", SpoolScene.job)

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// How a user names a job: its id, or its name, which means the newest job of that name.
 public enum JobReference: Sendable, Hashable {
     case id(Int)
@@ -18,6 +20,19 @@ public enum JobReference: Sendable, Hashable {
             self = .name(name)
         }
     }
+}
+
+extension JobReference {
+    /// How a job file names another job: an id as a number, or a name as text.
+    static let form = Form<JobReference>.either(
+        .integer(in: 1...Int.max), .string(limit: 4096).refined(JobName.fault), isFirst: { $0.string == nil },
+        JobReference.id, JobReference.name,
+        write: { reference in
+            switch reference {
+            case .id(let id): JSONNode(.integer(id))
+            case .name(let name): JSONNode(.string(name))
+            }
+        })
 }
 
 extension JobReference: CustomStringConvertible {

@@ -1,0 +1,81 @@
+import ControlAPI
+import DurableFiles
+import Foundation
+import JobQueue
+import JobSpec
+import StrictJSON
+
+extension Workload {
+    /// The members of a job that decide how long a step of it takes.
+    private static let costly = [
+        "kind", "model", "resources.threads", "dataset.format", "dataset.resolution", "training.batch_size",
+        "training.gradient_accumulation_steps", "sampler.name", "batch_size", "guidance_scale",
+    ]
+
+    /// Nil for a job that does not say how many steps it has.
+    init?(_ spec: JobSpec) throws {
+        let job = spec.json
+        func member(_ path: String) -> JSONNode? {
+            path.split(separator: ".").reduce(job as JSONNode?) { $0?[String($1)] }
+        }
+        let steps: Int
+        if let training = member("training.steps")?.integer {
+            steps = training
+        } else if let sampler = member("sampler.steps")?.integer {
+            let (count, batch) = (member("count")?.integer ?? 1, member("batch_size")?.integer ?? 1)
+            steps = sampler * ((count + batch - 1) / batch)
+        } else {
+            return nil
+        }
+        let cost = Self.costly.map { "\($0)=\(member($0)?.text ?? "")" }.joined(separator: "\n")
+        self.init(key: String(try SHA256.digest(of: Array(cost.utf8)).description.prefix(16)), steps: steps)
+    }
+}
+
+/// When jobs should start and end, from the rates of steps that were measured.
+extension Scheduler {
+    func statusWithTimes(of job: JobRecord) -> JobStatus {
+        statusWithTimes(of: job, wait: state.wait(for: job.id, at: machine.now()))
+    }
+
+    /// The job as `status` gives it, with the times that are expected of it.
+    func statusWithTimes(of job: JobRecord, wait: Wait?) -> JobStatus {
+        var status = job.status(wait: wait, progress: progress[job.id], directory: directory(of: job))
+        guard !status.state.isFinal, let times = expectedTimes()[job.id] else { return status }
+        if job.run == nil { status.expectedStart = times.start }
+        status.expectedEnd = times.end
+        return status
+    }
+
+    func expectedTimes() -> [Int: Forecast.Times] {
+        if let forecast { return forecast.times }
+        let fresh = Forecast(state, at: machine.now()) { secondsLeft(of: $0) }
+        forecast = fresh
+        return fresh.times
+    }
+
+    private func secondsLeft(of job: JobRecord) -> Double? {
+        let known = progress[job.id] ?? job.progress
+        if job.run != nil, let eta = known?.etaSeconds { return eta }
+        if let known, let rate = known.stepsPerSecond, rate > 0 { return Double(known.totalSteps - known.step) / rate }
+        guard let workload = job.workload, let secondsPerStep = rates[workload.key] else { return nil }
+        return secondsPerStep * Double(workload.steps) * (1 - (known?.fraction ?? 0))
+    }
+
+    /// Learns from an attempt how long the steps of its workload take.
+    ///
+    /// A worker may count steps otherwise than the workload does, such as those of a sampler that looks twice: the ratio of the two counts
+    /// is part of the rate.
+    func noteRate(of job: JobRecord, _ progress: JobProgress) {
+        guard let workload = job.workload, workload.steps > 0, let rate = progress.stepsPerSecond, rate > 0 else {
+            return
+        }
+        rates[workload.key] = Double(progress.totalSteps) / Double(workload.steps) / rate
+    }
+
+    /// Keeps what was learnt for the next daemon.
+    func saveRate(of job: JobRecord) {
+        guard let key = job.workload?.key, let rate = rates[key] else { return }
+        attempt("keep the rate of job \(job.id)") { try store.setRate(of: key, to: rate) }
+    }
+}
