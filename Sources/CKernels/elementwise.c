@@ -76,7 +76,7 @@ void ck_unary_backward(CKUnary op, float *dx, const float *dy, const float *x, c
 
 // Operands that repeat (a number for all, a missing bias) are read from a short array filled once, so that every loop
 // reads contiguous memory and there is one loop per function instead of one per combination.
-enum { CK_BLOCK = 256 };
+enum { CK_BLOCK = 256, CK_GATE_PANEL = 64 };
 
 CK_INLINE void ck_repeat(float *block, float value) { CK_MAP(block, CK_BLOCK, value); }
 
@@ -273,6 +273,34 @@ void ck_gate_rows(
         } else {
             CK_MAP(out, columns, in[i] * gate[i]);
         }
+    }
+}
+
+/// A panel of columns; with a constant `n` the sums stay in registers.
+CK_INLINE void ck_gate_panel(
+    float *dx, float *sums, const float *dy, const float *x, const float *gate, size_t rows, size_t columns, size_t n) {
+    double s[CK_GATE_PANEL] = {0};
+    for (size_t r = 0; r < rows; r++) {
+        const float *slope = dy + r * columns, *in = x + r * columns;
+        for (size_t c = 0; c < n; c++) {
+            s[c] += (double)slope[c] * (double)in[c];
+        }
+        CK_MAP(dx + r * columns, n, slope[i] * gate[i]);
+    }
+    for (size_t c = 0; c < n; c++) {
+        sums[c] = (float)s[c];
+    }
+}
+
+CK_MULTIVERSION
+void ck_gate_rows_backward(
+    float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns) {
+    size_t c = 0;
+    for (; c + CK_GATE_PANEL <= columns; c += CK_GATE_PANEL) {
+        ck_gate_panel(dx + c, dgate + c, dy + c, x + c, gate + c, rows, columns, CK_GATE_PANEL);
+    }
+    if (c < columns) {
+        ck_gate_panel(dx + c, dgate + c, dy + c, x + c, gate + c, rows, columns, columns - c);
     }
 }
 

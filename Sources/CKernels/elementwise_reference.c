@@ -189,6 +189,20 @@ void ck_ref_gate_rows(
     }
 }
 
+void ck_ref_gate_rows_backward(
+    float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns) {
+    for (size_t c = 0; c < columns; c++) {
+        double sum = 0;
+        for (size_t r = 0; r < rows; r++) {
+            sum += (double)dy[r * columns + c] * x[r * columns + c];
+        }
+        dgate[c] = (float)sum;
+    }
+    for (size_t i = 0; i < rows * columns; i++) {
+        dx[i] = dy[i] * gate[i % columns];
+    }
+}
+
 void ck_ref_scale_rows(
     float *y, size_t ldy, const float *x, size_t ldx, const float *factors, size_t rows, size_t columns) {
     for (size_t r = 0; r < rows; r++) {

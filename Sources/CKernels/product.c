@@ -31,6 +31,12 @@ void ck_pack(float *packed, const float *b, size_t row_stride, size_t column_str
                     to + done * CK_PANEL + CK_LANES, CK_PANEL, from + done + CK_LANES * column_stride, column_stride);
             }
         }
+        if (n == CK_PANEL && column_stride == 1) {
+            for (; done < inner; done++) {
+                CK_STORE(to + done * CK_PANEL, CK_LOAD(from + done * row_stride));
+                CK_STORE(to + done * CK_PANEL + CK_LANES, CK_LOAD(from + done * row_stride + CK_LANES));
+            }
+        }
         for (size_t t = done; t < inner; t++) {
             for (size_t i = 0; i < CK_PANEL; i++) {
                 to[t * CK_PANEL + i] = i < n ? from[t * row_stride + i * column_stride] : 0.0f;

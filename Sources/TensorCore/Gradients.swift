@@ -27,6 +27,8 @@ extension Operation {
                 wanted[1] ? (-(g * s[0]) / s[1].squared()).sum(to: s[1].shape) : nil,  // -a g / b^2
             ]
 
+        case .gatedSum: Modulation.gatedSumGradients(g, s[0], gate: s[1])  // g, gate g, y g summed over rows
+
         // Shape.
         case .broadcast(let from): [g.sum(to: from)]
         case .sum(let from): [g.broadcast(to: from)]
@@ -56,9 +58,9 @@ extension Operation {
                 wanted[0] ? Convolution.forward(g, weight: s[1], bias: nil, geometry) : nil,
                 wanted[1] ? Convolution.weightGradient(s[0], input: g, weightShape: s[1].shape, geometry) : nil,
             ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])
-        case .attention(let heads, let scale):
-            Attention.gradients(
-                g, query: s[0], key: s[1], value: s[2], result: s[3], logSumExp: s[4], heads: heads, scale: scale)
+        case .attention(let heads, let scale, let mask):
+            Attention(s[0], s[1], s[2], heads: heads, scale: scale, mask: mask).gradients(
+                g, query: s[0], key: s[1], value: s[2], result: s[3], logSumExp: s[4])
 
         // Normalization: the backward passes of Ioffe & Szegedy 2015, section 3, over the group's or row's elements.
         case .groupNorm(let groups, let activation):
@@ -66,6 +68,7 @@ extension Operation {
                 g, input: s[0], weight: s[1], bias: s[2], statistics: s[3], groups: groups, activation: activation)
         case .layerNorm:
             LayerNorm.gradients(g, input: s[0], weight: s.count > 2 ? s[2] : nil, statistics: s[1])
+        case .layerNormModulated: Modulation.normGradients(g, input: s[0], statistics: s[1], scale: s[2])
         case .softmax: [Softmax.gradient(g, result: s[0])]  // y (g - <g, y>)
 
         // Resampling.

@@ -50,7 +50,7 @@ extension Tensor {
 
 /// Group norm is computed for one sample at a time, its positions cut into chunks of a fixed size.
 enum GroupNorm {
-    private static func chunkHeight(_ channels: Int) -> Int { max(16, 1 << 15 / max(1, channels)) }
+    private static let chunkSize = 1 << 15
 
     /// The result, and the means and reciprocal standard deviations (2, N, groups).
     static func forward(
@@ -61,14 +61,14 @@ enum GroupNorm {
         let positions = x.shape.elementCount(in: 1..<(x.shape.rank - 1))
         let result = Tensor(uninitialized: x.shape, on: x.device)
         let statistics = Tensor(uninitialized: [2, samples, groups], on: x.device)
-        let chunks = Chunks(samples: samples, positions: positions, channels: channels)
+        let chunks = SampleChunks(x.shape, size: chunkSize, leastRows: 16)
         let device = x.device
         device.withDoubles(chunks.count * 2 * channels) { sums in
             device.withScratch(samples * 2 * channels) { coefficients in
                 device.forEach(chunks.count) { index in
                     let chunk = chunks[index]
                     ck_group_norm_sums(
-                        sums + index * 2 * channels, x.pointer + chunk.offset, chunk.positions, channels)
+                        sums + index * 2 * channels, x.pointer + chunk.offset, chunk.rows, channels)
                 }
                 for sample in 0..<samples {
                     let mean = statistics.pointer + sample * groups
@@ -85,7 +85,7 @@ enum GroupNorm {
                     let a = coefficients + chunk.sample * 2 * channels
                     ck_group_norm_apply(
                         result.pointer + chunk.offset, x.pointer + chunk.offset, a, a + channels,
-                        activation == .silu, chunk.positions, channels)
+                        activation == .silu, chunk.rows, channels)
                 }
             }
         }
@@ -103,7 +103,7 @@ enum GroupNorm {
         let device = g.device
         let dx = Tensor(uninitialized: x.shape, on: device)
         let parameters = Tensor(uninitialized: [2, channels], on: device)
-        let chunks = Chunks(samples: samples, positions: positions, channels: channels)
+        let chunks = SampleChunks(x.shape, size: chunkSize, leastRows: 16)
         device.withDoubles(chunks.count * 2 * channels) { sums in
             // Per sample: a, b, k1, k0, then its share of the gradients to weight and bias.
             device.withScratch(samples * 6 * channels) { scratch in
@@ -119,7 +119,7 @@ enum GroupNorm {
                     let a = scratch + chunk.sample * 4 * channels
                     ck_group_norm_backward_sums(
                         sums + index * 2 * channels, g.pointer + chunk.offset, x.pointer + chunk.offset, a,
-                        a + channels, activation == .silu, chunk.positions, channels)
+                        a + channels, activation == .silu, chunk.rows, channels)
                 }
                 let shares = scratch + samples * 4 * channels
                 for sample in 0..<samples {
@@ -136,7 +136,7 @@ enum GroupNorm {
                     let a = scratch + chunk.sample * 4 * channels
                     ck_group_norm_backward_apply(
                         dx.pointer + chunk.offset, g.pointer + chunk.offset, x.pointer + chunk.offset, a, a + channels,
-                        a + 2 * channels, a + 3 * channels, activation == .silu, chunk.positions, channels)
+                        a + 2 * channels, a + 3 * channels, activation == .silu, chunk.rows, channels)
                 }
                 ck_column_sums(parameters.pointer, shares, 2 * channels, samples, 2 * channels, false)
             }
@@ -145,29 +145,6 @@ enum GroupNorm {
             dx, parameters.sliced(axis: 0, 0..<1).viewed([channels]),
             parameters.sliced(axis: 0, 1..<2).viewed([channels]),
         ]
-    }
-
-    /// All samples' positions, in chunks that never cross a sample.
-    private struct Chunks {
-        let count: Int
-        let perSample: Int
-        private let positions: Int
-        private let channels: Int
-        private let height: Int
-
-        init(samples: Int, positions: Int, channels: Int) {
-            height = chunkHeight(channels)
-            perSample = max(1, (positions + height - 1) / height)
-            count = samples * perSample
-            self.positions = positions
-            self.channels = channels
-        }
-
-        subscript(index: Int) -> (sample: Int, offset: Int, positions: Int) {
-            let (sample, chunk) = index.quotientAndRemainder(dividingBy: perSample)
-            let first = chunk * height
-            return (sample, (sample * positions + first) * channels, min(height, positions - first))
-        }
     }
 }
 
@@ -205,7 +182,7 @@ enum LayerNorm {
 
 extension Device {
     /// Lends `count` doubles, uninitialized.
-    fileprivate func withDoubles<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Double>) -> Result) -> Result {
+    func withDoubles<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Double>) -> Result) -> Result {
         withScratch(2 * count) { floats in
             floats.withMemoryRebound(to: Double.self, capacity: count, body)
         }

@@ -23,8 +23,12 @@ package enum Operation {
     case transposedConvolution(ConvolutionGeometry, hasBias: Bool)
     case groupNorm(groups: Int, activation: NormActivation)
     case layerNorm
+    /// Layer norm with a sample's own shift and scale.
+    case layerNormModulated
+    /// x + gate y.
+    case gatedSum
     case softmax
-    case attention(heads: Int, scale: Float)
+    case attention(heads: Int, scale: Float, mask: AttentionMask)
     case embedding(indices: [Int], rows: Int)
     case upsampleNearest(factor: Int)
     case averagePool(size: Int, from: Shape)
@@ -33,8 +37,8 @@ package enum Operation {
     /// The names of all operations; the test suite demands a row for each.
     package enum Kind: String, CaseIterable, Sendable {
         case leaf, unary, affine, clamp, add, subtract, multiply, divide, broadcast, sum, reshape, permute, concatenate
-        case slice, linear, matmul, convolution, transposedConvolution, groupNorm, layerNorm, softmax, attention
-        case embedding, upsampleNearest, averagePool, loss
+        case slice, linear, matmul, convolution, transposedConvolution, groupNorm, layerNorm, layerNormModulated
+        case gatedSum, softmax, attention, embedding, upsampleNearest, averagePool, loss
     }
 
     var kind: Kind {
@@ -59,6 +63,8 @@ package enum Operation {
         case .transposedConvolution: .transposedConvolution
         case .groupNorm: .groupNorm
         case .layerNorm: .layerNorm
+        case .layerNormModulated: .layerNormModulated
+        case .gatedSum: .gatedSum
         case .softmax: .softmax
         case .attention: .attention
         case .embedding: .embedding

@@ -156,6 +156,13 @@ struct ElementwiseTests {
                 ck_ref_gate_rows(reference.pointer, x.pointer, gate.pointer, add, rows, columns)
                 expectAgreement(fast, reference, absolute: 3e-7, "gate, \(rows) x \(columns)")
             }
+            let (sums, plainSums) = (Floats(count: columns, misalignedBy: 1), Floats(count: columns))
+            ck_gate_rows_backward(
+                fast.pointer, sums.pointer, residual.pointer, x.pointer, gate.pointer, rows, columns)
+            ck_ref_gate_rows_backward(
+                reference.pointer, plainSums.pointer, residual.pointer, x.pointer, gate.pointer, rows, columns)
+            expectAgreement(fast, reference, relative: 0, "gate backward, \(rows) x \(columns)")
+            expectAgreement(sums, plainSums, absolute: 1e-6, "gate sums, \(rows) x \(columns)")
             ck_scale_rows(fast.pointer, columns, x.pointer, columns, factors.pointer, rows, columns)
             ck_ref_scale_rows(reference.pointer, columns, x.pointer, columns, factors.pointer, rows, columns)
             expectAgreement(fast, reference, relative: 0, "scale, \(rows) x \(columns)")

@@ -11,29 +11,44 @@ extension OperationTable {
         attention("one token", 3, queries: 1, keys: 1, heads: 2, size: 4),
         attention("several blocks of queries", 1, queries: 150, keys: 150, heads: 2, size: 8),
         attention("sharp", 1, queries: 70, keys: 70, heads: 1, size: 16, spread: 3, tolerance: 1e-5),
+        attention("several blocks of keys", 1, queries: 20, keys: 700, heads: 1, size: 64),
+        attention("several blocks of keys, wide heads", 1, queries: 100, keys: 300, heads: 1, size: 160),
+        attention("heads of 32", 2, queries: 33, keys: 40, heads: 2, size: 32),
+        attention("causal", 2, queries: 9, keys: 9, heads: 2, size: 8, mask: .causal),
+        attention("causal, several blocks", 1, queries: 150, keys: 150, heads: 1, size: 160, mask: .causal),
+        attention("causal, more queries than keys", 1, queries: 7, keys: 4, heads: 1, size: 8, mask: .causal),
+        attention("padded keys", 2, queries: 6, keys: 11, heads: 2, size: 8, mask: .keyCounts([11, 3])),
+        attention("keys padded alike", 2, queries: 6, keys: 11, heads: 2, size: 8, mask: .keyCounts([5])),
+        attention("padded keys, several blocks", 1, queries: 8, keys: 600, heads: 1, size: 64, mask: .keyCounts([130])),
     ]
 
     private static func attention(
         _ name: String, _ samples: Int, queries: Int, keys: Int, heads: Int, size: Int, valueSize: Int? = nil,
-        spread: Float = 1, tolerance: Double = 2e-6
+        mask: AttentionMask = .none, spread: Float = 1, tolerance: Double = 2e-6
     ) -> OperationRow {
         let valueSize = valueSize ?? size
         let scale = 1 / Float(size).squareRoot()
+        // A mask that differs from sample to sample cannot be cut with the batch here.
+        func tokens(_ count: Int, _ size: Int, spread: Float) -> OperationRow.Input {
+            .init(shape: [samples, count, heads * size], isBatched: !mask.isSampleDependent) { spread * $0 }
+        }
         return OperationRow(
             .attention, name,
             [
-                .samples(samples, queries, heads * size, distribution: { spread * $0 }),
-                .samples(samples, keys, heads * size, distribution: { spread * $0 }),
-                .samples(samples, keys, heads * valueSize),
+                tokens(queries, size, spread: spread), tokens(keys, size, spread: spread),
+                tokens(keys, valueSize, spread: 1),
             ], tolerance: tolerance,
-            compute: { $0[0].attention(key: $0[1], value: $0[2], heads: heads, scale: scale) },
+            compute: {
+                $0[0].attention(
+                    key: $0[1], value: $0[2], heads: heads, scale: scale, mask: mask.stretched(to: $0[0].shape[0]))
+            },
             reference: { inputs in
                 let (q, k, v) = (inputs[0], inputs[1], inputs[2])
                 var result = Plain([q.shape[0], queries, heads * valueSize]) { _ in 0 }
                 for n in 0..<q.shape[0] {
                     for head in 0..<heads {
                         for i in 0..<queries {
-                            let scores = (0..<keys).map { j in
+                            let scores = (0..<mask.visible(n, i, of: keys)).map { j in
                                 (0..<size).reduce(0) { $0 + q[n, i, head * size + $1] * k[n, j, head * size + $1] }
                                     * Double(scale)
                             }
@@ -42,12 +57,33 @@ extension OperationTable {
                             let total = powers.reduce(0, +)
                             for c in head * valueSize..<(head + 1) * valueSize {
                                 result[[n, i, c]] =
-                                    (0..<keys).reduce(0) { $0 + powers[$1] * v[n, $1, c] } / total
+                                    powers.indices.reduce(0) { $0 + powers[$1] * v[n, $1, c] } / total
                             }
                         }
                     }
                 }
                 return result
             })
+    }
+}
+
+extension AttentionMask {
+    fileprivate var isSampleDependent: Bool {
+        if case .keyCounts(let counts) = self { counts.count > 1 } else { false }
+    }
+
+    /// How many keys query `row` of sample `sample` sees, by the mask's definition.
+    fileprivate func visible(_ sample: Int, _ row: Int, of keys: Int) -> Int {
+        switch self {
+        case .none: keys
+        case .causal: min(keys, row + 1)
+        case .keyCounts(let counts): counts[sample % counts.count]
+        }
+    }
+
+    /// The mask for so many samples.
+    fileprivate func stretched(to samples: Int) -> AttentionMask {
+        guard case .keyCounts(let counts) = self else { return self }
+        return .keyCounts((0..<samples).map { counts[$0 % counts.count] })
     }
 }

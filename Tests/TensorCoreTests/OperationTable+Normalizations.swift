@@ -2,7 +2,7 @@ import Glibc
 import TensorCore
 
 extension OperationTable {
-    static let normalizations: [OperationRow] = groupNorms + layerNorms + softmaxes
+    static let normalizations: [OperationRow] = groupNorms + layerNorms + modulations + softmaxes
 
     private static let groupNorms: [OperationRow] =
         [NormActivation.identity, .silu].flatMap { activation in
@@ -87,6 +87,37 @@ extension OperationTable {
                 return result.viewed(inputs[0].shape)
             })
     }
+
+    private static let modulations: [OperationRow] =
+        [(2, 7, 12), (3, 1, 33), (1, 300, 64), (2, 150, 130)].flatMap { samples, tokens, channels in
+            let name = "\(samples) x \(tokens) tokens, \(channels) channels"
+            let x = OperationRow.Input.samples(samples, tokens, channels)
+            let vector = OperationRow.Input.samples(samples, channels)
+            return [
+                OperationRow(
+                    .layerNormModulated, name, [x, vector, vector],
+                    compute: { $0[0].layerNormModulated(shift: $0[1], scale: $0[2], epsilon: 1e-6) },
+                    reference: { inputs in
+                        let (x, shift, scale) = (inputs[0], inputs[1], inputs[2])
+                        var result = x
+                        for n in 0..<x.shape[0] {
+                            for l in 0..<tokens {
+                                let (mean, deviation) = moments((0..<channels).map { x[n, l, $0] }, 1e-6)
+                                for c in 0..<channels {
+                                    result[[n, l, c]] =
+                                        (x[n, l, c] - mean) / deviation * (1 + scale[n, c]) + shift[n, c]
+                                }
+                            }
+                        }
+                        return result
+                    }),
+                OperationRow(
+                    .gatedSum, name, [x, x, vector], compute: { $0[0].adding($0[1], gatedBy: $0[2]) },
+                    reference: { inputs in
+                        Plain(inputs[0].shape) { inputs[0][$0] + inputs[2][$0[0], $0[2]] * inputs[1][$0] }
+                    }),
+            ]
+        }
 
     /// The mean, and the root of the variance plus epsilon.
     private static func moments(_ values: [Double], _ epsilon: Float) -> (mean: Double, deviation: Double) {

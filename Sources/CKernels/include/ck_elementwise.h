@@ -128,6 +128,13 @@ void ck_gate_rows(
 void ck_ref_gate_rows(
     float *y, const float *x, const float *gate, const float *_Nullable residual, size_t rows, size_t columns);
 
+/// Its gradients: dx[r, c] = dy[r, c] gate[c] and dgate[c] = sum over r of dy[r, c] x[r, c], in double and rounded once.
+/// dx in place on dy.
+void ck_gate_rows_backward(
+    float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
+void ck_ref_gate_rows_backward(
+    float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
+
 /// y[r, c] = x[r, c] factors[r]. In place.
 void ck_scale_rows(
     float *y, size_t ldy, const float *x, size_t ldx, const float *factors, size_t rows, size_t columns);
