@@ -17,31 +17,37 @@ CK_INLINE size_t ck_min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 size_t ck_packed_size(size_t inner, size_t columns) { return (columns + CK_PANEL - 1) / CK_PANEL * CK_PANEL * inner; }
 
+/// Half a panel: `n` columns of sixteen, the others filled with zeros.
+CK_INLINE void ck_pack_half(
+    float *to, const float *from, size_t row_stride, size_t column_stride, size_t inner, size_t n) {
+    size_t done = 0;
+    if (n == CK_LANES && row_stride == 1) {
+        for (; done + CK_LANES <= inner; done += CK_LANES) {
+            ck_transpose_tile(to + done * CK_PANEL, CK_PANEL, from + done, column_stride);
+        }
+    } else if (n == CK_LANES && column_stride == 1) {
+        for (; done < inner; done++) {
+            CK_STORE(to + done * CK_PANEL, CK_LOAD(from + done * row_stride));
+        }
+    }
+    for (size_t t = done; t < inner; t++) {
+        CK_STORE(to + t * CK_PANEL, CK_SPLAT(0.0f));
+        for (size_t i = 0; i < n; i++) {
+            to[t * CK_PANEL + i] = from[t * row_stride + i * column_stride];
+        }
+    }
+}
+
 CK_MULTIVERSION
 void ck_pack(float *packed, const float *b, size_t row_stride, size_t column_stride, size_t inner, size_t columns) {
     for (size_t j = 0; j < columns; j += CK_PANEL) {
-        const size_t n = ck_min_size(CK_PANEL, columns - j);
         const float *from = b + j * column_stride;
         float *to = packed + j * inner;
-        size_t done = 0;
-        if (n == CK_PANEL && row_stride == 1) {
-            for (; done + CK_LANES <= inner; done += CK_LANES) {
-                ck_transpose_tile(to + done * CK_PANEL, CK_PANEL, from + done, column_stride);
-                ck_transpose_tile(
-                    to + done * CK_PANEL + CK_LANES, CK_PANEL, from + done + CK_LANES * column_stride, column_stride);
-            }
-        }
-        if (n == CK_PANEL && column_stride == 1) {
-            for (; done < inner; done++) {
-                CK_STORE(to + done * CK_PANEL, CK_LOAD(from + done * row_stride));
-                CK_STORE(to + done * CK_PANEL + CK_LANES, CK_LOAD(from + done * row_stride + CK_LANES));
-            }
-        }
-        for (size_t t = done; t < inner; t++) {
-            for (size_t i = 0; i < CK_PANEL; i++) {
-                to[t * CK_PANEL + i] = i < n ? from[t * row_stride + i * column_stride] : 0.0f;
-            }
-        }
+        const size_t left = ck_min_size(CK_LANES, columns - j);
+        const size_t right = ck_min_size(CK_PANEL, columns - j) - left;
+        ck_pack_half(to, from, row_stride, column_stride, inner, left);
+        ck_pack_half(
+            to + CK_LANES, right > 0 ? from + CK_LANES * column_stride : from, row_stride, column_stride, inner, right);
     }
 }
 

@@ -45,9 +45,15 @@ public final class ParameterBuffer {
     }
 
     /// Tracks every parameter, so that what is computed from it is recorded on `tape`.
-    public func track(on tape: Tape) {
+    ///
+    /// - Parameter adding: whether the backward pass adds to `gradients`, as all but the first of several batches do, or
+    ///   overwrites them.
+    public func track(on tape: Tape, adding: Bool = true) {
         for (index, entry) in entries.enumerated() {
-            entry.parameter.assign(tape.leaf(weightViews[index], addingGradientTo: gradientViews[index]))
+            let (weight, gradient) = (weightViews[index], gradientViews[index])
+            entry.parameter.assign(
+                adding
+                    ? tape.leaf(weight, addingGradientTo: gradient) : tape.leaf(weight, storingGradientIn: gradient))
         }
     }
 

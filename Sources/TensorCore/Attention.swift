@@ -58,6 +58,8 @@ struct Attention {
     /// Of one head.
     private let size: Int
     private let valueSize: Int
+    /// Of the two products, as `Device.forEach` counts it.
+    private var work: Int { samples * queries * keys * (width + valueWidth) / 16 }
     /// Keys whose scores exist at once. Their part of keys and values stays in a core's second-level cache.
     private let keyBlock: Int
 
@@ -84,12 +86,12 @@ struct Attention {
         let packing = Packing(columns: keys, block: keyBlock)
         let (keySize, valueRoom) = (packing.sizeAcross(size), packing.sizeDown(valueSize))
         device.withScratch(samples * heads * (keySize + valueRoom)) { packed in
-            device.forEach(samples * heads) { pair in
+            device.forEach(samples * heads, work: k.elementCount + v.elementCount) { pair in
                 let own = packed + pair * (keySize + valueRoom)
                 packing.packAcross(headBlock(k, pair, width, size), into: own, inner: size)
                 packing.packDown(headBlock(v, pair, valueWidth, valueSize), into: own + keySize, columns: valueSize)
             }
-            device.forEach(samples * heads * blocks) { chunk in
+            device.forEach(samples * heads * blocks, work: work) { chunk in
                 let (pair, index) = chunk.quotientAndRemainder(dividingBy: blocks)
                 let rows = index * Self.queryBlock..<min(queries, (index + 1) * Self.queryBlock)
                 let own = packed + pair * (keySize + valueRoom)
@@ -145,7 +147,7 @@ struct Attention {
             queryPacking.sizeDown(size, ofOneBlock: true), queryPacking.sizeDown(valueSize, ofOneBlock: true),
             Self.queryBlock * keyBlock, Self.queryBlock * keyBlock, Self.queryBlock,
         ]
-        device.forEach(samples * heads) { pair in
+        device.forEach(samples * heads, work: 2 * work) { pair in
             device.withScratch(sizes.reduce(0, +)) { scratch in
                 var end = scratch
                 let parts = sizes.map { size in

@@ -22,7 +22,7 @@ enum BatchedProduct {
         shape[rank - 2] = rows
         shape[rank - 1] = columns
         let result = Tensor(uninitialized: shape, on: a.device)
-        a.device.forEach(shape.elementCount(in: 0..<(rank - 2))) { index in
+        a.device.forEach(shape.elementCount(in: 0..<(rank - 2)), work: shape.elementCount * inner / 16) { index in
             MatrixBlock(result.pointer + index * rows * columns, stride: columns).assignProduct(
                 MatrixBlock(a.pointer + index * rows * inner, stride: a.shape[rank - 1]).transposed(if: transposeA),
                 MatrixBlock(b.pointer + index * inner * columns, stride: b.shape[rank - 1]).transposed(if: transposeB),

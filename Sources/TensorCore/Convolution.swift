@@ -103,7 +103,8 @@ extension Tensor {
         let result = Convolution.inputGradient(
             self, weight: weight, inputShape: [shape[0], height, width, weight.shape[3] * geometry.groups], geometry)
         if let bias {
-            result.device.forEachRange(result.elementCount / result.shape.last, grain: 1024) { rows in
+            result.device.forEachRun(ofRows: result.elementCount / result.shape.last, columns: result.shape.last) {
+                rows in
                 let block = MatrixBlock(
                     result.pointer + rows.lowerBound * result.shape.last, stride: result.shape.last)
                 LinearProduct.addBias(bias.pointer, to: block, rows: rows.count, columns: result.shape.last)

@@ -13,7 +13,7 @@ enum Convolution {
         if geometry.isPointwise {
             return LinearProduct.forward(x, weight: weight, bias: bias, outputs: weight.shape[0])
         }
-        if Depthwise.fits(weight, geometry) {
+        if Depthwise.fits(weight.shape, geometry) {
             return Depthwise.forward(x, weight: weight, bias: bias, geometry, outputShape: outputShape)
         }
         let result = Tensor(uninitialized: outputShape, on: x.device)
@@ -54,7 +54,7 @@ enum Convolution {
         _ g: Tensor, weight: Tensor, inputShape: Shape, _ geometry: ConvolutionGeometry
     ) -> Tensor {
         if geometry.isPointwise { return LinearProduct.inputGradient(g, weight: weight, inputs: inputShape[3]) }
-        if Depthwise.fits(weight, geometry) {
+        if Depthwise.fits(weight.shape, geometry) {
             return Depthwise.inputGradient(g, weight: weight, inputShape: inputShape, geometry)
         }
         if Winograd.fits(weight: weight.shape, output: g.shape, geometry) {
@@ -91,19 +91,18 @@ enum Convolution {
         return result
     }
 
-    /// d/dW, a sum over all positions of all samples.
+    /// d/dW, a sum over all positions of all samples; in `target`, where that is given and the way taken can do so.
     static func weightGradient(
-        _ g: Tensor, input x: Tensor, weightShape: Shape, _ geometry: ConvolutionGeometry
+        _ g: Tensor, input x: Tensor, weightShape: Shape, _ geometry: ConvolutionGeometry, into target: Tensor? = nil
     ) -> Tensor {
         if geometry.isPointwise {
-            return LinearProduct.weightGradient(g, input: x).viewed(weightShape)
+            return LinearProduct.weightGradient(g, input: x, into: target).viewed(weightShape)
         }
-        let result = Tensor(uninitialized: weightShape, on: g.device)
-        if Depthwise.fits(result, geometry) {
+        if Depthwise.fits(weightShape, geometry) {
             return Depthwise.weightGradient(g, input: x, weightShape: weightShape, geometry)
         }
         if Winograd.fits(weight: weightShape, output: g.shape, geometry) {
-            return Winograd.weightGradient(g, input: x, padding: (geometry.top, geometry.left))
+            return Winograd.weightGradient(g, input: x, padding: (geometry.top, geometry.left), into: target)
         }
         if NarrowConvolution.fits(weight: weightShape, geometry) {
             return NarrowConvolution.weightGradient(g, input: x, weight: weightShape, geometry)
@@ -112,6 +111,7 @@ enum Convolution {
         let device = g.device
         let rows = g.shape[0] * tiles.positions
         guard rows > 0 else { return .zeros(weightShape, on: device) }
+        let result = target ?? Tensor(uninitialized: weightShape, on: device)
         let size = weightShape.elementCount
         // Slices of the rows, by the size of the problem; the partial sums are added in their order.
         let slices = max(1, min(8, rows / 256, (64 << 20) / max(1, size)))
@@ -199,8 +199,8 @@ private enum Depthwise {
     /// Output rows that are one chunk of work.
     private static let band = 8
 
-    static func fits(_ weight: Tensor, _ geometry: ConvolutionGeometry) -> Bool {
-        geometry.groups > 1 && weight.shape[0] == geometry.groups && weight.shape[3] == 1
+    static func fits(_ weight: Shape, _ geometry: ConvolutionGeometry) -> Bool {
+        geometry.groups > 1 && weight[0] == geometry.groups && weight[3] == 1
     }
 
     /// (C, kH, kW, 1) as the kernels want it: (kH, kW, C).

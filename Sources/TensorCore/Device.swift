@@ -33,11 +33,17 @@ public final class Device: Sendable {
     /// Returns buffers that nobody uses to the operating system.
     public func trim() { pool.trim() }
 
+    /// Work for which it pays to wake a thread: about 50 microseconds of a core.
+    private static let worthSharing = 1 << 18
+
     /// Runs `body` for every chunk in `0..<count`, on up to `threads` threads, in no particular order.
     ///
     /// `body` must write only what belongs to its chunk.
-    func forEach(_ count: Int, _ body: (Int) -> Void) {
-        let workers = min(threads, count)
+    ///
+    /// - Parameter work: how many numbers are read or written in all, roughly, 16 multiply-adds counting as one. Little work stays
+    ///   on the calling thread.
+    func forEach(_ count: Int, work: Int = .max, _ body: (Int) -> Void) {
+        let workers = work < Self.worthSharing ? 1 : min(threads, count)
         guard workers > 1 else {
             for chunk in 0..<count { body(chunk) }
             return
@@ -55,14 +61,19 @@ public final class Device: Sendable {
     }
 
     /// Cuts `0..<count` into runs of `grain` and runs `body` on each.
-    func forEachRange(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
+    func forEachRange(_ count: Int, grain: Int, work: Int = .max, _ body: (Range<Int>) -> Void) {
         guard count > grain else {
             if count > 0 { body(0..<count) }
             return
         }
-        forEach((count + grain - 1) / grain) { chunk in
+        forEach((count + grain - 1) / grain, work: work) { chunk in
             body(chunk * grain..<min(count, (chunk + 1) * grain))
         }
+    }
+
+    /// Cuts rows of `columns` elements each into runs of about a first-level cache's share, and runs `body` on each.
+    func forEachRun(ofRows rows: Int, columns: Int = 1, _ body: (Range<Int>) -> Void) {
+        forEachRange(rows, grain: max(1, Elementwise.grain / max(1, columns)), work: rows * columns, body)
     }
 
     /// Lends `count` floats, uninitialized, for the duration of `body`.

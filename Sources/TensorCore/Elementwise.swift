@@ -12,14 +12,14 @@ enum Elementwise {
         let result = Tensor(uninitialized: shape, on: a.device)
         let (pa, pb, out) = (a.pointer, b.pointer, result.pointer)
         if a.shape == b.shape {
-            a.device.forEachRange(shape.elementCount, grain: grain) { range in
+            a.device.forEachRun(ofRows: shape.elementCount) { range in
                 let first = range.lowerBound
                 ck_binary(operation, out + first, pa + first, 1, pb + first, 1, range.count)
             }
             return result
         }
         let rows = BroadcastRows(shape, operands: [a.shape, b.shape])
-        a.device.forEachRange(rows.count, grain: max(1, grain / max(1, rows.length))) { range in
+        a.device.forEachRun(ofRows: rows.count, columns: rows.length) { range in
             rows.forEach(in: range) { row, offsets in
                 ck_binary(
                     operation, out + row * rows.length, pa + offsets[0], rows.isRepeated[0] ? 0 : 1, pb + offsets[1],
@@ -31,7 +31,7 @@ enum Elementwise {
 
     static func scaleOffset(_ x: Tensor, scale: Float, offset: Float) -> Tensor {
         let result = Tensor(uninitialized: x.shape, on: x.device)
-        x.device.forEachRange(x.elementCount, grain: grain) { range in
+        x.device.forEachRun(ofRows: x.elementCount) { range in
             ck_scale_offset(
                 result.pointer + range.lowerBound, x.pointer + range.lowerBound, scale, offset, range.count)
         }
@@ -131,7 +131,7 @@ extension Tensor {
     /// min(max(x, lower), upper); the gradient is that of x inside the range and 0 outside.
     public func clamped(to range: ClosedRange<Float>) -> Tensor {
         let result = Tensor(uninitialized: shape, on: device)
-        device.forEachRange(elementCount, grain: Elementwise.grain) { run in
+        device.forEachRun(ofRows: elementCount) { run in
             ck_clamp(
                 result.pointer + run.lowerBound, pointer + run.lowerBound, range.lowerBound, range.upperBound, run.count
             )
@@ -142,7 +142,7 @@ extension Tensor {
     /// This tensor where `x` lies in `range`, 0 elsewhere.
     func masked(where x: Tensor, in range: ClosedRange<Float>) -> Tensor {
         let result = Tensor(uninitialized: shape, on: device)
-        device.forEachRange(elementCount, grain: Elementwise.grain) { run in
+        device.forEachRun(ofRows: elementCount) { run in
             let first = run.lowerBound
             ck_clamp_backward(
                 result.pointer + first, pointer + first, x.pointer + first, range.lowerBound, range.upperBound,
@@ -154,7 +154,7 @@ extension Tensor {
     /// Adds `other` to this tensor's memory; only for tensors that nobody else reads, such as gradients.
     func accumulate(_ other: Tensor) {
         precondition(shape == other.shape)
-        device.forEachRange(elementCount, grain: Elementwise.grain) { run in
+        device.forEachRun(ofRows: elementCount) { run in
             ck_accumulate(pointer + run.lowerBound, other.pointer + run.lowerBound, run.count)
         }
     }

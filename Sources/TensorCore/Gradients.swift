@@ -4,7 +4,8 @@ extension Operation {
     /// - Parameters:
     ///   - saved: what the operation saved, in the order of its `recorded(... saving:)`.
     ///   - wanted: which inputs are tracked; the others' gradients may be nil.
-    func gradients(_ g: Tensor, saved s: [Tensor], wanted: [Bool]) -> [Tensor?] {
+    ///   - targets: where an input's gradient will be kept. A rule that can write it there spares a copy.
+    func gradients(_ g: Tensor, saved s: [Tensor], wanted: [Bool], targets: [Tensor?]) -> [Tensor?] {
         switch self {
         case .leaf: []
 
@@ -42,14 +43,16 @@ extension Operation {
         case .linear(let hasBias):
             [
                 wanted[0] ? LinearProduct.inputGradient(g, weight: s[1], inputs: s[1].shape[1]) : nil,  // g W
-                wanted[1] ? LinearProduct.weightGradient(g, input: s[0]) : nil,  // g^T x
+                wanted[1] ? LinearProduct.weightGradient(g, input: s[0], into: targets[1]) : nil,  // g^T x
             ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])  // 1^T g
         case .matmul(let ta, let tb):
             BatchedProduct.gradients(g, a: s[0], b: s[1], transposeA: ta, transposeB: tb, wanted: wanted)
         case .convolution(let geometry, let hasBias):
             [
                 wanted[0] ? Convolution.inputGradient(g, weight: s[1], inputShape: s[0].shape, geometry) : nil,
-                wanted[1] ? Convolution.weightGradient(g, input: s[0], weightShape: s[1].shape, geometry) : nil,
+                wanted[1]
+                    ? Convolution.weightGradient(g, input: s[0], weightShape: s[1].shape, geometry, into: targets[1])
+                    : nil,
             ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])
         case .transposedConvolution(let geometry, let hasBias):
             // The adjoint of a convolution: its input gradient is that convolution, and the roles of input and

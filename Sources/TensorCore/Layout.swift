@@ -41,7 +41,7 @@ extension Tensor {
         }
         // The outermost axis is what threads share.
         let inner = shape.elementCount(in: 1..<shape.rank)
-        device.forEachRange(shape[0], grain: max(1, Elementwise.grain / inner)) { range in
+        device.forEachRun(ofRows: shape[0], columns: inner) { range in
             var sizes = Array(shape)
             sizes[0] = range.count
             ck_gather_strided(
@@ -118,7 +118,7 @@ extension Tensor {
         from source: (UnsafeMutablePointer<Float>, stride: Int), to target: (UnsafeMutablePointer<Float>, stride: Int),
         rows: Int, columns: Int
     ) {
-        device.forEachRange(rows, grain: max(1, Elementwise.grain / max(1, columns))) { range in
+        device.forEachRun(ofRows: rows, columns: columns) { range in
             ck_copy_rows(
                 target.0 + range.lowerBound * target.stride, target.stride,
                 source.0 + range.lowerBound * source.stride, source.stride, range.count, columns)

@@ -36,7 +36,7 @@ public enum Loss: Sendable, Hashable {
         var sums = [Double](repeating: 0, count: samples)
         sums.withUnsafeMutableBufferPointer { sums in
             nonisolated(unsafe) let sums = sums
-            prediction.device.forEach(samples) { sample in
+            prediction.device.forEach(samples, work: samples * size) { sample in
                 sums[sample] = ck_loss(
                     kernel, delta, prediction.pointer + sample * size, target.pointer + sample * size, size)
             }
@@ -48,7 +48,7 @@ public enum Loss: Sendable, Hashable {
         let result = Tensor(uninitialized: prediction.shape, on: prediction.device)
         let size = prediction.elementCount / max(1, weights.count)
         let mean = seed / Float(max(1, prediction.elementCount))
-        prediction.device.forEach(weights.count) { sample in
+        prediction.device.forEach(weights.count, work: prediction.elementCount) { sample in
             ck_loss_backward(
                 kernel, delta, weights[sample] * mean, result.pointer + sample * size,
                 prediction.pointer + sample * size, target.pointer + sample * size, size)

@@ -75,7 +75,7 @@ enum LinearProduct {
         let result = Tensor(uninitialized: x.shape.withLast(weights.columns), on: x.device)
         let rows = x.shape.elementCount(in: 0..<(x.shape.rank - 1))
         let cut = ProductCut(rows: rows, columns: weights.columns, inner: weights.inner)
-        x.device.forEach(cut.count) { index in
+        x.device.forEach(cut.count, work: rows * weights.columns * weights.inner / 16) { index in
             let (rows, columns) = cut[index]
             let output = MatrixBlock(
                 result.pointer + rows.lowerBound * weights.columns + columns.lowerBound, stride: weights.columns)
@@ -94,11 +94,11 @@ enum LinearProduct {
             .identity, block.pointer, block.stride, nil, 0, block.pointer, block.stride, bias, nil, 0, rows, columns)
     }
 
-    /// d/dW = g^T x, a sum over all rows.
-    static func weightGradient(_ g: Tensor, input x: Tensor) -> Tensor {
+    /// d/dW = g^T x, a sum over all rows; in `target`, where that is given.
+    static func weightGradient(_ g: Tensor, input x: Tensor, into target: Tensor? = nil) -> Tensor {
         let outputs = g.shape.last
         let inputs = x.shape.last
-        let result = Tensor(uninitialized: [outputs, inputs], on: g.device)
+        let result = target ?? Tensor(uninitialized: [outputs, inputs], on: g.device)
         RowReduction(rows: outputs == 0 ? 0 : g.elementCount / outputs, outputs: outputs, inputs: inputs).run(
             into: result
         ) { block, rows, outputRange, adding in
@@ -168,7 +168,7 @@ struct PackedMatrix {
         self.storage = storage
         let (rowStride, columnStride) = matrix.isTransposed ? (1, matrix.stride) : (matrix.stride, 1)
         let grain = max(Self.panel, (1 << 15) / max(1, inner) & ~(Self.panel - 1))
-        device.forEachRange(columns, grain: grain) { range in
+        device.forEachRange(columns, grain: grain, work: inner * columns) { range in
             ck_pack(
                 storage.pointer + range.lowerBound * inner, matrix.pointer + range.lowerBound * columnStride, rowStride,
                 columnStride, inner, range.count)
@@ -218,9 +218,10 @@ struct RowReduction {
     ) {
         guard result.elementCount > 0 else { return }
         let device = result.device
+        let work = rows * outputs * inputs / 16
         let outputBlocks = (outputs + outputBlock - 1) / outputBlock
         if slices == 1 {
-            device.forEach(outputBlocks) { index in
+            device.forEach(outputBlocks, work: work) { index in
                 let range = index * outputBlock..<min(outputs, (index + 1) * outputBlock)
                 product(
                     MatrixBlock(result.pointer + range.lowerBound * inputs, stride: inputs), 0..<rows, range, false)
@@ -229,7 +230,7 @@ struct RowReduction {
         }
         let size = outputs * inputs
         device.withScratch(slices * size) { partial in
-            device.forEach(slices) { slice in
+            device.forEach(slices, work: work) { slice in
                 let range = rows * slice / slices..<rows * (slice + 1) / slices
                 product(MatrixBlock(partial + slice * size, stride: inputs), range, 0..<outputs, false)
             }
@@ -243,7 +244,7 @@ func sumInOrder(
     _ partial: UnsafeMutablePointer<Float>, parts: Int, size: Int, into result: UnsafeMutablePointer<Float>,
     on device: Device
 ) {
-    device.forEachRange(size, grain: 1 << 14) { range in
+    device.forEachRange(size, grain: 1 << 14, work: parts * size) { range in
         ck_column_sums(result + range.lowerBound, partial + range.lowerBound, size, parts, range.count, false)
     }
 }

@@ -14,7 +14,7 @@ extension Tensor {
         let result = Tensor(uninitialized: shape, on: device)
         // Means, then reciprocal standard deviations.
         let statistics = Tensor(uninitialized: [2, chunks.rowCount], on: device)
-        device.forEach(chunks.count) { index in
+        device.forEach(chunks.count, work: elementCount) { index in
             let chunk = chunks[index]
             let vector = chunk.sample * shape.last
             ck_layer_norm(
@@ -36,7 +36,7 @@ extension Tensor {
         precondition(gate.shape == [shape[0], shape.last], "a gate \(gate.shape) does not fit \(shape)")
         let chunks = SampleChunks(shape)
         let result = Tensor(uninitialized: shape, on: device)
-        device.forEach(chunks.count) { index in
+        device.forEach(chunks.count, work: elementCount) { index in
             let chunk = chunks[index]
             ck_gate_rows(
                 result.pointer + chunk.offset, y.pointer + chunk.offset, gate.pointer + chunk.sample * shape.last,
@@ -56,7 +56,7 @@ enum Modulation {
             Tensor(uninitialized: scale.shape, on: g.device), Tensor(uninitialized: scale.shape, on: g.device)
         )
         g.device.withDoubles(chunks.count * 2 * columns) { sums in
-            g.device.forEach(chunks.count) { index in
+            g.device.forEach(chunks.count, work: g.elementCount) { index in
                 let chunk = chunks[index]
                 ck_layer_norm_backward(
                     dx.pointer + chunk.offset, sums + index * 2 * columns, g.pointer + chunk.offset,
@@ -82,7 +82,7 @@ enum Modulation {
         let dy = Tensor(uninitialized: y.shape, on: g.device)
         let dgate = Tensor(uninitialized: gate.shape, on: g.device)
         g.device.withScratch(chunks.count * columns) { sums in
-            g.device.forEach(chunks.count) { index in
+            g.device.forEach(chunks.count, work: g.elementCount) { index in
                 let chunk = chunks[index]
                 ck_gate_rows_backward(
                     dy.pointer + chunk.offset, sums + index * columns, g.pointer + chunk.offset,

@@ -35,7 +35,7 @@ extension Tensor {
         let result = Tensor(uninitialized: shape, on: device)
         // Means, then reciprocal standard deviations.
         let statistics = Tensor(uninitialized: [2, rows], on: device)
-        device.forEachRange(rows, grain: max(1, Elementwise.grain / max(1, columns))) { range in
+        device.forEachRun(ofRows: rows, columns: columns) { range in
             let first = range.lowerBound
             ck_layer_norm(
                 result.pointer + first * columns, statistics.pointer + first, statistics.pointer + rows + first,
@@ -65,7 +65,7 @@ enum GroupNorm {
         let device = x.device
         device.withDoubles(chunks.count * 2 * channels) { sums in
             device.withScratch(samples * 2 * channels) { coefficients in
-                device.forEach(chunks.count) { index in
+                device.forEach(chunks.count, work: x.elementCount) { index in
                     let chunk = chunks[index]
                     ck_group_norm_sums(
                         sums + index * 2 * channels, x.pointer + chunk.offset, chunk.rows, channels)
@@ -80,7 +80,7 @@ enum GroupNorm {
                     ck_group_norm_coefficients(
                         a, a + channels, mean, rstd, weight.pointer, bias.pointer, nil, nil, channels, groups)
                 }
-                device.forEach(chunks.count) { index in
+                device.forEach(chunks.count, work: x.elementCount) { index in
                     let chunk = chunks[index]
                     let a = coefficients + chunk.sample * 2 * channels
                     ck_group_norm_apply(
@@ -114,7 +114,7 @@ enum GroupNorm {
                         statistics.pointer + (samples + sample) * groups, weight.pointer, bias.pointer, nil, nil,
                         channels, groups)
                 }
-                device.forEach(chunks.count) { index in
+                device.forEach(chunks.count, work: x.elementCount) { index in
                     let chunk = chunks[index]
                     let a = scratch + chunk.sample * 4 * channels
                     ck_group_norm_backward_sums(
@@ -131,7 +131,7 @@ enum GroupNorm {
                         statistics.pointer + sample * groups, statistics.pointer + (samples + sample) * groups,
                         weight.pointer, bias.pointer, nil, positions, channels, groups)
                 }
-                device.forEach(chunks.count) { index in
+                device.forEach(chunks.count, work: x.elementCount) { index in
                     let chunk = chunks[index]
                     let a = scratch + chunk.sample * 4 * channels
                     ck_group_norm_backward_apply(
@@ -159,7 +159,7 @@ enum LayerNorm {
         let chunks = (rows + height - 1) / height
         let parameters = Tensor(uninitialized: [2, columns], on: device)
         device.withDoubles(max(1, chunks) * 2 * columns) { sums in
-            device.forEach(chunks) { chunk in
+            device.forEach(chunks, work: x.elementCount) { chunk in
                 let first = chunk * height
                 ck_layer_norm_backward(
                     dx.pointer + first * columns, weight == nil ? nil : sums + chunk * 2 * columns,

@@ -36,7 +36,7 @@ extension Tensor {
         _ update: ParameterUpdate, gradient: Tensor, moments: [Tensor], average: Tensor?, settings: UpdateSettings
     ) {
         precondition(([gradient] + moments + [average].compactMap(\.self)).allSatisfy { $0.shape == shape })
-        device.forEachRange(elementCount, grain: Elementwise.grain) { range in
+        device.forEachRun(ofRows: elementCount) { range in
             let first = range.lowerBound
             switch update {
             case .sgd(let momentum, let weightDecay, let isFirst):

@@ -44,7 +44,7 @@ extension Tensor {
             if outer == 1 {
                 result.pointer[0] = Float(sumInBlocks(count: middle))
             } else {
-                device.forEachRange(outer, grain: max(1, Elementwise.grain / max(1, middle))) { rows in
+                device.forEachRun(ofRows: outer, columns: middle) { rows in
                     ck_row_sums(
                         result.pointer + rows.lowerBound, pointer + rows.lowerBound * middle, middle, rows.count, middle
                     )
@@ -53,7 +53,7 @@ extension Tensor {
         } else if outer == 1 {
             columnSums(rows: middle, columns: inner, into: result.pointer)
         } else {
-            device.forEach(outer) { index in
+            device.forEach(outer, work: elementCount) { index in
                 ck_column_sums(
                     result.pointer + index * inner, pointer + index * middle * inner, inner, middle, inner, false)
             }
@@ -67,7 +67,7 @@ extension Tensor {
         var partial = [Double](repeating: 0, count: blocks)
         partial.withUnsafeMutableBufferPointer { partial in
             nonisolated(unsafe) let partial = partial
-            device.forEach(blocks) { block in
+            device.forEach(blocks, work: elementCount) { block in
                 let first = block * Elementwise.grain
                 partial[block] = ck_sum(pointer + first, min(Elementwise.grain, count - first))
             }
@@ -91,7 +91,7 @@ extension Tensor {
             return
         }
         device.withScratch(blocks * columns) { partial in
-            device.forEach(blocks) { block in
+            device.forEach(blocks, work: elementCount) { block in
                 let first = block * grain
                 ck_column_sums(
                     partial + block * columns, pointer + first * columns, columns, min(grain, rows - first), columns,
@@ -107,7 +107,7 @@ extension Tensor {
         var partial = [Double](repeating: 0, count: blocks)
         partial.withUnsafeMutableBufferPointer { partial in
             nonisolated(unsafe) let partial = partial
-            device.forEach(blocks) { block in
+            device.forEach(blocks, work: elementCount) { block in
                 let first = block * Elementwise.grain
                 partial[block] = ck_sum_squares(pointer + first, min(Elementwise.grain, elementCount - first))
             }

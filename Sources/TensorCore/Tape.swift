@@ -12,8 +12,8 @@ public final class Tape {
     }
 
     private var nodes: [Node] = []
-    /// Where the gradients of leaves are added up, by position.
-    private var accumulators: [Int: Tensor] = [:]
+    /// Where the gradients of leaves go, by position.
+    private var targets: [Int: GradientTarget] = [:]
 
     public init() {}
 
@@ -21,8 +21,17 @@ public final class Tape {
     ///
     /// - Parameter gradient: of the same shape; `backward` adds the tensor's gradient to it. The caller zeroes it.
     public func leaf(_ tensor: Tensor, addingGradientTo gradient: Tensor) -> Tensor {
-        precondition(tensor.shape == gradient.shape, "a gradient has the shape of its tensor")
-        accumulators[nodes.count] = gradient
+        leaf(tensor, GradientTarget(tensor: gradient, adds: true))
+    }
+
+    /// Tracks `tensor` as above, but `backward` overwrites `gradient`, also where the gradient is zero.
+    public func leaf(_ tensor: Tensor, storingGradientIn gradient: Tensor) -> Tensor {
+        leaf(tensor, GradientTarget(tensor: gradient, adds: false))
+    }
+
+    private func leaf(_ tensor: Tensor, _ target: GradientTarget) -> Tensor {
+        precondition(tensor.shape == target.tensor.shape, "a gradient has the shape of its tensor")
+        targets[nodes.count] = target
         return append(Node(operation: .leaf, inputs: [], saved: []), result: tensor)
     }
 
@@ -54,19 +63,52 @@ public final class Tape {
             gradients[position] = nil
             let node = nodes[position]
             nodes[position].saved = []
-            if let accumulator = accumulators[position] {
-                accumulator.accumulate(gradient)
+            if targets[position] != nil {
+                targets[position]?.take(gradient)
                 continue
             }
             let inputGradients = node.operation.gradients(
-                gradient, saved: node.saved, wanted: node.inputs.map { $0 != nil })
+                gradient, saved: node.saved, wanted: node.inputs.map { $0 != nil },
+                targets: node.inputs.map { input in input.flatMap { targets[$0]?.lend() } })
             for (input, inputGradient) in zip(node.inputs, inputGradients) {
                 guard let input, let inputGradient else { continue }
                 gradients[input] = gradients[input].map { $0 + inputGradient } ?? inputGradient
             }
         }
+        for target in targets.values where !target.adds && !target.isTaken { target.tensor.clear() }
         nodes = []
-        accumulators = [:]
+        targets = [:]
+    }
+}
+
+/// Memory of a leaf's gradient, which an operation may write itself.
+private struct GradientTarget {
+    let tensor: Tensor
+    /// Whether the gradient is added to what is there.
+    let adds: Bool
+    /// Whether the gradient has come.
+    private(set) var isTaken = false
+    private var isLent = false
+
+    init(tensor: Tensor, adds: Bool) {
+        self.tensor = tensor
+        self.adds = adds
+    }
+
+    /// The memory, for the first operation that asks, where nothing has to be kept.
+    mutating func lend() -> Tensor? {
+        guard !adds, !isLent else { return nil }
+        isLent = true
+        return tensor
+    }
+
+    mutating func take(_ gradient: Tensor) {
+        isTaken = true
+        if adds {
+            tensor.accumulate(gradient)
+        } else if gradient.pointer != tensor.pointer {
+            tensor.overwrite(with: gradient)
+        }
     }
 }
 

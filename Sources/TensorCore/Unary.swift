@@ -25,7 +25,7 @@ package enum Unary: String, CaseIterable, Sendable {
 
     package func apply(_ x: Tensor) -> Tensor {
         let result = Tensor(uninitialized: x.shape, on: x.device)
-        x.device.forEachRange(x.elementCount, grain: Elementwise.grain) { range in
+        x.device.forEachRun(ofRows: x.elementCount) { range in
             ck_unary(kernel, result.pointer + range.lowerBound, x.pointer + range.lowerBound, range.count)
         }
         // Only what the derivative reads is kept.
@@ -40,7 +40,7 @@ package enum Unary: String, CaseIterable, Sendable {
         let result = Tensor(uninitialized: g.shape, on: g.device)
         let input = ck_unary_derivative_reads_input(kernel) ? saved?.pointer : nil
         let output = ck_unary_derivative_reads_output(kernel) ? saved?.pointer : nil
-        g.device.forEachRange(g.elementCount, grain: Elementwise.grain) { range in
+        g.device.forEachRun(ofRows: g.elementCount) { range in
             let first = range.lowerBound
             ck_unary_backward(
                 kernel, result.pointer + first, g.pointer + first, input.map { $0 + first }, output.map { $0 + first },

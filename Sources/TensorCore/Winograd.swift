@@ -57,10 +57,12 @@ enum Winograd {
     }
 
     /// d/dW, (O, 3, 3, C): blocks of channels, and where these are few also slices of the batch, whose sums are added in order.
-    static func weightGradient(_ g: Tensor, input x: Tensor, padding: (top: Int, left: Int)) -> Tensor {
+    static func weightGradient(
+        _ g: Tensor, input x: Tensor, padding: (top: Int, left: Int), into target: Tensor?
+    ) -> Tensor {
         let device = g.device
         let (inputs, outputs, samples) = (x.shape[3], g.shape[3], x.shape[0])
-        let result = Tensor(uninitialized: [outputs, 3, 3, inputs], on: device)
+        let result = target ?? Tensor(uninitialized: [outputs, 3, 3, inputs], on: device)
         let rows = (inputs + gradientBlock - 1) / gradientBlock
         let columns = (outputs + gradientBlock - 1) / gradientBlock
         let slices = max(1, min(samples, gradientParts / (rows * columns)))

@@ -108,7 +108,6 @@ public final class Trainer {
 
     /// One optimizer step, or nil when it failed and the training went back.
     private func takeStep() throws -> StepReport? {
-        parameters.gradients.clear()
         var loss = 0.0
         for microbatch in 0..<plan.options.gradientAccumulationSteps {
             loss += try accumulateGradients(microbatch) / Double(plan.options.gradientAccumulationSteps)
@@ -140,7 +139,7 @@ public final class Trainer {
             x0.shape, seed: plan.seed, purpose: .trainingNoise, step: step, firstSample: first, on: x0.device)
 
         let tape = Tape()
-        parameters.track(on: tape)
+        parameters.track(on: tape, adding: microbatch > 0)
         defer { parameters.untrack() }
         let prediction = model(
             objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init),

@@ -54,7 +54,6 @@ final class TrainingWorkload: Workload {
     private func takeStep(
         x0: Tensor, noise: Tensor, t: [Int], observe: (_ prediction: Tensor) -> Void = { _ in }
     ) -> Float {
-        parameters.gradients.clear()
         let loss = accumulateGradients(x0: x0, noise: noise, t: t, observe: observe)
         // The norm is taken in every step, clipping or not: it tells whether the step is sound.
         let norm = optimizer.gradientNorm
@@ -70,7 +69,7 @@ final class TrainingWorkload: Workload {
         x0: Tensor, noise: Tensor, t: [Int], observe: (_ prediction: Tensor) -> Void
     ) -> Float {
         let tape = Tape()
-        parameters.track(on: tape)
+        parameters.track(on: tape, adding: false)
         defer { parameters.untrack() }
         let prediction = model(objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init))
         let loss = objective(prediction, objective.target(x0, noise, at: t), at: t)
