@@ -85,8 +85,14 @@ install:
 	install -D -m 644 systemd/diffd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/diffd.conf
 	install -D -m 644 systemd/diffd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/diffd.conf
 	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -d $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 	$(BUILT)/diffctl --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/diffctl
 	$(BUILT)/diffctl --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_diffctl
+	$(BUILT)/diffctl --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/diffctl.fish
+	for section in 1 5 8; do \
+	    install -d $(DESTDIR)$(PREFIX)/share/man/man$$section && \
+	    install -m 644 etc/man/*.$$section $(DESTDIR)$(PREFIX)/share/man/man$$section || exit; \
+	done
 
 clean:
 	rm -rf .build Benchmarks/.build

@@ -119,12 +119,15 @@ let package = Package(
                 subprocess, systemPackage,
             ]),
         library(
+            "Doctor", ["Problems", "StrictJSON", "DurableFiles", "Safetensors", "JobSpec", "Spool", "JobQueue"]),
+        library(
             "ControlServer",
             [
                 "Problems", "StrictJSON", "JobSpec", "ControlAPI", httpTypes, hummingbird, hummingbirdCore, logging,
                 nioCore,
                 nioExtras, nioPosix, serviceLifecycle,
             ]),
+        library("Manuals", ["Problems", "StrictJSON", "JobSpec", "Service"]),
         library("Service", ["CSystemd", "Problems", logging, configuration, systemPackage]),
 
         // Where the columns join, and the programs.
@@ -143,7 +146,11 @@ let package = Package(
                 argumentParser,
                 logging, serviceLifecycle, unixSignals,
             ]),
-        program("diffctl", ["Problems", "StrictJSON", "DurableFiles", "JobSpec", "ControlAPI", argumentParser]),
+        program(
+            "diffctl",
+            [
+                "Problems", "StrictJSON", "DurableFiles", "JobSpec", "Service", "ControlAPI", "Doctor", argumentParser,
+            ]),
         program("diffd-demo", ["Problems", "StrictJSON", "DurableFiles", "Media", "Datasets", argumentParser]),
 
         // Tests mirror the targets.
@@ -182,7 +189,9 @@ let package = Package(
                 "ControlTestSupport", "ControlAPI", "ControlServer", "JobSpec", "Problems", "StrictJSON", httpTypes,
                 hummingbird, logging, nioCore, nioEmbedded,
             ]),
-        tests("DiffctlTests", ["ControlTestSupport", "diffctl", "ControlAPI", "JobSpec", "Problems", argumentParser]),
+        tests(
+            "DiffctlTests",
+            ["ControlTestSupport", "diffctl", "ControlAPI", "JobSpec", "Problems", "StrictJSON", argumentParser]),
         tests("SpoolTests", ["Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool"]),
         tests(
             "SchedulerTests", ["Problems", "JobSpec", "JobQueue", "ControlAPI", "Scheduler", logging, serviceLifecycle]),
@@ -221,6 +230,11 @@ let package = Package(
                 "ProgramTestSupport", "diffd", "diffd-worker", "diffctl", "Problems", "StrictJSON", "DurableFiles",
                 "JobSpec", "Spool", "ControlAPI", "Datasets", "Media",
             ]),
+        tests(
+            "DoctorTests", ["Problems", "DurableFiles", "Safetensors", "JobSpec", "Spool", "JobQueue", "Doctor"]),
+        tests(
+            "ManualsTests",
+            ["Problems", "StrictJSON", "JobSpec", "Service", "Manuals", "diffd", "diffctl", argumentParser]),
         tests("ArchitectureTests", []),
     ]
 )

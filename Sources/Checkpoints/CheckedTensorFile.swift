@@ -1,7 +1,6 @@
 internal import DurableFiles
 internal import Problems
 internal import Safetensors
-internal import StrictJSON
 internal import TensorCore
 
 /// A safetensors file of a job's own, in which every bit counts: its metadata hold the shape and the SHA-256 sum of each
@@ -12,7 +11,6 @@ struct CheckedTensorFile {
     private let file: SafetensorsFile
 
     private static let fingerprintKey = "fingerprint"
-    private static let sumKey = "sha256"
 
     /// Writes a file that appears under its name whole and durable, or not at all.
     ///
@@ -24,10 +22,10 @@ struct CheckedTensorFile {
         var metadata = metadata
         metadata["format"] = "pt"
         metadata[fingerprintKey] = fingerprint
-        for (name, tensor) in tensors { metadata[key(name)] = try describe(tensor) }
-        metadata[sumKey] = try sum(of: metadata)
+        for (name, tensor) in tensors { metadata[TensorChecksums.key(name)] = try describe(tensor) }
         var writer = try SafetensorsWriter(
-            path, tensors.map { .init($0.name, Array($0.tensor.shape)) }, metadata: metadata, in: files)
+            path, tensors.map { .init($0.name, Array($0.tensor.shape)) }, metadata: TensorChecksums.seal(metadata),
+            in: files)
         for (name, tensor) in tensors { try tensor.withSpan { try writer.write(name, $0) } }
         try writer.commit()
     }
@@ -42,8 +40,7 @@ struct CheckedTensorFile {
         } catch let problem as Problem where problem.code == .unsupported {
             throw Self.damaged(problem.message, path)
         }
-        var metadata = file.metadata
-        guard let sum = metadata.removeValue(forKey: Self.sumKey), try sum == Self.sum(of: metadata) else {
+        guard let metadata = try TensorChecksums.unseal(file.metadata) else {
             throw Self.damaged("the checksum of its metadata differs", path)
         }
         guard metadata[Self.fingerprintKey] == fingerprint else {
@@ -58,7 +55,7 @@ struct CheckedTensorFile {
     ///
     /// - Throws: `corrupt` when it is not the one that was written.
     func tensor(_ name: String, on device: Device) throws -> Tensor? {
-        guard let expected = metadata[Self.key(name)] else { return nil }
+        guard let expected = metadata[TensorChecksums.key(name)] else { return nil }
         guard let info = file.tensors[name], info.type == .float32 else {
             throw damaged("the tensor \(name) is missing")
         }
@@ -77,14 +74,7 @@ struct CheckedTensorFile {
             file: path)
     }
 
-    private static func key(_ name: String) -> String { "tensor.\(name)" }
-
-    /// `[2, 3] 9f86d0...`
     private static func describe(_ tensor: Tensor) throws -> String {
-        try "\(Array(tensor.shape)) \(tensor.withSpan { try SHA256.digest(of: $0.bytes) })"
-    }
-
-    private static func sum(of metadata: [String: String]) throws -> String {
-        try SHA256.digest(of: JSONText.encode(metadata, .line)).description
+        try tensor.withSpan { try TensorChecksums.describe(shape: Array(tensor.shape), $0.bytes) }
     }
 }

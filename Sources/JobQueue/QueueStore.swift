@@ -14,15 +14,18 @@ public final class QueueStore: Sendable {
 
     /// Opens the store, or makes a new one where there is none.
     ///
-    /// Throws code `corrupt` for a file that is damaged or not a store, and `unsupported` for one of a newer diffd. Neither
-    /// is touched: the remedy says how to go on.
-    public init(path: String) throws(Problem) {
+    /// - Parameter isReadOnly: to look only; the store must be there and of this version.
+    /// - Throws: code `corrupt` for a file that is damaged or not a store, and `unsupported` for one of another diffd. Neither is touched: the
+    ///   remedy says how to go on.
+    public init(path: String, isReadOnly: Bool = false) throws(Problem) {
         self.path = path
         var configuration = Configuration()
+        configuration.readonly = isReadOnly
         configuration.label = "queue"
         // Another program, such as a backup, may look at the file.
         configuration.busyMode = .timeout(10)
         configuration.prepareDatabase { db in
+            if isReadOnly { return }
             try db.execute(sql: "PRAGMA journal_mode = WAL")
             try db.execute(sql: "PRAGMA synchronous = FULL")
         }
@@ -41,7 +44,13 @@ public final class QueueStore: Sendable {
                     .unsupported, "the queue was written by a newer diffd",
                     remedy: "Install that version again, or give another state_directory.", file: path)
             }
-            try schema.migrate(database)
+            if !isReadOnly {
+                try schema.migrate(database)
+            } else if try !database.read(schema.hasCompletedMigrations) {
+                throw Problem(
+                    .unsupported, "the queue was written by an older diffd", remedy: "Restart diffd: it brings the store up to date.",
+                    file: path)
+            }
             self.database = database
         } catch {
             throw Self.problem(error, path)

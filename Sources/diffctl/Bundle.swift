@@ -25,7 +25,11 @@ struct BundleDrop {
                 .unavailable, "\(target) is there already and not yet accepted",
                 remedy: "Wait until diffd has taken it.")
         }
-        try files.publishDirectory(target) { temporary in try copy(file.path, to: temporary, files) }
+        try files.publishDirectory(target) { temporary in
+            try copy(file.path, to: temporary, files)
+            // As it was read, with what the command line sets.
+            try files.writeAtomically(file.bytes, to: Path.join(temporary, "job.json"), mode: 0o660)
+        }
 
         let deadline = ContinuousClock.now + limit
         while .now < deadline {

@@ -19,13 +19,13 @@ package struct Diffctl: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Looking",
-                subcommands: [Status.self, List.self, Show.self, Logs.self, Wait.self, Why.self, Models.self]),
+                subcommands: [Status.self, List.self, Show.self, Watch.self, Logs.self, Wait.self, Why.self, Models.self]),
             CommandGroup(name: "Handing in", subcommands: [Submit.self, Validate.self]),
             CommandGroup(
                 name: "Changing",
                 subcommands: [Cancel.self, Hold.self, ReleaseJobs.self, Requeue.self, Priority.self]),
             CommandGroup(
-                name: "Daemon", subcommands: [Drain.self, Resume.self, Reload.self, Version.self]),
+                name: "Daemon", subcommands: [Drain.self, Resume.self, Reload.self, Examine.self, Version.self]),
         ])
 
     package init() {}

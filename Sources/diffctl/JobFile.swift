@@ -2,6 +2,7 @@ import DurableFiles
 import Foundation
 package import JobSpec
 package import Problems
+import StrictJSON
 
 /// A job file, or a directory that holds one with its inputs, that a user names on the command line.
 package struct JobFile: Sendable {
@@ -15,7 +16,9 @@ package struct JobFile: Sendable {
     package var spec: JobSpec
 
     /// Throws everything that is wrong with the file, told with the path as the user wrote it.
-    package init(path: String) throws(Problems) {
+    ///
+    /// - Parameter overrides: members to set; the file's bytes are then those of the changed job.
+    package init(path: String, overrides: [Override] = []) throws(Problems) {
         self.path = path
         do {
             if path == "-" {
@@ -37,7 +40,14 @@ package struct JobFile: Sendable {
                 bytes = try files.read(
                     isBundle ? Path.join(path, "job.json") : path, limit: JobSpec.maximumFileSize, followsLinks: true)
             }
-            spec = try JobSpec.decode(bytes, fileName: name)
+            if overrides.isEmpty {
+                spec = try JobSpec.decode(bytes, fileName: name)
+            } else {
+                var job = try JSONNode.parse(bytes)
+                for override in overrides { try override.apply(to: &job) }
+                spec = try JobSpec.decode(job, fileName: name)
+                bytes = Array(job.text.utf8)
+            }
         } catch {
             throw Self.located(error, isBundle: Self.isDirectory(path), path)
         }

@@ -1,4 +1,4 @@
-import ArgumentParser
+package import ArgumentParser
 import Foundation
 import Glibc
 import JobSpec
@@ -8,8 +8,8 @@ import Service
 
 /// The daemon's command line. Each flag is a setting of `diffd.yaml` and counts more than it and the environment.
 @main
-struct Diffd: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
+package struct Diffd: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
         commandName: "diffd",
         abstract: "Runs the diffusion-model jobs that are dropped into a spool.",
         discussion: """
@@ -42,7 +42,9 @@ struct Diffd: AsyncParsableCommand {
         return given.compactMapValues(\.self)
     }
 
-    func run() async throws {
+    package init() {}
+
+    package func run() async throws {
         let environment = ProcessInfo.processInfo.environment
         let flags = flags
         let file = config
@@ -65,7 +67,7 @@ struct Diffd: AsyncParsableCommand {
         }
     }
 
-    static func main() async {
+    package static func main() async {
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

@@ -20,7 +20,7 @@ enum Layers {
         [.shared: ["DurableFiles", "Configurations"]],
         [.shared: ["Safetensors"], .numeric: ["TensorCore", "Media"], .control: ["JobSpec", "Service"]],
         [.numeric: ["NeuralNet", "Diffusion", "Datasets"], .control: ["Spool", "ControlAPI", "JobQueue"]],
-        [.numeric: ["Models"], .control: ["Scheduler", "ControlServer"]],
+        [.numeric: ["Models"], .control: ["Scheduler", "ControlServer", "Doctor", "Manuals"]],
         [.numeric: ["Checkpoints"]],
         [.numeric: ["Training", "Sampling"]],
         [.join: ["Execution"]],

@@ -60,7 +60,7 @@ import Testing
     @Test func knowsTheCaller() async throws {
         let service = FakeJobService()
         try await withControlServer(service) { client in
-            try await blocking { try client.control(.drain) }
+            try await blocking { _ = try client.control(.drain) }
         }
         let caller = try #require(await service.callers.first)
         #expect(caller.uid == getuid())

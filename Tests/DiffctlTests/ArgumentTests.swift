@@ -10,7 +10,8 @@ import diffctl
         ("hold 1", "Hold"), ("release 1", "ReleaseJobs"), ("requeue 1", "Requeue"), ("priority shirts 5", "Priority"),
         ("priority shirts -- -5", "Priority"), ("logs shirts", "Logs"), ("logs -f shirts", "Logs"),
         ("wait 1 2", "Wait"),
-        ("why 1", "Why"), ("validate a.json --json", "Validate"), ("models", "Models"), ("drain", "Drain"),
+        ("watch", "Watch"), ("watch 1 --json", "Watch"), ("doctor --spool /tmp/s --config /tmp/c", "Examine"),
+        ("submit a.json --set training.steps=100 --set seed=2", "Submit"), ("drain --json", "Drain"), ("why 1", "Why"), ("validate a.json --json", "Validate"), ("models", "Models"), ("drain", "Drain"),
         ("resume", "Resume"),
         ("reload", "Reload"), ("version", "Version"),
     ])
@@ -21,7 +22,7 @@ import diffctl
 
     @Test(arguments: [
         "bogus", "status --bogus", "list --state asleep", "list --limit -1", "list --limit x", "show", "show a b",
-        "submit",
+        "submit", "submit a.json --set steps", "watch a/b", "doctor x",
         "cancel", "cancel a/b", "priority 1", "priority 1 high", "priority 1 1.5", "logs", "wait", "drain 1",
     ])
     func refuses(line: String) {

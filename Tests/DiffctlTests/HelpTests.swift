@@ -13,7 +13,7 @@ import diffctl
 
     @Test(arguments: [
         "diffctl", "status", "list", "show", "submit", "cancel", "hold", "release", "requeue", "priority", "logs",
-        "wait", "why",
+        "watch", "wait", "why", "doctor",
         "validate", "models", "drain", "resume", "reload", "version",
     ])
     func isAsReviewed(verb: String) throws {

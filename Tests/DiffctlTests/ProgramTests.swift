@@ -110,6 +110,32 @@ import Testing
         #expect(await service.jobs.count == 1)
     }
 
+    @Test func membersSetOnTheCommandLineAreHandedIn() async throws {
+        let result = try await run(["validate", "-", "--set", "seed=7", "--set", "sampler.steps=x"], input: Self.goodJob)
+        #expect(result.status == 65 && result.output.contains("$.sampler.steps"))
+        try await withControlServer(FakeJobService()) { client in
+            let set = try await run(
+                ["submit", "-", "--set", "name=disk", "--socket", client.socket], input: Self.goodJob)
+            #expect(set.errors.contains("no space"), "the service refuses whatever says disk: \(set)")
+            let drained = try await run(["drain", "--json", "--socket", client.socket])
+            #expect(drained.status == 0 && drained.output.contains("\"status\" : \"ok\""))
+        }
+    }
+
+    @Test func watchesUntilTheJobHasEnded() async throws {
+        let service = FakeJobService()
+        await service.put(.example(1, "a", .running))
+        try await withControlServer(service) { client in
+            async let result = run(["watch", "a", "--socket", client.socket])
+            while await service.listenerCount == 0 { await Task.yield() }
+            await service.put(.example(2, "b", .succeeded))
+            await service.put(.example(1, "a", .succeeded))
+            let run = try await result
+            #expect(run.status == 0, "\(run.errors)")
+            #expect(run.output.hasSuffix("1 a  succeeded  took 1m00s\n") && !run.output.contains("\u{1B}"))
+        }
+    }
+
     @Test func validatesWithoutADaemon() async throws {
         let result = try await run(["validate", "-"], input: Self.goodJob)
         #expect(result.status == 0)

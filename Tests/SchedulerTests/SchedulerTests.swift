@@ -137,7 +137,8 @@ import Testing
         }
         #expect(progress?.step == 1 && progress?.totalSteps == 4)
         try await withExtendedRestart(of: spool) { daemon in
-            #expect(try await daemon.wait(for: "ok", .succeeded).progress == progress)
+            let job = try await daemon.wait(for: "ok", .succeeded)
+            #expect(job.progress == progress)
         }
     }
 

@@ -99,8 +99,10 @@ public struct ControlClient: Sendable {
 
     public func models() throws(Problems) -> ModelList { try get("/v1/models") }
 
-    public func control(_ command: ServiceCommand) throws(Problems) {
-        _ = try exchange(HTTPRequest("POST", "/v1/\(command.rawValue)"))
+    /// The daemon's health afterwards.
+    @discardableResult
+    public func control(_ command: ServiceCommand) throws(Problems) -> Health {
+        try decode(exchange(HTTPRequest("POST", "/v1/\(command.rawValue)")))
     }
 
     private func get<Value: Decodable>(_ target: String) throws(Problems) -> Value {

@@ -34,6 +34,8 @@ package enum JobSheet {
         add("Submitted", Quantity.time(job.submittedAt, in: zone))
         add("Started", job.startedAt.map { Quantity.time($0, in: zone) })
         add("Finished", job.finishedAt.map { Quantity.time($0, in: zone) })
+        add("Starts", job.expectedStart.map { "about " + Quantity.time($0, in: zone) })
+        add("Ends", job.expectedEnd.map { "about " + Quantity.time($0, in: zone) })
         add("Directory", job.directory)
         if let error = job.error {
             add("Error", error.message)

@@ -1,13 +1,14 @@
-import Foundation
+package import Foundation
 package import JobSpec
 import Problems
 
 /// Jobs as a table, one a line.
 package enum JobTable {
-    package static func render(_ jobs: [JobStatus], _ style: Style) -> String {
+    /// - Parameter bars: whether those that run get a bar as long as they have come.
+    package static func render(_ jobs: [JobStatus], _ style: Style, now: Date = .now, bars: Bool = false) -> String {
         var table = Table([
             ("ID", .right), ("NAME", .left), ("KIND", .left), ("STATE", .left), ("PRIO", .right), ("STEP", .right),
-            ("DONE", .right), ("RATE", .right), ("ETA", .right), ("LOSS", .right), ("NOTE", .left),
+            ("DONE", .right), ("", .left), ("RATE", .right), ("ETA", .right), ("LOSS", .right), ("NOTE", .left),
         ])
         for job in jobs {
             let progress = job.state == .succeeded ? nil : job.progress
@@ -17,12 +18,19 @@ package enum JobTable {
                 Table.Cell(job.priority == 0 ? "" : String(job.priority)),
                 Table.Cell(progress.map { "\($0.step)/\($0.totalSteps)" } ?? ""),
                 Table.Cell(progress.map { "\(Int(($0.fraction * 100).rounded(.down)))%" } ?? ""),
+                Table.Cell(bars ? running(job).map { WatchText.bar($0.fraction) } ?? "" : ""),
                 Table.Cell(running(job)?.stepsPerSecond.map { Quantity.significant($0) + "/s" } ?? ""),
-                Table.Cell(running(job)?.etaSeconds.map { Quantity.duration(seconds: $0) } ?? ""),
+                Table.Cell(secondsLeft(job, now).map { Quantity.duration(seconds: $0) } ?? ""),
                 Table.Cell(job.progress?.loss.map(Quantity.significant) ?? ""), Table.Cell(note(on: job)),
             ])
         }
         return table.render(style)
+    }
+
+    /// Until the job should have ended, the wait of one that is queued included.
+    private static func secondsLeft(_ job: JobStatus, _ now: Date) -> Double? {
+        if let progress = running(job) { return progress.etaSeconds }
+        return job.expectedEnd.map { max(0, $0.timeIntervalSince(now)) }
     }
 
     /// Rates and times are of interest only while they can come true.

@@ -7,11 +7,17 @@ package struct Style: Sendable, Hashable {
     package var color: Bool
     /// Columns; nil where lines may have any length.
     package var width: Int?
+    /// Lines; nil where there may be any number.
+    package var height: Int?
 
-    package init(color: Bool, width: Int?) {
+    package init(color: Bool, width: Int?, height: Int? = nil) {
         self.color = color
         self.width = width
+        self.height = height
     }
+
+    /// Whether what is written can be drawn over.
+    package var isTerminal: Bool { width != nil }
 
     /// Plain and unbounded unless standard output is a terminal; no colour with NO_COLOR (no-color.org) or on a dumb terminal.
     package static func ofStandardOutput() -> Style {
@@ -19,7 +25,8 @@ package struct Style: Sendable, Hashable {
         var size = winsize()
         let known = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
         return Style(
-            color: allowsColor(ProcessInfo.processInfo.environment), width: known ? Int(size.ws_col) : 80)
+            color: allowsColor(ProcessInfo.processInfo.environment), width: known ? Int(size.ws_col) : 80,
+            height: known && size.ws_row > 0 ? Int(size.ws_row) : 24)
     }
 
     package static func allowsColor(_ environment: [String: String]) -> Bool {

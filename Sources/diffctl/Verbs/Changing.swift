@@ -3,6 +3,18 @@ import ControlAPI
 import JobSpec
 import Problems
 
+/// How a verb speaks to the daemon about the daemon itself.
+struct DaemonArguments: ParsableArguments {
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    /// Asks for `command`, and prints the daemon's health after it for programs; for people no news is good news.
+    func control(_ command: ServiceCommand) throws {
+        let health = try request { () throws(Problems) in try connection.client.control(command) }
+        try output.write(health) { _ in "" }
+    }
+}
+
 /// Jobs that a verb changes, one after the other.
 struct JobArguments: ParsableArguments {
     @Argument(help: "Ids or names.") var job: [JobReference]

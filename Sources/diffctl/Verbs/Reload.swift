@@ -1,11 +1,10 @@
 import ArgumentParser
 import ControlAPI
-import Problems
 
 struct Reload: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Read the configuration again.")
 
-    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var daemon: DaemonArguments
 
-    func run() throws { try request { () throws(Problems) in try connection.client.control(.reload) } }
+    func run() throws { try daemon.control(.reload) }
 }

@@ -16,17 +16,18 @@ struct Status: ParsableCommand {
 
     func run() throws {
         let client = connection.client
-        let jobs = try request { () throws(Problems) in try job.isEmpty ? overview(client) : named(client) }
+        let jobs = try request { () throws(Problems) in try job.isEmpty ? Self.overview(client) : named(client) }
         try output.write(JobList(jobs: jobs)) { style in
             jobs.isEmpty ? "No jobs." : JobTable.render(jobs, style)
         }
     }
 
-    private func overview(_ client: ControlClient) throws(Problems) -> [JobStatus] {
+    /// All jobs that are not finished, and the last that are.
+    static func overview(_ client: ControlClient) throws(Problems) -> [JobStatus] {
         let final = Set(JobState.allCases.filter(\.isFinal))
         // Finished jobs are read last: one that ends in between is then seen twice rather than not at all.
         let open = try client.jobs(JobFilter(states: Set(JobState.allCases).subtracting(final))).jobs
-        let finished = try client.jobs(JobFilter(states: final, limit: Self.finishedShown)).jobs
+        let finished = try client.jobs(JobFilter(states: final, limit: finishedShown)).jobs
         let ended = Set(finished.map(\.id))
         return (finished + open.filter { !ended.contains($0.id) }).sorted { $0.id < $1.id }
     }

@@ -12,12 +12,13 @@ struct Submit: ParsableCommand {
             """)
 
     @Argument(help: "Job files.", completion: .file(extensions: ["json"])) var file: [String]
+    @OptionGroup var overrides: OverrideOptions
     @Flag(help: "Wait until the jobs have ended, and exit as `wait` does.") var wait = false
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let files = try Validate.check(file)
+        let files = try Validate.check(file, overrides)
         let client = connection.client
         var jobs: [JobStatus] = []
         var failure: (any Error)?

@@ -11,6 +11,7 @@ struct Validate: ParsableCommand {
         help: "Job files, directories with a job.json, or - for standard input.",
         completion: .file(extensions: ["json"]))
     var file: [String]
+    @OptionGroup var overrides: OverrideOptions
     @OptionGroup var output: OutputOptions
 
     struct Checked {
@@ -19,17 +20,17 @@ struct Validate: ParsableCommand {
     }
 
     func run() throws {
-        let checked = Self.read(file)
+        let checked = Self.read(file, overrides)
         try output.write(Report(checked)) { style in Self.text(checked, style) }
         let failed = checked.contains { if case .failure = $0.result { true } else { false } }
         if failed { throw Failure(.badJobFile) }
     }
 
     /// Reads all files; tells what is wrong with them on standard error and fails if anything is.
-    static func check(_ paths: [String]) throws(Failure) -> [JobFile] {
+    static func check(_ paths: [String], _ overrides: OverrideOptions) throws(Failure) -> [JobFile] {
         var files: [JobFile] = []
         var messages: [String] = []
-        for checked in read(paths) {
+        for checked in read(paths, overrides) {
             switch checked.result {
             case .success(let file): files.append(file)
             case .failure(let problems): messages += problems.all.map(\.description)
@@ -39,8 +40,12 @@ struct Validate: ParsableCommand {
         return files
     }
 
-    private static func read(_ paths: [String]) -> [Checked] {
-        paths.map { path in Checked(path: path, result: Result { () throws(Problems) in try JobFile(path: path) }) }
+    private static func read(_ paths: [String], _ overrides: OverrideOptions) -> [Checked] {
+        paths.map { path in
+            Checked(
+                path: path,
+                result: Result { () throws(Problems) in try JobFile(path: path, overrides: overrides.overrides) })
+        }
     }
 
     private static func text(_ checked: [Checked], _ style: Style) -> String {

@@ -1,0 +1,163 @@
+import DurableFiles
+import Foundation
+import Glibc
+import JobQueue
+import Problems
+import Spool
+
+/// Looks at a spool, its store and the machine, and changes nothing.
+public struct Examination: Sendable {
+    /// Absolute path of the spool.
+    let spool: String
+    let stateDirectory: String
+    let allowedPaths: [String]
+    let minFreeDisk: Int
+    let files = PosixFileSystem()
+    var layout: SpoolLayout { SpoolLayout(root: spool) }
+    private(set) var diagnosis = Diagnosis()
+
+    public init(spool: String, stateDirectory: String? = nil, allowedPaths: [String] = [], minFreeDisk: Int = 0) {
+        self.spool = spool
+        self.stateDirectory = stateDirectory ?? spool + "/.diffd"
+        self.allowedPaths = allowedPaths
+        self.minFreeDisk = minFreeDisk
+    }
+
+    /// Everything, once.
+    public static func run(_ examination: Examination) -> Diagnosis {
+        var examination = examination
+        examination.lookAtDirectories()
+        examination.lookAtDisk()
+        examination.lookAtJobs()
+        examination.lookAtModels()
+        examination.lookAtUnit()
+        return examination.diagnosis
+    }
+
+    mutating func note(_ area: Finding.Area, _ weight: Finding.Weight, _ problem: Problem) {
+        diagnosis.findings.append(Finding(area, weight, problem))
+    }
+
+    mutating func count(jobs: Int) { diagnosis.jobs = jobs }
+
+    mutating func countState() { diagnosis.statesRead += 1 }
+
+    /// Does what may fail; a failure is a finding of its own.
+    mutating func attempt(_ area: Finding.Area, _ body: (inout Examination) throws -> Void) {
+        do {
+            try body(&self)
+        } catch {
+            note(area, .error, error as? Problem ?? Problem(.io, "something cannot be looked at", cause: "\(error)"))
+        }
+    }
+
+    // MARK: - Directories
+
+    private mutating func lookAtDirectories() {
+        for directory in [spool, layout.incoming, layout.rejected, layout.jobs, layout.models, stateDirectory] {
+            attempt(.directories) { try $0.lookAtDirectory(directory) }
+        }
+        for path in allowedPaths where (try? files.status(path, followsLinks: true)?.kind) != .directory {
+            note(
+                .directories, .warning,
+                Problem(
+                    .missing, "\(path) in allowed_paths is not a directory: it allows nothing",
+                    remedy: "Make the directory, or take it out of diffd.yaml."))
+        }
+    }
+
+    private mutating func lookAtDirectory(_ path: String) throws {
+        guard let status = try files.status(path, followsLinks: true) else {
+            return note(
+                .directories, .warning,
+                Problem(.missing, "\(path) is missing", remedy: "diffd makes it when it starts: systemctl restart diffd."))
+        }
+        guard status.kind == .directory else {
+            return note(
+                .directories, .error,
+                Problem(.invalid, "\(path) is not a directory", remedy: "Move it away; diffd then makes the directory."))
+        }
+        let rubbish = try files.list(path).entries.filter { $0.name.hasPrefix(".") && $0.name.contains(".tmp-") }
+        if !rubbish.isEmpty, !isInUse {
+            note(
+                .directories, .warning,
+                Problem(
+                    .interrupted, "\(path) holds \(rubbish.count) things that were being written when diffd last ended",
+                    remedy: "diffd removes them when it starts."))
+        }
+    }
+
+    /// Whether a daemon works on the spool.
+    var isInUse: Bool {
+        // One whose lock cannot be looked at is taken for one that runs: nothing is said that could be wrong then.
+        guard let holder = try? FileLock.holder(spool + "/.diffd.lock") else { return true }
+        return holder != .nobody
+    }
+
+    // MARK: - Disk
+
+    private mutating func lookAtDisk() {
+        var status = statvfs()
+        guard statvfs(spool, &status) == 0 else { return }
+        let free = Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+        if free < minFreeDisk {
+            note(
+                .disk, .error,
+                Problem(
+                    .diskFull, "\(free >> 20) MiB are free where the spool lies, and min_free_disk is \(minFreeDisk >> 20) MiB",
+                    remedy: "Make space, or lower min_free_disk: diffd goes on by itself."))
+        }
+        if status.f_files > 0, status.f_favail < 1000 {
+            note(
+                .disk, .error,
+                Problem(
+                    .diskFull, "only \(status.f_favail) inodes are free where the spool lies",
+                    remedy: "Remove files, for instance directories of jobs that have ended."))
+        }
+    }
+
+    // MARK: - Models
+
+    private mutating func lookAtModels() {
+        attempt(.models) { examination in
+            guard try examination.files.exists(examination.layout.models) else { return }
+            for entry in try examination.files.list(examination.layout.models).entries where !entry.name.hasPrefix(".") {
+                let path = Path.join(examination.layout.models, entry.name)
+                if try examination.files.status(path, followsLinks: true)?.kind != .directory {
+                    examination.note(
+                        .models, .warning,
+                        Problem(
+                            .missing, "the model \(entry.name) leads nowhere",
+                            remedy: "Remove the link \(path), or train the model again."))
+                }
+            }
+        }
+    }
+
+    // MARK: - Unit
+
+    /// Only where systemd runs and the unit is installed.
+    private mutating func lookAtUnit() {
+        let places = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system"]
+        guard access("/run/systemd/system", F_OK) == 0, places.contains(where: { access($0 + "/diffd.service", F_OK) == 0 })
+        else { return }
+        for unit in ["diffd.socket", "diffd.service"] {
+            if access("/etc/systemd/system/multi-user.target.wants/\(unit)", F_OK) != 0,
+                access("/etc/systemd/system/sockets.target.wants/\(unit)", F_OK) != 0
+            {
+                note(
+                    .unit, .warning,
+                    Problem(
+                        .unavailable, "\(unit) is not enabled: it does not start with the machine",
+                        remedy: "systemctl enable --now \(unit)"))
+            }
+        }
+        if !isInUse {
+            note(
+                .unit, .warning,
+                Problem(
+                    .unavailable, "no diffd works on \(spool)",
+                    remedy: "systemctl start diffd; if it does not start: journalctl -u diffd -e."))
+        }
+    }
+}

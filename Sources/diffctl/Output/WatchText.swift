@@ -1,0 +1,42 @@
+package import ControlAPI
+package import Foundation
+package import JobSpec
+
+/// What `watch` shows.
+package enum WatchText {
+    private static let barWidth = 20
+
+    /// The whole screen: from its upper left corner, each line cleared to its end, and the rest below cleared.
+    package static func screen(_ jobs: [JobStatus], _ style: Style, now: Date = .now) -> String {
+        let lines = table(jobs, style, now: now).split(separator: "\n", omittingEmptySubsequences: false)
+        // The newest stand last; above them there may be more than the terminal has lines.
+        let room = max(2, (style.height ?? .max) - 1)
+        let shown = lines.count <= room ? lines[...] : lines.prefix(1) + lines.suffix(room - 1)
+        return "\u{1B}[H" + shown.map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J"
+    }
+
+    package static func table(_ jobs: [JobStatus], _ style: Style, now: Date = .now) -> String {
+        guard !jobs.isEmpty else { return "No jobs." }
+        return JobTable.render(jobs, style, now: now, bars: true)
+    }
+
+    /// `[########------------]`
+    package static func bar(_ fraction: Double) -> String {
+        let filled = Int((min(1, max(0, fraction)) * Double(barWidth)).rounded(.down))
+        return "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: barWidth - filled) + "]"
+    }
+
+    /// One change in one line, for files and pipes.
+    package static func line(_ event: JobEvent) -> String {
+        let job = event.job
+        var parts = [event.time.formatted(.iso8601), "\(job.id) \(job.name)", job.state.rawValue]
+        if let progress = job.progress, job.state == .running {
+            parts.append("step \(progress.step)/\(progress.totalSteps)")
+            if let rate = progress.stepsPerSecond { parts.append(Quantity.significant(rate) + "/s") }
+            if let left = progress.etaSeconds { parts.append("left " + Quantity.duration(seconds: left)) }
+            if let loss = progress.loss { parts.append("loss " + Quantity.significant(loss)) }
+        }
+        if event.kind == .state { parts.append(JobTable.note(on: job)) }
+        return printable(parts.filter { !$0.isEmpty }.joined(separator: "  "))
+    }
+}

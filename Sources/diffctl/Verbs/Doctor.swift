@@ -1,0 +1,42 @@
+import ArgumentParser
+import ControlAPI
+import Doctor
+import Foundation
+import Problems
+import Service
+
+struct Examine: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Look for what is wrong with configuration, spool, store, jobs, disk and units.",
+        discussion: """
+            Reads only. Says of each trouble whether diffd mends it by itself or what to do. Run it as the user who may read all of the spool. \
+            The spool is that of --spool, otherwise of the daemon that answers, otherwise of the configuration. Exits with 0 if nothing is \
+            wrong, 78 if the configuration cannot be read, and 1 if something else is wrong.
+            """)
+
+    @Option(help: ArgumentHelp("Configuration file.", discussion: "Otherwise as diffd chooses it.", valueName: "path"))
+    var config: String?
+    @Option(help: ArgumentHelp("Directory of the spool.", valueName: "path")) var spool: String?
+    @OptionGroup var connection: ConnectionOptions
+    @OptionGroup var output: OutputOptions
+
+    func run() throws {
+        let configuration: DaemonConfiguration
+        do {
+            configuration = try DaemonConfiguration(
+                flags: spool.map { [.spool: $0] } ?? [:], environment: ProcessInfo.processInfo.environment, file: config,
+                directory: FileManager.default.currentDirectoryPath)
+        } catch {
+            throw Failure(.badConfiguration, error.all.map(\.description))
+        }
+        // Without a daemon the configuration tells.
+        let answering = spool == nil ? try? connection.client.health().spool : nil
+        let diagnosis = Examination.run(
+            Examination(
+                spool: answering ?? configuration.spool, stateDirectory: configuration.stateDirectory,
+                allowedPaths: configuration.allowedPaths, minFreeDisk: configuration.minFreeDisk))
+        try output.write(diagnosis) { style in DiagnosisText.render(diagnosis, spool: answering ?? configuration.spool, style) }
+        if !diagnosis.findings.isEmpty { throw Failure(.failed) }
+    }
+}
