@@ -18,14 +18,16 @@ extension Examination {
     }
 
     private mutating func lookWithoutStore(_ path: String) throws {
-        guard try files.exists(layout.jobs), case let found = try layout.jobDirectories(in: files), !found.isEmpty else {
+        guard try files.exists(layout.jobs), case let found = try layout.jobDirectories(in: files), !found.isEmpty
+        else {
             return
         }
         note(
             .store, .error,
             Problem(
-                .missing, "there is no store, but there are \(found.count) job directories", 
-                remedy: "Put queue.sqlite back from a backup. Without it diffd finds the jobs when it starts, and holds those that had "
+                .missing, "there is no store, but there are \(found.count) job directories",
+                remedy:
+                    "Put queue.sqlite back from a backup. Without it diffd finds the jobs when it starts, and holds those that had "
                     + "not ended.", file: path))
     }
 
@@ -65,7 +67,8 @@ extension Examination {
             note(
                 .store, .warning,
                 Problem(
-                    .interrupted, "the drop of job \(half.id) was \(half.isPublished ? "accepted and not removed" : "half accepted")",
+                    .interrupted,
+                    "the drop of job \(half.id) was \(half.isPublished ? "accepted and not removed" : "half accepted")",
                     remedy: "diffd finishes or undoes it when it starts."))
         }
         for job in try store.activeJobs() { attempt(.jobs) { try $0.look(at: job, found[job.id]) } }
@@ -80,12 +83,15 @@ extension Examination {
 
     /// A job that has not ended.
     private mutating func look(at job: JobRecord, _ found: String?) throws {
-        if case .held(let hold) = job.phase, hold.cause == .broken || hold.cause == .crashed || hold.cause == .outOfMemory {
+        if case .held(let hold) = job.phase,
+            hold.cause == .broken || hold.cause == .crashed || hold.cause == .outOfMemory
+        {
             note(
                 .jobs, .error,
                 Problem(
                     .invalid, "job \(job.id) \(job.name) is held: \(hold.detail)",
-                    remedy: job.error?.remedy ?? "Release or cancel it: diffctl release \(job.id).", cause: job.error?.message))
+                    remedy: job.error?.remedy ?? "Release or cancel it: diffctl release \(job.id).",
+                    cause: job.error?.message))
         }
         guard found == job.directory else {
             return note(
@@ -112,7 +118,8 @@ extension Examination {
     /// The saved states from which a job would go on.
     private mutating func lookAtStates(_ directory: String) throws {
         guard try files.exists(directory) else { return }
-        for entry in try files.list(directory).entries where entry.name.hasSuffix(".safetensors") && !entry.name.hasPrefix(".") {
+        for entry in try files.list(directory).entries
+        where entry.name.hasSuffix(".safetensors") && !entry.name.hasPrefix(".") {
             let path = Path.join(directory, entry.name)
             let damage: String?
             do {
@@ -129,7 +136,8 @@ extension Examination {
                 .jobs, .warning,
                 Problem(
                     .corrupt, "a saved state is damaged: \(damage)",
-                    remedy: "The job goes on from the one before; remove this file to silence the message.", file: path))
+                    remedy: "The job goes on from the one before; remove this file to silence the message.", file: path)
+            )
         }
     }
 }

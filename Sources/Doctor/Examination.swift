@@ -70,12 +70,14 @@ public struct Examination: Sendable {
         guard let status = try files.status(path, followsLinks: true) else {
             return note(
                 .directories, .warning,
-                Problem(.missing, "\(path) is missing", remedy: "diffd makes it when it starts: systemctl restart diffd."))
+                Problem(
+                    .missing, "\(path) is missing", remedy: "diffd makes it when it starts: systemctl restart diffd."))
         }
         guard status.kind == .directory else {
             return note(
                 .directories, .error,
-                Problem(.invalid, "\(path) is not a directory", remedy: "Move it away; diffd then makes the directory."))
+                Problem(.invalid, "\(path) is not a directory", remedy: "Move it away; diffd then makes the directory.")
+            )
         }
         let rubbish = try files.list(path).entries.filter { $0.name.hasPrefix(".") && $0.name.contains(".tmp-") }
         if !rubbish.isEmpty, !isInUse {
@@ -104,7 +106,8 @@ public struct Examination: Sendable {
             note(
                 .disk, .error,
                 Problem(
-                    .diskFull, "\(free >> 20) MiB are free where the spool lies, and min_free_disk is \(minFreeDisk >> 20) MiB",
+                    .diskFull,
+                    "\(free >> 20) MiB are free where the spool lies, and min_free_disk is \(minFreeDisk >> 20) MiB",
                     remedy: "Make space, or lower min_free_disk: diffd goes on by itself."))
         }
         if status.f_files > 0, status.f_favail < 1000 {
@@ -121,7 +124,8 @@ public struct Examination: Sendable {
     private mutating func lookAtModels() {
         attempt(.models) { examination in
             guard try examination.files.exists(examination.layout.models) else { return }
-            for entry in try examination.files.list(examination.layout.models).entries where !entry.name.hasPrefix(".") {
+            for entry in try examination.files.list(examination.layout.models).entries where !entry.name.hasPrefix(".")
+            {
                 let path = Path.join(examination.layout.models, entry.name)
                 if try examination.files.status(path, followsLinks: true)?.kind != .directory {
                     examination.note(
@@ -138,8 +142,11 @@ public struct Examination: Sendable {
 
     /// Only where systemd runs and the unit is installed.
     private mutating func lookAtUnit() {
-        let places = ["/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system"]
-        guard access("/run/systemd/system", F_OK) == 0, places.contains(where: { access($0 + "/diffd.service", F_OK) == 0 })
+        let places = [
+            "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system",
+        ]
+        guard access("/run/systemd/system", F_OK) == 0,
+            places.contains(where: { access($0 + "/diffd.service", F_OK) == 0 })
         else { return }
         for unit in ["diffd.socket", "diffd.service"] {
             if access("/etc/systemd/system/multi-user.target.wants/\(unit)", F_OK) != 0,

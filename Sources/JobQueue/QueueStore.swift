@@ -48,7 +48,8 @@ public final class QueueStore: Sendable {
                 try schema.migrate(database)
             } else if try !database.read(schema.hasCompletedMigrations) {
                 throw Problem(
-                    .unsupported, "the queue was written by an older diffd", remedy: "Restart diffd: it brings the store up to date.",
+                    .unsupported, "the queue was written by an older diffd",
+                    remedy: "Restart diffd: it brings the store up to date.",
                     file: path)
             }
             self.database = database

@@ -19,7 +19,9 @@ public enum ConfigurationManual {
             Sizes are bytes, or a number with KiB, MiB, GiB or TiB. Times are seconds. Relative paths start from the daemon's working directory.
             """)
         page.section("SETTINGS")
-        for setting in DaemonSetting.allCases { page.item("*\(setting.rawValue)*", [setting.summary, "Default: \(setting.standard)."]) }
+        for setting in DaemonSetting.allCases {
+            page.item("*\(setting.rawValue)*", [setting.summary, "Default: \(setting.standard)."])
+        }
         page.section("EXAMPLE")
         page.verbatim(
             """

@@ -22,7 +22,13 @@ public enum JobManual {
         let kinds = JobSpec.schema["oneOf"]?.elements ?? []
         let common = commonKeys(kinds)
         page.section("KEYS OF EVERY JOB")
-        page.item("*kind*", ["Required: " + kinds.compactMap { $0["properties"]?["kind"]?["const"]?.text.trimmed }.joined(separator: " or ") + "."])
+        page.item(
+            "*kind*",
+            [
+                "Required: "
+                    + kinds.compactMap { $0["properties"]?["kind"]?["const"]?.text.trimmed }.joined(separator: " or ")
+                    + "."
+            ])
         if let first = kinds.first { write(first, to: &page) { common.contains($0) } }
         for kind in kinds {
             guard let name = kind["properties"]?["kind"]?["const"]?.string else { continue }
@@ -64,7 +70,9 @@ public enum JobManual {
         let type = KeyType.text(schema)
         let isObject = schema["properties"] != nil
         let standard = isRequired ? "required" : isObject ? nil : schema["default"].map { "default \($0.text.trimmed)" }
-        page.item("*\(name)*", [[type, standard].compactMap(\.self).joined(separator: "; "), schema["description"]?.string ?? ""])
+        page.item(
+            "*\(name)*",
+            [[type, standard].compactMap(\.self).joined(separator: "; "), schema["description"]?.string ?? ""])
         for inner in schema["properties"]?.members ?? [] { write(inner, in: schema, prefix: name + ".", to: &page) }
         for alternative in schema["oneOf"]?.elements ?? [] {
             let members = alternative["properties"]?.members ?? []
@@ -81,7 +89,8 @@ enum KeyType {
         if let choices = schema["enum"]?.elements { return choices.map(\.text.trimmed).joined(separator: ", ") }
         if let choices = schema["oneOf"]?.elements {
             let keys = choices.compactMap { $0["properties"]?.members?.first }
-            return "object, by its \(keys.first?.name ?? "kind"): " + keys.compactMap { $0.node["const"]?.text.trimmed }.joined(separator: ", ")
+            return "object, by its \(keys.first?.name ?? "kind"): "
+                + keys.compactMap { $0.node["const"]?.text.trimmed }.joined(separator: ", ")
         }
         if let choices = schema["anyOf"]?.elements { return choices.map(text).joined(separator: ", or ") }
         let types = schema["type"]?.elements?.compactMap(\.string) ?? [schema["type"]?.string].compactMap(\.self)
@@ -101,10 +110,13 @@ enum KeyType {
 
     /// Bounds that say something: not those that only keep a number within what a computer holds.
     private static func range(_ schema: JSONNode) -> String {
-        let low = schema["minimum"].map { "from \($0.text.trimmed)" } ?? schema["exclusiveMinimum"].map { "above \($0.text.trimmed)" }
+        let low =
+            schema["minimum"].map { "from \($0.text.trimmed)" }
+            ?? schema["exclusiveMinimum"].map { "above \($0.text.trimmed)" }
         let high: String? =
-            if let maximum = schema["maximum"], (maximum.number ?? 0) < 1e9 { "to \(maximum.text.trimmed)" }
-            else { schema["exclusiveMaximum"].map { "below \($0.text.trimmed)" } }
+            if let maximum = schema["maximum"], (maximum.number ?? 0) < 1e9 { "to \(maximum.text.trimmed)" } else {
+                schema["exclusiveMaximum"].map { "below \($0.text.trimmed)" }
+            }
         let words = [low, high].compactMap(\.self)
         return words.isEmpty ? "" : " " + words.joined(separator: " ")
     }
@@ -112,5 +124,7 @@ enum KeyType {
 
 extension String {
     /// Without the line feed that ends a JSON text, and on one line.
-    fileprivate var trimmed: String { split(whereSeparator: \.isNewline).map { $0.drop { $0 == " " } }.joined(separator: " ") }
+    fileprivate var trimmed: String {
+        split(whereSeparator: \.isNewline).map { $0.drop { $0 == " " } }.joined(separator: " ")
+    }
 }

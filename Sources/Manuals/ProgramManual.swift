@@ -57,7 +57,8 @@ public struct ProgramManual: Sendable {
         } else {
             page.section("VERBS")
             for verb in verbs {
-                page.subsection(([name, Self.text(verb, "commandName")] + Self.positionals(verb)).joined(separator: " "))
+                page.subsection(
+                    ([name, Self.text(verb, "commandName")] + Self.positionals(verb)).joined(separator: " "))
                 page.paragraphs(Self.text(verb, "abstract"))
                 page.paragraphs(Self.text(verb, "discussion"))
                 Self.arguments(of: verb, to: &page)
@@ -103,7 +104,12 @@ public struct ProgramManual: Sendable {
                 if names.contains("*--help*") || names.contains("*--version*"), !isRoot(command) { continue }
                 term = names.joined(separator: ", ") + (kind == "option" ? " \(value.uppercased())" : "")
             }
-            page.item(term, [[text(argument, "abstract"), text(argument, "discussion")].filter { !$0.isEmpty }.joined(separator: " ")])
+            page.item(
+                term,
+                [
+                    [text(argument, "abstract"), text(argument, "discussion")].filter { !$0.isEmpty }.joined(
+                        separator: " ")
+                ])
         }
     }
 

@@ -8,7 +8,8 @@ public enum ProgramSections {
                 ("NO_COLOR", "If set and not empty, nothing is coloured. Colours are for terminals only in any case."),
             ])),
         .init(
-            "FILES", .items([("/run/diffd/diffd.sock", "The socket where neither --socket nor DIFFD_SOCKET is given.")])),
+            "FILES", .items([("/run/diffd/diffd.sock", "The socket where neither --socket nor DIFFD_SOCKET is given.")])
+        ),
         .init("SEE ALSO", .text("diffd-job(5), diffd.yaml(5), diffd(8)")),
     ]
 
@@ -27,7 +28,10 @@ public enum ProgramSections {
             .items([
                 ("DIFFD_CONFIG", "Configuration file where --config is not given."),
                 ("DIFFD_SPOOL, DIFFD_SOCKET, DIFFD_MAX_WORKERS, ...", "Each setting of diffd.yaml(5), in capitals."),
-                ("LISTEN_FDS, NOTIFY_SOCKET, WATCHDOG_USEC", "Socket activation, notification and watchdog of systemd."),
+                (
+                    "LISTEN_FDS, NOTIFY_SOCKET, WATCHDOG_USEC",
+                    "Socket activation, notification and watchdog of systemd."
+                ),
             ])),
         .init(
             "FILES",

@@ -20,7 +20,8 @@ extension DaemonSetting {
         case .crashLimit: "A job whose workers died so often is held."
         case .retryBackoff:
             "Pause before the second attempt of a job that failed for a passing reason; doubled with each further one, up to ten minutes."
-        case .starvationLimit: "A job that does not fit is passed by smaller ones until it has waited so long; then nothing passes it."
+        case .starvationLimit:
+            "A job that does not fit is passed by smaller ones until it has waited so long; then nothing passes it."
         case .preempt: "Whether a job makes running ones of lower priority write their state and give way."
         }
     }

@@ -19,7 +19,9 @@ package struct Diffctl: ParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Looking",
-                subcommands: [Status.self, List.self, Show.self, Watch.self, Logs.self, Wait.self, Why.self, Models.self]),
+                subcommands: [
+                    Status.self, List.self, Show.self, Watch.self, Logs.self, Wait.self, Why.self, Models.self,
+                ]),
             CommandGroup(name: "Handing in", subcommands: [Submit.self, Validate.self]),
             CommandGroup(
                 name: "Changing",

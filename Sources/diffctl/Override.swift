@@ -32,7 +32,8 @@ package struct Override: Sendable, ExpressibleByArgument {
         guard var members = node.members else {
             throw Problem(
                 .invalid, "\(whole.joined(separator: ".")) cannot be set: \(node.kindDescription) has no members",
-                remedy: "Name a member of an object.", path: "$." + whole.prefix(whole.count - path.count).joined(separator: "."))
+                remedy: "Name a member of an object.",
+                path: "$." + whole.prefix(whole.count - path.count).joined(separator: "."))
         }
         let index = members.firstIndex { $0.name == name } ?? members.endIndex
         if index == members.endIndex { members.append(JSONNode.Member(name, JSONNode(.object([])))) }

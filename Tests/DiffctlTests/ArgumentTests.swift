@@ -11,7 +11,8 @@ import diffctl
         ("priority shirts -- -5", "Priority"), ("logs shirts", "Logs"), ("logs -f shirts", "Logs"),
         ("wait 1 2", "Wait"),
         ("watch", "Watch"), ("watch 1 --json", "Watch"), ("doctor --spool /tmp/s --config /tmp/c", "Examine"),
-        ("submit a.json --set training.steps=100 --set seed=2", "Submit"), ("drain --json", "Drain"), ("why 1", "Why"), ("validate a.json --json", "Validate"), ("models", "Models"), ("drain", "Drain"),
+        ("submit a.json --set training.steps=100 --set seed=2", "Submit"), ("drain --json", "Drain"), ("why 1", "Why"),
+        ("validate a.json --json", "Validate"), ("models", "Models"), ("drain", "Drain"),
         ("resume", "Resume"),
         ("reload", "Reload"), ("version", "Version"),
     ])

@@ -111,7 +111,8 @@ import Testing
     }
 
     @Test func membersSetOnTheCommandLineAreHandedIn() async throws {
-        let result = try await run(["validate", "-", "--set", "seed=7", "--set", "sampler.steps=x"], input: Self.goodJob)
+        let result = try await run(
+            ["validate", "-", "--set", "seed=7", "--set", "sampler.steps=x"], input: Self.goodJob)
         #expect(result.status == 65 && result.output.contains("$.sampler.steps"))
         try await withControlServer(FakeJobService()) { client in
             let set = try await run(

@@ -25,7 +25,8 @@ struct Examine: ParsableCommand {
         let configuration: DaemonConfiguration
         do {
             configuration = try DaemonConfiguration(
-                flags: spool.map { [.spool: $0] } ?? [:], environment: ProcessInfo.processInfo.environment, file: config,
+                flags: spool.map { [.spool: $0] } ?? [:], environment: ProcessInfo.processInfo.environment,
+                file: config,
                 directory: FileManager.default.currentDirectoryPath)
         } catch {
             throw Failure(.badConfiguration, error.all.map(\.description))
@@ -36,7 +37,9 @@ struct Examine: ParsableCommand {
             Examination(
                 spool: answering ?? configuration.spool, stateDirectory: configuration.stateDirectory,
                 allowedPaths: configuration.allowedPaths, minFreeDisk: configuration.minFreeDisk))
-        try output.write(diagnosis) { style in DiagnosisText.render(diagnosis, spool: answering ?? configuration.spool, style) }
+        try output.write(diagnosis) { style in
+            DiagnosisText.render(diagnosis, spool: answering ?? configuration.spool, style)
+        }
         if !diagnosis.findings.isEmpty { throw Failure(.failed) }
     }
 }
