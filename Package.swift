@@ -76,6 +76,7 @@ let package = Package(
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("turbojpeg")]),
         .target(name: "CGIF", linkerSettings: [.linkedLibrary("gif")]),
+        .target(name: "CChild"),
         .target(
             name: "CKernels",
             cSettings: [.unsafeFlags(["-O3", "-gdwarf-4", "-mprefer-vector-width=512", "-Wall", "-Wextra"])],
@@ -90,7 +91,7 @@ let package = Package(
 
         // Numeric column.
         library("TensorCore", ["Problems", "CKernels", "COpenBLAS"]),
-        library("Media", ["Problems", "CPNG", "CJPEG", "CGIF"]),
+        library("Media", ["Problems", "CPNG", "CJPEG", "CGIF", "CChild"]),
         library("NeuralNet", ["TensorCore"]),
         library("Diffusion", ["Problems", "Configurations", "TensorCore"]),
         library("Models", ["Configurations", "TensorCore", "NeuralNet"]),

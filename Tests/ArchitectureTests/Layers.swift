@@ -12,7 +12,7 @@ enum Layers {
     static let rows: [[Column: [String]]] = [
         [
             .shared: ["COpenSSL"],
-            .numeric: ["COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CZlib"],
+            .numeric: ["COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CChild", "CZlib"],
             .control: ["CSystemd"],
         ],
         [.shared: ["Problems"]],
@@ -43,6 +43,6 @@ enum Layers {
     /// The only user of each C library.
     static let soleUsers = [
         "COpenBLAS": "TensorCore", "CKernels": "TensorCore", "CPNG": "Media", "CJPEG": "Media", "CGIF": "Media",
-        "CZlib": "Datasets", "COpenSSL": "DurableFiles", "CSystemd": "Service",
+        "CChild": "Media", "CZlib": "Datasets", "COpenSSL": "DurableFiles", "CSystemd": "Service",
     ]
 }
