@@ -17,7 +17,7 @@ public struct PipelineDirectory: Sendable {
     public let path: String
     public let configuration: ModelConfiguration
     public let scheduler: SchedulerConfiguration
-    public let schedulerClass: SchedulerClass
+    public let schedulerClass: SamplerName
     /// Unknown keys of the configurations: worth telling, not worth failing.
     public let warnings: [Problem]
     private let component: String

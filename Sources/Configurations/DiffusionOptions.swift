@@ -45,7 +45,7 @@ public struct DiffusionOptions: Described, Hashable {
     public init() {}
 
     public static let fields: [Field<Self>] =
-        SchedulerConfiguration.fields.map { $0.lifted(\.scheduler) }
+        SchedulerConfiguration.trainingFields.map { $0.lifted(\.scheduler) }
         + LossConfiguration.fields.map { $0.lifted(\.loss) }
 
     public func validate(_ checks: inout Checks) {

@@ -1,21 +1,7 @@
-public import Problems
 public import StrictJSON
 
-/// The sampling algorithm that a `scheduler_config.json` names.
-public enum SchedulerClass: String, Sendable, CaseIterable {
-    case ddpm = "DDPMScheduler"
-    case ddim = "DDIMScheduler"
-
-    /// Keys of `SchedulerConfiguration` that the class lacks in diffusers.
-    var absentKeys: Set<String> {
-        switch self {
-        case .ddpm: ["set_alpha_to_one"]
-        case .ddim: ["variance_type"]
-        }
-    }
-}
-
-/// The noise schedule and how it is sampled: the keys and defaults of diffusers' `DDPMScheduler` and `DDIMScheduler` together.
+/// The noise schedule and how it is sampled: the keys and defaults of diffusers' `DDPMScheduler` and `DDIMScheduler` together, and
+/// those of its other schedulers in `solver`.
 public struct SchedulerConfiguration: Described, Hashable {
     /// How beta grows from `betaStart` to `betaEnd` over the T steps.
     public enum BetaSchedule: String, Sendable, CaseIterable {
@@ -43,6 +29,8 @@ public struct SchedulerConfiguration: Described, Hashable {
         /// beta_t.
         case fixedLarge = "fixed_large"
         case fixedLargeLog = "fixed_large_log"
+        /// Between the posterior's and beta_t, as the model's second half of channels says (Nichol & Dhariwal 2021).
+        case learnedRange = "learned_range"
     }
 
     /// What the network predicts.
@@ -74,6 +62,9 @@ public struct SchedulerConfiguration: Described, Hashable {
     public var stepsOffset = 0
     public var rescaleBetasZeroSNR = false
     public var setAlphaToOne = true
+    public var solver = SolverConfiguration()
+    /// The algorithm whose class of diffusers the configuration belongs to.
+    public var sampler = SamplerName.ddpm
 
     public init() {}
 
@@ -81,7 +72,11 @@ public struct SchedulerConfiguration: Described, Hashable {
     static let ratio = Form<Double>.number(above: 0, upTo: 1)
     static let bound = Form<Double>.number(above: 0, upTo: 1000)
 
-    public static let fields: [Field<Self>] = [
+    public static let fields: [Field<Self>] =
+        trainingFields + SolverConfiguration.fields.map { $0.lifted(\.solver) }
+
+    /// What matters to a training, and to DDPM and DDIM.
+    static let trainingFields: [Field<Self>] = [
         Field("num_train_timesteps", \.numTrainTimesteps, steps, "T, the number of diffusion steps in training."),
         Field("beta_start", \.betaStart, .number(above: 0, upTo: 0.9999), "Beta of the first step."),
         Field("beta_end", \.betaEnd, .number(above: 0, upTo: 0.9999), "Beta of the last step."),
@@ -112,6 +107,7 @@ public struct SchedulerConfiguration: Described, Hashable {
     ]
 
     public func validate(_ checks: inout Checks) {
+        solver.validate(&checks)
         if let trainedBetas, trainedBetas.count != numTrainTimesteps {
             checks.fail(
                 "trained_betas", and: ["num_train_timesteps"],
@@ -123,28 +119,5 @@ public struct SchedulerConfiguration: Described, Hashable {
                 "steps_offset", and: ["num_train_timesteps"],
                 "steps_offset is \(stepsOffset), but there are only \(numTrainTimesteps) steps", remedy: "Use 0 or 1.")
         }
-    }
-}
-
-extension SchedulerConfiguration {
-    /// Reads a `scheduler_config.json`. Absent keys take the defaults; keys of other schedulers are warnings.
-    public static func read(
-        config bytes: [UInt8], file: String? = nil
-    ) throws(Problems) -> (configuration: SchedulerConfiguration, class: SchedulerClass, warnings: [Problem]) {
-        let root = try JSONNode.parse(bytes, file: file)
-        var report = Report(unknownKeys: .areWarnings)
-        let named = Report.className(of: root, among: SchedulerClass.self, \.rawValue, &report)
-        let configuration = SchedulerConfiguration.read(root, into: &report)
-        try report.check(file: file)
-        guard let configuration, let named else {
-            throw Problems([Problem(.internal, "the configuration was not read", file: file)])
-        }
-        return (configuration, named, report.warnings.map { file.map($0.inFile) ?? $0 })
-    }
-
-    /// As `scheduler_config.json` of the class: without the keys that diffusers' class lacks.
-    public func config(_ named: SchedulerClass, diffusersVersion: String) -> JSONNode {
-        let members = (json.members ?? []).filter { !named.absentKeys.contains($0.name) }
-        return JSONNode(.object(members)).asConfig(className: named.rawValue, diffusersVersion: diffusersVersion)
     }
 }

@@ -200,7 +200,9 @@ struct SampleOutputs {
                 "class": JSONNode(.string(pipeline.configuration.className)),
                 "sha256": JSONNode(.string(modelDigest)),
             ],
-            "sampler": job.sampler.json, "scheduler": job.sampler.applied(to: pipeline.scheduler).json,
+            "sampler": job.sampler.json,
+            "scheduler": job.sampler.applied(to: pipeline.scheduler).config(
+                job.sampler.name, diffusersVersion: PipelineDirectory.diffusersVersion),
             "rng": JSONNode(.string(job.randomSource.rawValue)), "count": JSONNode(.integer(plan.count)),
             "batch_size": JSONNode(.integer(plan.batchSize)), "images": JSONNode(.array(images)),
         ]

@@ -119,7 +119,7 @@ extension Form {
 
 extension JSONNode {
     /// A schema that also allows null.
-    fileprivate var orNull: JSONNode {
+    var orNull: JSONNode {
         guard let members, let index = members.firstIndex(where: { $0.name == "type" }),
             case .string = members[index].node.content
         else { return ["anyOf": [self, ["type": "null"]]] }

@@ -137,7 +137,7 @@ extension Field {
             write: { write($0[keyPath: property]) }, schema: schema)
     }
 
-    private init(
+    init(
         key: String, summary: String, isRequired: Bool,
         read: @escaping @Sendable (JSONNode, JSONPath, inout Owner, inout Report) -> Void,
         write: @escaping @Sendable (Owner) -> JSONNode, schema: @escaping @Sendable () -> JSONNode

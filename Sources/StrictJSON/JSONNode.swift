@@ -111,6 +111,10 @@ extension JSONNode: Equatable {
     }
 }
 
+extension JSONNode: Hashable {
+    public func hash(into hasher: inout Hasher) { hasher.combine(line) }
+}
+
 extension JSONNode: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
     ExpressibleByFloatLiteral, ExpressibleByStringLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {

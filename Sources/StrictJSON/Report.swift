@@ -41,6 +41,16 @@ public struct Report: Sendable {
             Problem(code, message, remedy: remedy, path: path.description, line: place?.line, column: place?.column))
     }
 
+    /// Takes over what another report of the same reading holds.
+    mutating func append(_ other: Report) {
+        for problem in other.problems {
+            if problems.count < Self.limit { problems.append(problem) } else { uncounted += 1 }
+        }
+        warnings += other.warnings.prefix(Self.limit - warnings.count)
+        uncounted += other.uncounted
+        unread.formUnion(other.unread)
+    }
+
     public mutating func warn(_ message: String, remedy: String, at path: JSONPath, _ place: JSONNode.Place?) {
         guard warnings.count < Self.limit else { return }
         warnings.append(

@@ -87,7 +87,53 @@ import Testing
         #expect(ddpm["variance_type"] == "fixed_small" && ddpm["set_alpha_to_one"] == nil)
         #expect(ddim["variance_type"] == nil && ddim["set_alpha_to_one"] == true)
         let (read, named, warnings) = try SchedulerConfiguration.read(config: Array(ddim.text.utf8))
-        #expect(read == scheduler && named == .ddim && warnings.isEmpty)
+        #expect(read == scheduler.converted(to: .ddim) && named == .ddim && warnings.isEmpty)
+    }
+
+    /// Every class of diffusers that is known: absent keys take its defaults, and what it is written as reads back the same.
+    @Test(arguments: SamplerName.allCases)
+    func schedulersOfEveryClass(_ name: SamplerName) throws {
+        let text = "{\"_class_name\": \"\(name.className)\"}"
+        let (read, named, warnings) = try SchedulerConfiguration.read(config: Array(text.utf8))
+        #expect(named == name && read.sampler == name && warnings.isEmpty)
+        let written = read.config(name, diffusersVersion: "0.42.1")
+        #expect(try SchedulerConfiguration.read(config: Array(written.text.utf8)).configuration == read)
+        let isOfDDPM = [.ddpm, .ddim, .pndm].contains(name)
+        #expect(read.timestepSpacing == (isOfDDPM ? .leading : .linspace))
+        #expect(read.betaEnd == ([.heun, .dpmppSDE].contains(name) ? 0.012 : 0.02))
+    }
+
+    @Test func readsWhatDiffusersWritesForDPMSolver() throws {
+        let text = """
+            {
+              "_class_name": "DPMSolverMultistepScheduler", "_diffusers_version": "0.42.1", "algorithm_type": "sde-dpmsolver++",
+              "lambda_min_clipped": -Infinity, "flow_shift": 1.0, "use_flow_sigmas": false, "variance_type": null,
+              "solver_type": "logrho", "use_karras_sigmas": true, "clip_sample": false
+            }
+            """
+        let (read, _, warnings) = try SchedulerConfiguration.read(config: Array(text.utf8))
+        #expect(read.solver.algorithmType == .sdeDPMSolverPlusPlus && read.solver.lambdaMinClipped == nil)
+        #expect(read.solver.solverType == .midpoint && read.solver.useKarrasSigmas)
+        #expect(warnings.map(\.path) == ["$.clip_sample"])
+        let problems = try #require(throws: Problems.self) {
+            try SchedulerConfiguration.read(
+                config: Array(text.replacing("sigmas\": false", with: "sigmas\": true").utf8))
+        }
+        #expect(problems.all.map(\.path) == ["$.use_flow_sigmas"] && problems.all[0].code == .unsupported)
+    }
+
+    /// What both classes have is kept; what the other one lacks takes its default.
+    @Test func schedulersAreConverted() throws {
+        var ddpm = SchedulerConfiguration()
+        (ddpm.clipSample, ddpm.predictionType, ddpm.betaEnd) = (false, .vPrediction, 0.5)
+        let heun = ddpm.converted(to: .heun)
+        #expect(!heun.clipSample && heun.predictionType == .vPrediction && heun.betaEnd == 0.5)
+        #expect(heun.timestepSpacing == .leading && heun.sampler == .heun)
+        var solver = heun.converted(to: .dpmpp2M)
+        (solver.solver.useKarrasSigmas, solver.solver.solverOrder, solver.solver.solverType) = (true, 3, .heun)
+        let unipc = solver.converted(to: .unipc)
+        #expect(unipc.solver.useKarrasSigmas && unipc.solver.solverOrder == 3 && unipc.solver.solverType == .bh2)
+        #expect(!solver.converted(to: .pndm).setAlphaToOne && !solver.converted(to: .pndm).solver.useKarrasSigmas)
     }
 
     @Test func schedulersAreChecked() throws {

@@ -106,7 +106,7 @@ import Testing
         ("{\"huber_delta\": 0.5}", "$.huber_delta"), ("{\"rescale_betas_zero_snr\": true}", "$.rescale_betas_zero_snr"),
         ("{\"steps_offset\": 1000}", "$.steps_offset"), ("{\"beta_start\": 0}", "$.beta_start"),
         ("{\"snr_gamma\": 0}", "$.snr_gamma"),
-        ("{\"variance_type\": \"learned_range\"}", "$.variance_type"),
+        ("{\"variance_type\": \"learned\"}", "$.variance_type"), ("{\"solver_order\": 2}", "$.solver_order"),
     ])
     func diffusion(text: String, path: String) throws {
         #expect(try problems(DiffusionOptions.self, text).map(\.path) == [path])
@@ -117,6 +117,19 @@ import Testing
         ("{\"name\": \"ddpm\", \"eta\": 0.5}", "$.eta"),
         ("{\"name\": \"ddim\", \"variance_type\": \"fixed_large\"}", "$.variance_type"),
         ("{\"eta\": 1.5}", "$.eta"), ("{\"steps\": 0}", "$.steps"), ("{\"name\": \"plms\"}", "$.name"),
+        ("{\"clip_sample\": 1}", "$.clip_sample"), ("{\"beta_start\": 0.1}", "$.beta_start"),
+        ("{\"name\": \"euler\", \"clip_sample\": true}", "$.clip_sample"),
+        (
+            "{\"name\": \"dpmpp_2m\", \"use_karras_sigmas\": true, \"use_lu_lambdas\": true}", "$.use_lu_lambdas"
+        ),
+        ("{\"name\": \"unipc\", \"solver_type\": \"midpoint\"}", "$.solver_type"),
+        ("{\"name\": \"unipc\", \"lower_order_final\": false}", "$.lower_order_final"),
+        ("{\"name\": \"euler\", \"sigma_min\": 2, \"sigma_max\": 1}", "$.sigma_min"),
+        ("{\"name\": \"dpmpp_2m\", \"algorithm_type\": \"dpmsolver\"}", "$.final_sigmas_type"),
+        (
+            "{\"name\": \"dpmpp_2m\", \"algorithm_type\": \"sde-dpmsolver\", \"solver_order\": 3, \"final_sigmas_type\": \"sigma_min\"}",
+            "$.solver_order"
+        ),
     ])
     func sampler(text: String, path: String) throws {
         #expect(try problems(SamplerOptions.self, text).map(\.path) == [path])
@@ -130,6 +143,8 @@ import Testing
         var expected = SchedulerConfiguration()
         (expected.clipSample, expected.timestepSpacing, expected.varianceType) = (false, .trailing, .fixedLarge)
         #expect(sampler.applied(to: SchedulerConfiguration()) == expected && sampler.steps == nil)
+        #expect(try SamplerOptions.read(JSONNode.parse(Array(sampler.json.text.utf8)), into: &report) == sampler)
+        #expect(report.problems.isEmpty)
     }
 
     @Test(arguments: [("0", ValidationSplit.none), ("0.25", .fraction(0.25)), ("10", .count(10))])

@@ -212,7 +212,7 @@ struct SamplerTests {
         #expect(try options.sampler(for: configuration()).steps.map(\.timestep) == (0..<50).reversed().map(Double.init))
         options.name = .ddim
         options.steps = 5
-        options.timestepSpacing = .trailing
+        options.overrides["timestep_spacing"] = "trailing"
         #expect(try options.sampler(for: configuration()).steps.map(\.timestep) == [49, 39, 29, 19, 9])
     }
 }

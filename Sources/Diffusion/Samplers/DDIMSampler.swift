@@ -6,6 +6,7 @@ public import TensorCore
 /// ancestral one (eta 1) over any number of the trained timesteps.
 public struct DDIMSampler: Sampler {
     public let steps: [SamplingStep]
+    public let levels: [NoiseLevel]
     private let transitions: [Transition]
     private let clipping: SampleClipping
     private let drawsNoise: Bool
@@ -24,15 +25,18 @@ public struct DDIMSampler: Sampler {
     ///   - configuration: prediction type, spacing, clipping, and whether the last step ends at abar = 1.
     ///   - count: the number of steps n, 1 to T. As in diffusers a step goes from t to t - floor(T / n), whatever the spacing.
     ///   - eta: in 0...1.
+    ///   - skipping: how many of the steps are left out at the beginning.
     /// - Throws: a `Problem` for an impossible number of steps or eta, or epsilon prediction from pure noise.
     public init(
-        schedule: NoiseSchedule, configuration: SchedulerConfiguration, count: Int, eta: Double = 0
+        schedule: NoiseSchedule, configuration: SchedulerConfiguration, count: Int, eta: Double = 0,
+        skipping: Int = 0
     ) throws(Problem) {
         guard (0...1).contains(eta) else {
             throw Problem(.invalid, "eta is \(eta)", remedy: "Use 0 (deterministic) to 1 (as DDPM).")
         }
-        let timesteps = try configuration.timestepSpacing.timesteps(
-            count, of: schedule.count, offset: configuration.stepsOffset)
+        let timesteps = Array(
+            try configuration.timestepSpacing.timesteps(count, of: schedule.count, offset: configuration.stepsOffset)
+                .dropFirst(skipping))
         let final = configuration.setAlphaToOne ? 1 : schedule.alphasCumprod[0]
         var transitions: [Transition] = []
         for t in timesteps {
@@ -51,6 +55,7 @@ public struct DDIMSampler: Sampler {
         }
         self.transitions = transitions
         steps = timesteps.map { SamplingStep(timestep: Double($0)) }
+        levels = timesteps.map { NoiseLevel(signal: schedule.signal($0), noise: schedule.noise($0)) }
         clipping = SampleClipping(configuration)
         drawsNoise = eta > 0
     }

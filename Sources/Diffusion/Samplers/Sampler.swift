@@ -14,14 +14,19 @@ public import TensorCore
 public protocol Sampler: Sendable {
     /// The calls of the denoiser, in order. A method of higher order has several for each of its timesteps.
     var steps: [SamplingStep] { get }
+    /// How noisy x is before each of `steps`.
+    var levels: [NoiseLevel] { get }
     /// What the initial noise is multiplied by.
     var initialNoiseSigma: Double { get }
+    /// Whether it wants the model's second half of channels, which says the variance.
+    var takesVariance: Bool { get }
     /// What the denoiser is given at this point: x, scaled as the model was trained to see it.
     func modelInput(_ state: SamplerState) -> Tensor
     /// Goes one step on: x_t becomes x at the next step.
     ///
     /// - Parameters:
-    ///   - prediction: the denoiser's output for `modelInput(state)` at `steps[state.index].timestep`, shaped as x.
+    ///   - prediction: the denoiser's output for `modelInput(state)` at `steps[state.index].timestep`, shaped as x; with twice
+    ///     its channels for a sampler that takes the variance.
     ///   - noise: drawn from if, and only if, this step adds noise.
     func advance(_ state: inout SamplerState, _ prediction: Tensor, _ noise: inout NoiseSource)
 }
@@ -32,6 +37,17 @@ public struct SamplingStep: Sendable, Hashable {
     public var timestep: Double
 
     public init(timestep: Double) { self.timestep = timestep }
+}
+
+/// x = signal * x_0 + noise * epsilon.
+public struct NoiseLevel: Sendable, Hashable {
+    public var signal: Double
+    public var noise: Double
+
+    public init(signal: Double, noise: Double) {
+        self.signal = signal
+        self.noise = noise
+    }
 }
 
 /// Where a sampler is. With a `NoiseSource` it is all that is needed to go on.
@@ -53,12 +69,25 @@ public struct SamplerState {
 extension Sampler {
     public var initialNoiseSigma: Double { 1 }
 
+    public var takesVariance: Bool { false }
+
     public func modelInput(_ state: SamplerState) -> Tensor { state.x }
 
     /// Pure noise, before the first step.
     public func begin(_ shape: Shape, _ noise: inout NoiseSource, on device: Device) -> SamplerState {
         let x = noise.initial(shape, on: device)
         return SamplerState(x: initialNoiseSigma == 1 ? x : x * Float(initialNoiseSigma))
+    }
+
+    /// Samples that are known, with as much noise as belongs before step `index`; themselves after the last.
+    ///
+    /// - Parameters:
+    ///   - x0: (N, ..., C).
+    ///   - noise: standard normal, shaped as `x0`.
+    public func noised(_ x0: Tensor, _ noise: Tensor, at index: Int) -> Tensor {
+        guard levels.indices.contains(index) else { return x0 }
+        let level = levels[index]
+        return x0 * Float(level.signal) + noise * Float(level.noise)
     }
 
     /// The step that comes next, or nil at the end.

@@ -4,15 +4,42 @@ public import Problems
 extension SamplerOptions {
     /// The sampler that these options choose, over the schedule of the model.
     ///
-    /// - Parameter scheduler: the model's `scheduler_config.json`; what these options set takes precedence.
+    /// - Parameters:
+    ///   - scheduler: the model's `scheduler_config.json`; what these options set takes precedence.
+    ///   - strength: the share of the steps that is taken, the last ones, in 0...1.
     /// - Throws: a `Problem` if the schedule, the number of steps or the prediction type makes sampling impossible.
-    public func sampler(for scheduler: SchedulerConfiguration) throws(Problem) -> any Sampler {
-        let configuration = applied(to: scheduler)
+    public func sampler(for scheduler: SchedulerConfiguration, strength: Double = 1) throws(Problem) -> any Sampler {
+        let configuration = try checked(for: scheduler)
         let schedule = try NoiseSchedule(configuration)
         let count = steps ?? schedule.count
+        let skipping = count - Int(Double(count) * strength)
+        guard skipping < count else {
+            throw Problem(
+                .invalid, "strength \(strength) of \(count) steps leaves none",
+                remedy: "Use more steps, or more strength.",
+                path: "$.strength")
+        }
         return switch name {
-        case .ddpm: try DDPMSampler(schedule: schedule, configuration: configuration, count: count)
-        case .ddim: try DDIMSampler(schedule: schedule, configuration: configuration, count: count, eta: eta)
+        case .ddpm: try DDPMSampler(schedule: schedule, configuration: configuration, count: count, skipping: skipping)
+        case .ddim:
+            try DDIMSampler(
+                schedule: schedule, configuration: configuration, count: count, eta: eta, skipping: skipping)
+        case .euler:
+            try EulerSampler(schedule: schedule, configuration: configuration, count: count, skipping: skipping)
+        case .eulerAncestral:
+            try EulerAncestralSampler(
+                schedule: schedule, configuration: configuration, count: count, skipping: skipping)
+        case .heun: try HeunSampler(schedule: schedule, configuration: configuration, count: count, skipping: skipping)
+        case .dpmpp2M:
+            try DPMSolverMultistepSampler(
+                schedule: schedule, configuration: configuration, count: count, skipping: skipping)
+        case .dpmppSDE:
+            try DPMSolverSDESampler(schedule: schedule, configuration: configuration, count: count, skipping: skipping)
+        case .pndm: try PNDMSampler(schedule: schedule, configuration: configuration, count: count, skipping: skipping)
+        case .deis: try DEISSampler(schedule: schedule, configuration: configuration, count: count, skipping: skipping)
+        case .unipc:
+            try UniPCSampler(schedule: schedule, configuration: configuration, count: count, skipping: skipping)
+        case .lms: try LMSSampler(schedule: schedule, configuration: configuration, count: count, skipping: skipping)
         }
     }
 }
