@@ -53,21 +53,21 @@ public struct PipelineDirectory: Sendable {
             member.node.elements?.last?.string.map { (name: member.name, className: $0) }
         }
         let rest = components.filter { $0.name != "scheduler" }
-        let architecture = ModelArchitecture.allCases.first { known in
-            rest.contains { $0.name == known.component && $0.className == known.className }
+        let found = ModelClass.allCases.first { known in
+            rest.contains { $0.name == known.component && $0.className == known.rawValue }
         }
-        guard let architecture, rest.count == 1 else {
+        guard let found, rest.count == 1 else {
             let name = index["_class_name"]?.string ?? "of no known class"
             let parts = rest.map { "\($0.name) (\($0.className))" }.joined(separator: ", ")
             throw Problem(
                 .unsupported, "the pipeline \(name) consists of \(parts.isEmpty ? "nothing" : parts)",
                 remedy: "diffd runs pipelines of one \(knownClasses) and a scheduler.", file: file)
         }
-        return architecture.component
+        return found.component
     }
 
     private static var knownClasses: String {
-        ModelArchitecture.allCases.map(\.className).joined(separator: ", ")
+        ModelClass.allCases.map(\.rawValue).joined(separator: ", ")
     }
 
     /// Why a directory without model_index.json is no model: perhaps it is a part of one.
@@ -107,9 +107,9 @@ public struct PipelineDirectory: Sendable {
         at path: String, in files: any FileSystem, _ extra: (_ directory: String) throws -> Void = { _ in }
     ) throws {
         try files.publishDirectory(path) { directory in
-            let architecture = configuration.architecture
-            try writeJSON(index(architecture), Path.join(directory, "model_index.json"), files)
-            let modelDirectory = Path.join(directory, architecture.component)
+            let modelClass = configuration.modelClass
+            try writeJSON(index(modelClass), Path.join(directory, "model_index.json"), files)
+            let modelDirectory = Path.join(directory, modelClass.component)
             try files.createDirectory(modelDirectory, mode: 0o777)
             try writeJSON(
                 configuration.config(diffusersVersion: diffusersVersion), Path.join(modelDirectory, "config.json"),
@@ -130,16 +130,16 @@ public struct PipelineDirectory: Sendable {
         in files: any FileSystem
     ) throws {
         try WeightsDirectory.save(
-            model, variant: variant, to: Path.join(path, configuration.architecture.component), in: files,
+            model, variant: variant, to: Path.join(path, configuration.modelClass.component), in: files,
             durability: .synchronized)
     }
 
-    private static func index(_ architecture: ModelArchitecture) -> JSONNode {
+    private static func index(_ modelClass: ModelClass) -> JSONNode {
         [
             "_class_name": "DDPMPipeline", "_diffusers_version": JSONNode(.string(diffusersVersion)),
-            architecture.component: [
-                JSONNode(.string(architecture.isDiffusersClass ? "diffusers" : "diffd")),
-                JSONNode(.string(architecture.className)),
+            modelClass.component: [
+                JSONNode(.string(modelClass.isDiffusersClass ? "diffusers" : "diffd")),
+                JSONNode(.string(modelClass.rawValue)),
             ],
             "scheduler": ["diffusers", "DDPMScheduler"],
         ]
@@ -150,20 +150,13 @@ public struct PipelineDirectory: Sendable {
     }
 }
 
-extension ModelArchitecture {
+extension ModelClass {
     /// The name of its directory in a pipeline.
     var component: String {
         switch self {
         case .unet2d, .annotatedUNet: "unet"
+        case .ditTransformer2D, .transformer2D, .dit: "transformer"
         case .mlp: "denoiser"
-        }
-    }
-
-    /// Whether diffusers has the class, so that it can open the directory.
-    var isDiffusersClass: Bool {
-        switch self {
-        case .unet2d: true
-        case .mlp, .annotatedUNet: false
         }
     }
 }

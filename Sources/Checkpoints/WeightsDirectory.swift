@@ -1,4 +1,5 @@
 public import DurableFiles
+internal import Models
 public import NeuralNet
 internal import Problems
 internal import Safetensors
@@ -73,59 +74,74 @@ public struct WeightsDirectory: Sendable {
     /// another shape is an error that names it; nothing is loaded then.
     public func load(into module: some Module) throws {
         let open = try files.map(SafetensorsFile.init)
-        let parameters = module.parameters
-        let known = Set(parameters.map(\.name))
-        var found: [String: (file: SafetensorsFile, key: String)] = [:]
         var problems: [Problem] = []
+        var holders: [String: SafetensorsFile] = [:]
         for file in open {
-            for key in file.names {
-                let name = known.contains(key) ? key : Self.currentName(of: key)
-                guard known.contains(name) else {
-                    problems.append(Self.mismatch("tensor \(key) belongs to no parameter of this model", file.path))
-                    continue
-                }
-                if found.updateValue((file, key), forKey: name) != nil {
-                    problems.append(Self.mismatch("parameter \(name) is there twice", file.path))
-                }
+            for key in file.names where holders.updateValue(file, forKey: key) != nil {
+                problems.append(Self.mismatch("tensor \(key) is there twice", file.path))
             }
         }
-        for (name, parameter) in parameters {
-            guard let (file, key) = found[name] else {
+        let names = TensorNames(keys: holders.keys)
+        let constants = (module as? any HoldsConstants)?.constants ?? []
+        var unused = Set(holders.keys)
+        func find(_ name: String, _ shape: Shape) throws -> (file: SafetensorsFile, place: TensorPlace)? {
+            let present = names.places(of: name).compactMap { place in holders[place.key].map { ($0, place) } }
+            guard let (file, place) = present.first else { return nil }
+            unused.subtract(present.map(\.1.key))
+            if present.count > 1 { problems.append(Self.mismatch("parameter \(name) is there twice", file.path)) }
+            problems += try Self.fault(file, place, shape).map { [$0] } ?? []
+            return (file, place)
+        }
+        var found: [(parameter: Parameter, file: SafetensorsFile, place: TensorPlace)] = []
+        for (name, parameter) in module.parameters {
+            if let (file, place) = try find(name, parameter.fileShape) {
+                found.append((parameter, file, place))
+            } else {
                 problems.append(Self.mismatch("parameter \(name) is missing", files.first ?? path))
-                continue
             }
-            let info = try file.info(key)
-            if info.shape != Array(parameter.fileShape) {
-                problems.append(
-                    Self.mismatch(
-                        "tensor \(key) has the shape \(info.shape), not \(Array(parameter.fileShape))", file.path))
-            } else if !Self.readableTypes.contains(info.type) {
-                problems.append(Self.mismatch("tensor \(key) holds \(info.type.rawValue), not floats", file.path))
-            }
+        }
+        let held = try constants.compactMap { constant in
+            try find(constant.name, constant.value.shape).map { (constant.value, $0.file, $0.place.key) }
+        }
+        for key in unused.sorted() {
+            let file = holders[key]?.path ?? path
+            problems.append(Self.mismatch("tensor \(key) belongs to no parameter of this model", file))
         }
         // A model of another kind differs in hundreds of names; the first few tell it.
         guard problems.isEmpty else { throw Problems(Array(problems.prefix(20))) }
-        // All are read before any is given away: a disk may fail at the last.
-        var tensors: [Tensor] = []
-        for (name, parameter) in parameters {
-            guard let (file, key) = found[name] else { continue }
-            tensors.append(Tensor(try file.floats(key), shape: parameter.fileShape, on: parameter.device))
+        for (value, file, key) in held {
+            let isSame = zip(try file.floats(key), value.array()).allSatisfy { abs($0 - $1) < 1e-3 }
+            guard isSame else { throw Self.mismatch("tensor \(key) is not what config.json makes of it", file.path) }
         }
-        for (_, parameter) in parameters.reversed() { parameter.load(fileOrder: tensors.removeLast()) }
+        // All are read before any is given away: a disk may fail at the last.
+        var tensors = try found.map { try Self.tensor($0.file, $0.place, $0.parameter) }
+        for (parameter, _, _) in found.reversed() { parameter.load(fileOrder: tensors.removeLast()) }
+    }
+
+    /// What is wrong with a tensor that should hold a parameter of this shape.
+    private static func fault(_ file: SafetensorsFile, _ place: TensorPlace, _ shape: Shape) throws -> Problem? {
+        let info = try file.info(place.key)
+        var expected = Array(shape)
+        if place.parts > 1 { expected[0] *= place.parts }
+        if info.shape != expected {
+            return mismatch("tensor \(place.key) has the shape \(info.shape), not \(expected)", file.path)
+        }
+        return readableTypes.contains(info.type)
+            ? nil : mismatch("tensor \(place.key) holds \(info.type.rawValue), not floats", file.path)
+    }
+
+    private static func tensor(
+        _ file: SafetensorsFile, _ place: TensorPlace, _ parameter: Parameter
+    ) throws -> Tensor {
+        let values = try file.floats(place.key)
+        let count = parameter.fileShape.elementCount
+        let part = place.parts == 1 ? values : Array(values[place.part * count..<(place.part + 1) * count])
+        return Tensor(part, shape: parameter.fileShape, on: parameter.device)
     }
 
     private static func mismatch(_ message: String, _ file: String) -> Problem {
         Problem(
             .corrupt, message, remedy: "The weights and config.json must come from the same model.", file: file)
-    }
-
-    /// Today's name of an attention parameter that old versions of diffusers called otherwise.
-    private static func currentName(of key: String) -> String {
-        let renamed = ["query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"]
-        var parts = key.split(separator: ".").map(String.init)
-        guard parts.count >= 2, let name = renamed[parts[parts.count - 2]] else { return key }
-        parts[parts.count - 2] = name
-        return parts.joined(separator: ".")
     }
 
     /// Writes the parameters of `module` to `path`, a directory that exists, in PyTorch's order.

@@ -6,13 +6,24 @@ public enum ModelArchitecture: String, Sendable, CaseIterable {
     case mlp
     case unet2d
     case annotatedUNet = "annotated_unet"
+    case dit
+}
 
-    /// `_class_name` of its `config.json`: diffusers' where it has the class, ours otherwise.
-    public var className: String {
+/// The `_class_name` of a model's `config.json`: diffusers' where it has the class, ours otherwise.
+public enum ModelClass: String, Sendable, CaseIterable {
+    case mlp = "MLPDenoiser"
+    case unet2d = "UNet2DModel"
+    case annotatedUNet = "AnnotatedUNet"
+    case ditTransformer2D = "DiTTransformer2DModel"
+    /// What diffusers called a DiT before that had a class of its own, and other transformers, which are not supported.
+    case transformer2D = "Transformer2DModel"
+    /// A DiT that diffusers' class does not compute.
+    case dit = "DiT"
+
+    public var isDiffusersClass: Bool {
         switch self {
-        case .mlp: "MLPDenoiser"
-        case .unet2d: "UNet2DModel"
-        case .annotatedUNet: "AnnotatedUNet"
+        case .unet2d, .ditTransformer2D, .transformer2D: true
+        case .mlp, .annotatedUNet, .dit: false
         }
     }
 }
@@ -22,6 +33,7 @@ public enum ModelConfiguration: Sendable, Hashable {
     case mlp(MLPConfiguration)
     case unet2d(UNet2DConfiguration)
     case annotatedUNet(AnnotatedUNetConfiguration)
+    case dit(DiTConfiguration)
 
     /// As the `model` of a job file: an object whose `architecture` says the rest.
     public static let form = Form<ModelConfiguration>.oneOf(
@@ -36,6 +48,9 @@ public enum ModelConfiguration: Sendable, Hashable {
             Alternative(ModelArchitecture.annotatedUNet.rawValue, Self.annotatedUNet) {
                 if case .annotatedUNet(let payload) = $0 { payload } else { nil }
             },
+            Alternative(ModelArchitecture.dit.rawValue, Self.dit) {
+                if case .dit(let payload) = $0 { payload } else { nil }
+            },
         ])
 
     public var architecture: ModelArchitecture {
@@ -43,11 +58,21 @@ public enum ModelConfiguration: Sendable, Hashable {
         case .mlp: .mlp
         case .unet2d: .unet2d
         case .annotatedUNet: .annotatedUNet
+        case .dit: .dit
+        }
+    }
+
+    public var modelClass: ModelClass {
+        switch self {
+        case .mlp: .mlp
+        case .unet2d: .unet2d
+        case .annotatedUNet: .annotatedUNet
+        case .dit(let dit): dit.isDiffusersModel ? .ditTransformer2D : .dit
         }
     }
 
     /// `_class_name` of `config.json`.
-    public var className: String { architecture.className }
+    public var className: String { modelClass.rawValue }
 
     /// The shape of its samples; nil for a `UNet2DModel` that was saved without `sample_size`.
     public var sampleShape: SampleShape? {
@@ -55,6 +80,7 @@ public enum ModelConfiguration: Sendable, Hashable {
         case .mlp(let mlp): .point(dimension: mlp.dataDimension)
         case .unet2d(let unet): unet.sampleSize.map { .image($0, channels: unet.inChannels) }
         case .annotatedUNet(let unet): .image(ImageSize(unet.sampleSize), channels: unet.channels)
+        case .dit(let dit): .image(ImageSize(dit.sampleSize), channels: dit.inChannels)
         }
     }
 
@@ -64,7 +90,32 @@ public enum ModelConfiguration: Sendable, Hashable {
         case .mlp: nil
         case .unet2d(let unet): unet.inChannels
         case .annotatedUNet(let unet): unet.channels
+        case .dit(let dit): dit.inChannels
         }
+    }
+
+    /// Channels of its output, where the configuration gives them apart from the input's.
+    public var outputChannels: Int? {
+        switch self {
+        case .mlp, .annotatedUNet: nil
+        case .unet2d(let unet): unet.outChannels
+        case .dit(let dit): dit.outputChannels
+        }
+    }
+
+    /// The key that says how many classes it knows.
+    public var classCountKey: String {
+        if case .dit = self { "num_embeds_ada_norm" } else { "num_class_embeds" }
+    }
+
+    /// What that key must say for so many classes. diffusers' DiT counts its null class beside them.
+    public func classTableSize(for classes: Int) -> Int {
+        if case .dit = self { classes } else { classConditioning.nullClass == nil ? classes : classes + 1 }
+    }
+
+    /// What it costs, where that is known before it is built.
+    public var cost: NetworkCost? {
+        if case .dit(let dit) = self { dit.cost } else { nil }
     }
 
     /// Why it cannot be asked about every timestep of a schedule: the key of the model that is to blame, what is wrong, and the
@@ -92,7 +143,7 @@ public enum ModelConfiguration: Sendable, Hashable {
     /// Timesteps that it can be asked about, `0..<knownTimesteps`; nil: any. A noise schedule must not have more.
     public var knownTimesteps: Int? {
         switch self {
-        case .mlp, .annotatedUNet: nil
+        case .mlp, .annotatedUNet, .dit: nil
         case .unet2d(let unet): unet.timeEmbeddingType == .learned ? unet.numTrainTimesteps : nil
         }
     }
@@ -102,6 +153,7 @@ public enum ModelConfiguration: Sendable, Hashable {
         switch self {
         case .mlp, .annotatedUNet: .none
         case .unet2d(let unet): unet.classConditioning
+        case .dit(let dit): dit.classConditioning
         }
     }
 }
@@ -130,12 +182,14 @@ extension ModelConfiguration {
     ) throws(Problems) -> (configuration: ModelConfiguration, warnings: [Problem]) {
         let root = try JSONNode.parse(bytes, file: file)
         var report = Report(unknownKeys: .areWarnings)
-        let architecture = Report.className(of: root, among: ModelArchitecture.self, \.className, &report)
+        let modelClass = Report.className(of: root, among: ModelClass.self, \.rawValue, &report)
         let configuration: ModelConfiguration? =
-            switch architecture {
+            switch modelClass {
             case .mlp: MLPConfiguration.read(root, into: &report).map(Self.mlp)
             case .unet2d: UNet2DConfiguration.read(root, into: &report).map(Self.unet2d)
             case .annotatedUNet: AnnotatedUNetConfiguration.read(root, into: &report).map(Self.annotatedUNet)
+            case .ditTransformer2D, .dit: DiTConfiguration.read(root, into: &report).map(Self.dit)
+            case .transformer2D: DiTConfiguration.read(transformer2D: root, into: &report).map(Self.dit)
             case nil: nil
             }
         try report.check(file: file)
@@ -154,6 +208,7 @@ extension ModelConfiguration {
             case .mlp(let mlp): mlp.json
             case .unet2d(let unet): unet.configJSON
             case .annotatedUNet(let unet): unet.json
+            case .dit(let dit): dit.configJSON
             }
         return payload.asConfig(className: className, diffusersVersion: diffusersVersion)
     }

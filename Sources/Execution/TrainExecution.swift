@@ -52,6 +52,7 @@ struct TrainExecution {
             kind: .train, seed: job.common.seed, stepsTaken: reporter.stepsTaken, secondsTaken: reporter.secondsTaken,
             [
                 "model": JSONNode(.string(job.model.className)), "parameters": JSONNode(.integer(model.parameterCount)),
+                "multiply_adds_per_sample": job.model.cost.map { JSONNode(.number($0.multiplyAdds)) } ?? .null,
                 "training_samples": JSONNode(.integer(dataset.trainingCount)),
                 "steps": JSONNode(.integer(trainer.step)),
                 "final_loss": trainer.record.losses.last.map { JSONNode(.number($0.loss)) } ?? .null,
@@ -104,14 +105,14 @@ struct TrainExecution {
         case .timestep where dataset.classes.isEmpty, .table where dataset.classes.isEmpty:
             throw Problem(
                 .invalid, "the model is told classes, but the data set has none",
-                remedy: "Put the images into class folders, or remove num_class_embeds.",
-                path: "$.model.num_class_embeds")
-        case .table(let count, let null) where dataset.classes.count > count:
-            let needed = dataset.classes.count + (null == nil ? 0 : 1)
+                remedy: "Put the images into class folders, or set \(job.model.classCountKey) to null.",
+                path: "$.model.\(job.model.classCountKey)")
+        case .table(let count, _) where dataset.classes.count > count:
+            let (key, needed) = (job.model.classCountKey, job.model.classTableSize(for: dataset.classes.count))
             throw Problem(
                 .invalid,
                 "the data set has \(dataset.classes.count) classes, but the model's class table has room for \(count)",
-                remedy: "Set num_class_embeds to at least \(needed).", path: "$.model.num_class_embeds")
+                remedy: "Set \(key) to at least \(needed).", path: "$.model.\(key)")
         case .timestep:
             // Classes share the learned table of timesteps, where there is one.
             guard let known = job.model.knownTimesteps, dataset.classes.count > known else { break }

@@ -25,6 +25,10 @@ public struct TrainJob: Described, Hashable {
             unet.sampleSize = ImageSize(side)
             model = .unet2d(unet)
         }
+        if case .dit(var dit) = model, !node.gives("model.sample_size"), let side = dataset.images?.resolution {
+            dit.sampleSize = side
+            model = .dit(dit)
+        }
         if case .image(let size, let channels) = model.sampleShape, var images = dataset.images {
             images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)
             images.channels = images.channels ?? (channels == 1 || channels == 3 ? channels : nil)

@@ -67,10 +67,17 @@ extension TrainJob {
                 "dataset.channels", and: [key], "dataset.channels is \(given) but \(key) is \(channels)",
                 remedy: "Make them equal, or leave dataset.channels out.")
         }
-        if case .unet2d(let unet) = model, unet.outChannels != unet.inChannels {
+        // The model's own rules have seen its sample_size before the data set's resolution took its place.
+        if case .dit(let dit) = model, dit.sampleSize % dit.patchSize != 0 {
+            checks.fail(
+                "dataset.resolution", and: ["model.patch_size", "model.sample_size", "model.preset"],
+                "samples of \(size) are not filled by patches of \(dit.patchSize)x\(dit.patchSize)",
+                remedy: "Use a multiple of \(dit.patchSize), or another patch_size.")
+        }
+        if let outputs = model.outputChannels, outputs != channels {
             checks.fail(
                 "model.out_channels", and: ["model.in_channels"],
-                "model.out_channels is \(unet.outChannels) but model.in_channels is \(unet.inChannels)",
+                "model.out_channels is \(outputs) but model.in_channels is \(channels)",
                 remedy: "Make them equal: the network predicts something of its input's shape.")
         }
         let batch = training.batchSize * size.height * size.width * channels
@@ -84,6 +91,7 @@ extension TrainJob {
 
     private func checkClasses(_ checks: inout Checks) {
         checkClassDropout(&checks)
+        let key = "model.\(model.classCountKey)"
         let count: Int
         switch model.classConditioning {
         case .none: return
@@ -102,25 +110,24 @@ extension TrainJob {
         case .idx(let idx):
             if idx.labelsPath == nil {
                 checks.fail(
-                    "dataset.labels", and: ["model.num_class_embeds"],
+                    "dataset.labels", and: [key],
                     "the model has \(count) classes, but the data set names no file of labels",
-                    remedy: "Add \"labels\", or set model.num_class_embeds to null.")
+                    remedy: "Add \"labels\", or set \(key) to null.")
             }
             have = nil
         case .imageFolder(let folder):
             if folder.labels == .none {
                 checks.fail(
-                    "dataset.labels", and: ["model.num_class_embeds"],
-                    "the model has \(count) classes, but dataset.labels is \"none\"",
-                    remedy: "Set dataset.labels to \"auto\", or model.num_class_embeds to null.")
+                    "dataset.labels", and: [key], "the model has \(count) classes, but dataset.labels is \"none\"",
+                    remedy: "Set dataset.labels to \"auto\", or \(key) to null.")
             }
             have = nil
         }
         if let have, have > count {
             checks.fail(
-                "model.num_class_embeds", and: ["dataset.format", "dataset.name", "model.null_class"],
+                key, and: ["dataset.format", "dataset.name", "model.null_class"],
                 "the model has room for \(count) classes, but the data set has \(have)",
-                remedy: "Set it to \(model.classConditioning.nullClass == nil ? "" : "1 more than ")\(have).")
+                remedy: "Set it to at least \(model.classTableSize(for: have)).")
         }
     }
 

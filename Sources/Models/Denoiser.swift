@@ -39,6 +39,7 @@ extension ModelConfiguration {
             MLPDenoiser(configuration, numTrainTimesteps: numTrainTimesteps, on: device)
         case .unet2d(let configuration): UNet2DModel(configuration, on: device)
         case .annotatedUNet(let configuration): AnnotatedUNet(configuration, on: device)
+        case .dit(let configuration): DiT(configuration, on: device)
         }
     }
 }

@@ -8,24 +8,30 @@ public final class Convolution2D: Module {
     public let bias: Parameter?
     public let geometry: ConvolutionGeometry
 
-    public init(_ inputs: Int, _ outputs: Int, _ geometry: ConvolutionGeometry, bias: Bool = true, on device: Device) {
+    /// - Parameter weights: their first values, with biases of 0; PyTorch's of both when left out.
+    public init(
+        _ inputs: Int, _ outputs: Int, _ geometry: ConvolutionGeometry, bias: Bool = true,
+        weights: Initializer? = nil, on device: Device
+    ) {
         let (height, width) = geometry.kernel
         let perGroup = inputs / geometry.groups
         let fanIn = perGroup * height * width
-        weight = Parameter([outputs, perGroup, height, width], layout: .kernel, .fanIn(fanIn), on: device)
-        self.bias = bias ? Parameter([outputs], .fanIn(fanIn), on: device) : nil
+        weight = Parameter(
+            [outputs, perGroup, height, width], layout: .kernel, weights ?? .fanIn(fanIn), on: device)
+        let biases = weights == nil ? Initializer.fanIn(fanIn) : .constant(0)
+        self.bias = bias ? Parameter([outputs], biases, on: device) : nil
         self.geometry = geometry
     }
 
     /// A square kernel.
     public convenience init(
         _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0, groups: Int = 1,
-        bias: Bool = true, on device: Device
+        bias: Bool = true, weights: Initializer? = nil, on device: Device
     ) {
         self.init(
             inputs, outputs,
             ConvolutionGeometry(kernel: kernel, stride: stride, padding: padding, groups: groups), bias: bias,
-            on: device)
+            weights: weights, on: device)
     }
 
     public func visit(_ visitor: inout ParameterVisitor) {

@@ -7,9 +7,11 @@ public final class Linear: Module {
     /// (outputs).
     public let bias: Parameter?
 
-    public init(_ inputs: Int, _ outputs: Int, bias: Bool = true, on device: Device) {
-        weight = Parameter([outputs, inputs], .fanIn(inputs), on: device)
-        self.bias = bias ? Parameter([outputs], .fanIn(inputs), on: device) : nil
+    /// - Parameter weights: their first values, with biases of 0; PyTorch's of both when left out.
+    public init(_ inputs: Int, _ outputs: Int, bias: Bool = true, weights: Initializer? = nil, on device: Device) {
+        weight = Parameter([outputs, inputs], weights ?? .fanIn(inputs), on: device)
+        let biases = weights == nil ? Initializer.fanIn(inputs) : .constant(0)
+        self.bias = bias ? Parameter([outputs], biases, on: device) : nil
     }
 
     public func visit(_ visitor: inout ParameterVisitor) {
@@ -26,8 +28,9 @@ public final class Embedding: Module {
     /// (count, size).
     public let weight: Parameter
 
-    public init(_ count: Int, _ size: Int, on device: Device) {
-        weight = Parameter([count, size], .normal(deviation: 1), on: device)
+    /// - Parameter deviation: of the vectors' first values.
+    public init(_ count: Int, _ size: Int, deviation: Float = 1, on device: Device) {
+        weight = Parameter([count, size], .normal(deviation: deviation), on: device)
     }
 
     public func visit(_ visitor: inout ParameterVisitor) { visitor("weight", weight) }

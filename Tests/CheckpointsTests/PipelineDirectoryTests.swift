@@ -65,9 +65,14 @@ import Testing
         var annotated = AnnotatedUNetConfiguration()
         annotated.dim = 8
         annotated.dimMults = [1, 2]
+        var dit = DiTConfiguration()
+        (dit.numAttentionHeads, dit.attentionHeadDim, dit.numLayers) = (2, 4, 2)
+        (dit.inChannels, dit.outChannels, dit.sampleSize, dit.numEmbedsAdaNorm) = (3, 3, 8, 5)
+        var inContext = dit
+        (inContext.normType, inContext.posEmbedType) = (.inContext, .learned)
         return [
             .mlp(MLPConfiguration(dataDimension: 2, hiddenSize: 8, hiddenLayers: 2)), .unet2d(unet), .unet2d(fourier),
-            .annotatedUNet(annotated),
+            .annotatedUNet(annotated), .dit(dit), .dit(inContext),
         ]
     }()
 

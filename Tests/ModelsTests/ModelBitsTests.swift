@@ -8,7 +8,7 @@ import Testing
 /// Whole networks compute the same bits for any number of threads and any split of a batch.
 @Suite struct ModelBitsTests {
     enum Network: String, CaseIterable, Sendable {
-        case unet2D, unet2DScaleShift, annotatedConvNext, annotatedResnet, mlp
+        case unet2D, unet2DScaleShift, annotatedConvNext, annotatedResnet, mlp, dit, ditInContext, ditCrossAttention
 
         func make(on device: Device) -> (model: any Denoiser, sampleShape: [Int]) {
             switch self {
@@ -34,6 +34,12 @@ import Testing
                 (c.dim, c.channels, c.dimMults) = (24, 1, [1, 2, 4])
                 c.blockType = self == .annotatedResnet ? .resnet : .convnext
                 return (AnnotatedUNet(c, on: device), [28, 28, 1])
+            case .dit, .ditInContext, .ditCrossAttention:
+                var c = DiTConfiguration()
+                (c.numAttentionHeads, c.attentionHeadDim, c.numLayers) = (3, 24, 2)
+                (c.inChannels, c.sampleSize, c.numEmbedsAdaNorm) = (3, 14, nil)
+                c.normType = self == .dit ? .adaNormZero : self == .ditInContext ? .inContext : .crossAttention
+                return (DiT(c, on: device), [14, 14, 3])
             case .mlp:
                 let c = MLPConfiguration(dataDimension: 2, hiddenSize: 256, hiddenLayers: 3)
                 return (MLPDenoiser(c, numTrainTimesteps: 1000, on: device), [2])

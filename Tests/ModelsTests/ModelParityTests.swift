@@ -12,12 +12,13 @@ import Testing
 @Suite struct ModelParityTests {
     private let device = Device(threads: 2)
 
-    @Test func unet2DModelAgreesWithDiffusers() throws {
-        let fixture = try Fixture("models_unet2d")
+    @Test(arguments: [("models_unet2d", "UNet2DModel"), ("models_dit", "DiTTransformer2DModel")])
+    func networksAgreeWithDiffusers(_ name: String, _ className: String) throws {
+        let fixture = try Fixture(name)
         #expect(fixture.cases.count > 5)
         for test in fixture.cases {
             let members = test.options["config"]?.members ?? []
-            let config = JSONNode(.object([JSONNode.Member("_class_name", "UNet2DModel")] + members))
+            let config = JSONNode(.object([JSONNode.Member("_class_name", JSONNode(.string(className)))] + members))
             let configuration = try ModelConfiguration.read(config: Array(config.text.utf8)).configuration
             try check(test, configuration.makeModel(numTrainTimesteps: 1000, on: device))
         }

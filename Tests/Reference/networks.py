@@ -185,3 +185,60 @@ class MinidiffusionMLP(nn.Sequential):
             TimeAppender(), nn.Linear(features + 1, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(),
             nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, features),
         )
+
+
+class PaperDiT(nn.Module):
+    """The diffusion transformer of Peebles & Xie 2023 with the parameter names of its published checkpoints."""
+
+    def __init__(self, input_size, patch_size, in_channels, hidden_size, depth, num_heads, num_classes):
+        super().__init__()
+        self.patch_size, self.channels, self.grid = patch_size, 2 * in_channels, input_size // patch_size
+        self.x_embedder = nn.Module()
+        self.x_embedder.proj = nn.Conv2d(in_channels, hidden_size, patch_size, patch_size)
+        self.t_embedder = nn.Module()
+        self.t_embedder.mlp = nn.Sequential(nn.Linear(256, hidden_size), nn.SiLU(), nn.Linear(hidden_size, hidden_size))
+        self.y_embedder = nn.Module()
+        self.y_embedder.embedding_table = nn.Embedding(num_classes + 1, hidden_size)
+        self.register_buffer("pos_embed", self.places(hidden_size).float()[None])
+        self.blocks = nn.ModuleList(PaperBlock(hidden_size, num_heads) for _ in range(depth))
+        self.final_layer = nn.Module()
+        self.final_layer.linear = nn.Linear(hidden_size, patch_size**2 * self.channels)
+        self.final_layer.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(hidden_size, 2 * hidden_size))
+
+    def places(self, size):
+        frequencies = 10000.0 ** -(torch.arange(size // 4).double() / (size // 4))
+        angles = torch.arange(self.grid).double()[:, None] * frequencies
+        features = torch.cat([angles.sin(), angles.cos()], dim=1)
+        columns, rows = features[None].expand(self.grid, -1, -1), features[:, None].expand(-1, self.grid, -1)
+        return torch.cat([columns, rows], dim=2).reshape(self.grid**2, size)
+
+    def forward(self, x, t, y):
+        angles = t[:, None].float() * torch.exp(-math.log(10000) * torch.arange(128).float() / 128)
+        features = torch.cat([angles.cos(), angles.sin()], dim=1).to(x.dtype)
+        c = self.t_embedder.mlp(features) + self.y_embedder.embedding_table(y)
+        x = self.x_embedder.proj(x).flatten(2).transpose(1, 2) + self.pos_embed
+        for block in self.blocks:
+            x = block(x, c)
+        shift, scale = self.final_layer.adaLN_modulation(c)[:, None].chunk(2, dim=2)
+        x = self.final_layer.linear(F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift)
+        x = x.reshape(-1, self.grid, self.grid, self.patch_size, self.patch_size, self.channels)
+        side = self.grid * self.patch_size
+        return x.permute(0, 5, 1, 3, 2, 4).reshape(-1, self.channels, side, side)
+
+
+class PaperBlock(nn.Module):
+    def __init__(self, size, heads):
+        super().__init__()
+        self.heads = heads
+        self.attn = nn.Module()
+        self.attn.qkv, self.attn.proj = nn.Linear(size, 3 * size), nn.Linear(size, size)
+        self.mlp = nn.Module()
+        self.mlp.fc1, self.mlp.fc2 = nn.Linear(size, 4 * size), nn.Linear(4 * size, size)
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(size, 6 * size))
+
+    def forward(self, x, c):
+        m = self.adaLN_modulation(c)[:, None].chunk(6, dim=2)
+        norm = lambda x, shift, scale: F.layer_norm(x, x.shape[-1:], eps=1e-6) * (1 + scale) + shift
+        q, k, v = self.attn.qkv(norm(x, m[0], m[1])).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        x = x + m[2] * self.attn.proj(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        return x + m[5] * self.mlp.fc2(F.gelu(self.mlp.fc1(norm(x, m[3], m[4])), approximate="tanh"))

@@ -122,9 +122,9 @@ package final class TimestepMLP: Module {
     private let linear1: Linear
     private let linear2: Linear
 
-    package init(_ inputs: Int, _ width: Int, on device: Device) {
-        linear1 = Linear(inputs, width, on: device)
-        linear2 = Linear(width, width, on: device)
+    package init(_ inputs: Int, _ width: Int, weights: Initializer? = nil, on device: Device) {
+        linear1 = Linear(inputs, width, weights: weights, on: device)
+        linear2 = Linear(width, width, weights: weights, on: device)
     }
 
     package func visit(_ visitor: inout ParameterVisitor) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import JobSpec
 import Problems
 
@@ -53,16 +54,31 @@ struct Validate: ParsableCommand {
             switch checked.result {
             case .success(let file):
                 "\(printable(checked.path)): \(style.paint("good", .green)), a \(file.spec.kind.rawValue) job named \(file.spec.name)"
+                    + cost(of: file.spec)
             case .failure(let problems): problems.all.map { printable($0.description) }.joined(separator: "\n")
             }
         }.joined(separator: "\n")
     }
 
-    /// `{"files": [{"file": ..., "problems": [...]}]}`; a good file has no problems.
+    private static func cost(of spec: JobSpec) -> String {
+        guard let cost = spec.cost else { return "" }
+        func short(_ number: Double) -> String { number.formatted(.number.precision(.significantDigits(3))) }
+        return
+            ": \(short(Double(cost.parameters) / 1e6)) million parameters, \(short(cost.multiplyAdds / 1e9)) Gmac per sample"
+    }
+
+    /// `{"files": [{"file": ..., "problems": [...]}]}`; a good file has no problems, and what its network costs where that is known.
     private struct Report: Encodable {
         struct File: Encodable {
             var file: String
             var problems: [Problem]
+            var parameters: Int?
+            var multiplyAdds: Double?
+
+            enum CodingKeys: String, CodingKey {
+                case file, problems, parameters
+                case multiplyAdds = "multiply_adds"
+            }
         }
 
         var files: [File]
@@ -70,7 +86,10 @@ struct Validate: ParsableCommand {
         init(_ checked: [Checked]) {
             files = checked.map { checked in
                 switch checked.result {
-                case .success: File(file: checked.path, problems: [])
+                case .success(let file):
+                    File(
+                        file: checked.path, problems: [], parameters: file.spec.cost?.parameters,
+                        multiplyAdds: file.spec.cost?.multiplyAdds)
                 case .failure(let problems): File(file: checked.path, problems: problems.all)
                 }
             }
