@@ -73,7 +73,8 @@ public struct DDPMSampler: Sampler {
         if transition.drawsNoise {
             let drawn = noise.next(x.shape, step: state.index, on: x.device)  // (N, ..., C)
             if takesVariance {
-                let share = prediction.sliced(axis: prediction.shape.rank - 1, channels..<2 * channels)  // -1 low, 1 high
+                // -1 for the low bound, 1 for the high one, (N, ..., C).
+                let share = prediction.sliced(axis: prediction.shape.rank - 1, channels..<2 * channels)
                 let (low, high) = transition.range
                 let deviation = share.scaled(by: Float((high - low) / 4), offset: Float((high + low) / 4)).exp()
                 x = x + drawn * deviation
