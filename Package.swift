@@ -195,7 +195,11 @@ let package = Package(
             ["ControlTestSupport", "diffctl", "ControlAPI", "JobSpec", "Problems", "StrictJSON", argumentParser]),
         tests("SpoolTests", ["Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool"]),
         tests(
-            "SchedulerTests", ["Problems", "JobSpec", "JobQueue", "ControlAPI", "Scheduler", logging, serviceLifecycle]),
+            "SchedulerTests",
+            [
+                "Problems", "DurableFiles", "JobSpec", "JobQueue", "Spool", "ControlAPI", "Scheduler", grdb,
+                logging, serviceLifecycle,
+            ]),
         tests("ServiceTests", ["Problems", "Service", logging]),
         tests(
             "CheckpointsTests",

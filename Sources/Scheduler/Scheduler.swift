@@ -1,4 +1,4 @@
-import DurableFiles
+public import DurableFiles
 import Foundation
 import Glibc
 import JobQueue
@@ -76,9 +76,8 @@ public actor Scheduler: Service {
     /// Throws code `unavailable` when another daemon has the spool, and what `QueueStore` throws.
     public init(
         settings: SchedulerSettings, machine: Machine, hooks: SchedulerHooks = SchedulerHooks(), logger: Logger,
-        reread: (@Sendable () async throws -> SchedulerSettings)? = nil
+        files: any FileSystem = PosixFileSystem(), reread: (@Sendable () async throws -> SchedulerSettings)? = nil
     ) throws {
-        let files = PosixFileSystem()
         for directory in [settings.spool, settings.stateDirectory] {
             try files.createDirectoriesDurably(directory, mode: 0o770)
         }
@@ -146,7 +145,7 @@ public actor Scheduler: Service {
     }
 
     /// One look at everything. Throws only when the store has become unusable.
-    func turn() throws {
+    package func turn() throws {
         recordEndings()
         checkDisk()
         if isEnding, !state.isStopping || state.runningJobs.contains(where: { $0.run?.stop == nil }) {

@@ -1,6 +1,11 @@
-import DurableFiles
+package import DurableFiles
 import Glibc
 import Problems
+
+extension FileStatus {
+    /// A drop's identity: which file, and which content.
+    package var dropToken: String { "\(identity.device):\(identity.inode):\(modified):\(size)" }
+}
 
 /// What an entry of `incoming/` looks like; it has been quiet for as long as this stays the same.
 struct EntryState: Hashable {
@@ -37,10 +42,7 @@ struct EntryState: Hashable {
         }
     }
 
-    /// The drop's identity: which file, and which content.
-    var token: String {
-        "\(status.identity.device):\(status.identity.inode):\(status.modified):\(status.size)"
-    }
+    var token: String { status.dropToken }
 
     private mutating func add(_ path: String, _ shown: String, depth: Int, _ files: any FileSystem) throws {
         let listing = try files.list(path)

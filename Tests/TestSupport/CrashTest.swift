@@ -21,10 +21,10 @@ public struct CrashTest {
     ///   - prepare: makes what is on disk before.
     ///   - operation: gets the file system and the directory; nothing of it is left in memory afterwards.
     ///   - check: looks at the directory after the crash, and recovers if there is something to recover.
-    /// - Returns: the number of crashes tried.
+    /// - Returns: the number of crashes tried, which is printed as well.
     @discardableResult
     public static func run(
-        outcomes: [CrashingFileSystem.Outcome] = CrashingFileSystem.Outcome.allCases,
+        _ name: String = #function, outcomes: [CrashingFileSystem.Outcome] = CrashingFileSystem.Outcome.allCases,
         prepare: (_ directory: String) throws -> Void = { _ in },
         operation: (any FileSystem, _ directory: String) throws -> Void,
         check: (_ directory: String, Point) throws -> Void
@@ -50,6 +50,10 @@ public struct CrashTest {
             }
             call += 1
         }
+        report(tried, name)
         return tried
     }
+
+    /// Tells how many crashes were tried.
+    public static func report(_ tried: Int, _ name: String) { print("crashed \(tried) times: \(name)") }
 }

@@ -42,10 +42,14 @@ public final class CrashingFileSystem: FileSystem {
     public let root: String
     private let real = PosixFileSystem()
     private let state: Mutex<State>
+    private let died: @Sendable () -> Void
 
-    /// - Parameter root: a directory, absolute and without links in its path. All that it holds is taken for durable.
-    public init(_ root: String, _ plan: Plan = .none) throws {
+    /// - Parameters:
+    ///   - root: a directory, absolute and without links in its path. All that it holds is taken for durable.
+    ///   - died: called at the moment of the crash, to keep what lies elsewhere as it is then.
+    public init(_ root: String, _ plan: Plan = .none, died: @escaping @Sendable () -> Void = {}) throws {
         self.root = root
+        self.died = died
         state = Mutex(State(plan: plan, model: CrashModel(try Self.readTree(root))))
     }
 
@@ -183,6 +187,7 @@ public final class CrashingFileSystem: FileSystem {
             case .crash(atCall: call):
                 state.isDead = true
                 try half(&state.model)
+                died()
                 throw Crash()
             case .fail(atCall: call, let problem):
                 try half(&state.model)
