@@ -5,7 +5,7 @@ public import TensorCore
 public final class DropoutMasks {
     private let seed: UInt64
     private let pass: Int
-    private var layer = 0
+    private var layer = 0  // the next one's turn
 
     /// - Parameter pass: the number of this forward pass since the training began.
     public init(seed: UInt64, pass: Int) {
@@ -22,5 +22,23 @@ public final class DropoutMasks {
         return x
             * Tensor(
                 stream.uniforms(x.elementCount).map { $0 < probability ? 0 : keep }, shape: x.shape, on: x.device)
+    }
+
+    /// `Tensor.recomputable` for a part of a network in which elements may fall: they are the same when it is computed again.
+    fileprivate func recomputable(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
+        let first = layer
+        return .recomputable(inputs) { inputs in
+            self.layer = first
+            return body(inputs)
+        }
+    }
+}
+
+extension Tensor {
+    /// `recomputable` for a part of a network that draws from `dropout`.
+    public static func recomputable(
+        _ inputs: [Tensor], dropout: DropoutMasks?, _ body: @escaping ([Tensor]) -> Tensor
+    ) -> Tensor {
+        dropout?.recomputable(inputs, body) ?? recomputable(inputs, body)
     }
 }

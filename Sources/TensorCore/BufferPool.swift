@@ -18,12 +18,18 @@ final class BufferPool: Sendable {
     /// Bytes; a cache line and the widest vector.
     static let alignment = 64
 
-    private struct State {
+    private struct State: ~Copyable {
         var free: [Int: [Buffer]] = [:]
+        /// All buffers of a rehearsal begin here.
+        var rehearsal = Mapping()
         var statistics = MemoryStatistics(used: 0, peak: 0, held: 0, systemAllocations: 0)
     }
 
     private let state = Mutex(State())
+    private let isRehearsal: Bool
+
+    /// - Parameter isRehearsal: whether to count only. All buffers are then the same memory, which can be touched but holds nothing.
+    init(isRehearsal: Bool) { self.isRehearsal = isRehearsal }
 
     /// The smallest size class, in floats, that holds `count`.
     static func sizeClass(_ count: Int) -> Int {
@@ -44,9 +50,8 @@ final class BufferPool: Sendable {
             return nil
         }
         if let pooled { return pooled }
-        var raw: UnsafeMutableRawPointer?
-        let status = posix_memalign(&raw, Self.alignment, bytes)
-        guard status == 0, let raw else { OutOfMemory.exit(requested: bytes) }
+        let raw = isRehearsal ? state.withLock { $0.rehearsal.grown(to: bytes) } : SystemMemory.take(bytes)
+        guard let raw else { OutOfMemory.exit(requested: bytes) }
         return Buffer(pointer: raw.bindMemory(to: Float.self, capacity: capacity), capacity: capacity)
     }
 
@@ -57,22 +62,81 @@ final class BufferPool: Sendable {
         }
     }
 
-    var statistics: MemoryStatistics { state.withLock(\.statistics) }
+    var statistics: MemoryStatistics { state.withLock { $0.statistics } }
 
     func resetPeak() { state.withLock { $0.statistics.peak = $0.statistics.used } }
 
     func trim() {
-        let idle = state.withLock { state in
+        let idle = state.withLock { state -> [Buffer] in
             let idle = state.free.values.flatMap(\.self)
             state.free = [:]
             state.statistics.held -= idle.reduce(0) { $0 + $1.capacity * MemoryLayout<Float>.stride }
             return idle
         }
-        for buffer in idle { free(buffer.pointer) }
+        giveBack(idle)
+    }
+
+    private func giveBack(_ buffers: [Buffer]) {
+        guard !isRehearsal else { return }
+        for buffer in buffers {
+            SystemMemory.giveBack(buffer.pointer, buffer.capacity * MemoryLayout<Float>.stride)
+        }
+    }
+
+    deinit { giveBack(state.withLock { $0.free.values.flatMap(\.self) }) }
+}
+
+/// Where the pool's buffers come from: large ones are mapped by themselves, so that they return to the system when they are given
+/// back, in huge pages, so that a tensor needs few page faults and few entries of the CPU's address cache.
+private enum SystemMemory {
+    private static let hugePage = 1 << 21
+
+    static func take(_ bytes: Int) -> UnsafeMutableRawPointer? {
+        guard bytes >= 2 * hugePage else {
+            var raw: UnsafeMutableRawPointer?
+            return posix_memalign(&raw, BufferPool.alignment, bytes) == 0 ? raw : nil
+        }
+        let size = whole(bytes)
+        guard let start = map(size + hugePage, MAP_PRIVATE | MAP_ANONYMOUS) else { return nil }
+        let before = (hugePage - Int(bitPattern: start) % hugePage) % hugePage
+        if before > 0 { munmap(start, before) }
+        if before < hugePage { munmap(start + before + size, hugePage - before) }
+        // Advice; where the system has no huge pages, small ones do.
+        _ = madvise(start + before, size, MADV_HUGEPAGE)
+        return start + before
+    }
+
+    static func giveBack(_ pointer: UnsafeMutableRawPointer, _ bytes: Int) {
+        if bytes >= 2 * hugePage { munmap(pointer, whole(bytes)) } else { free(pointer) }
+    }
+
+    static func map(_ bytes: Int, _ flags: Int32) -> UnsafeMutableRawPointer? {
+        let start = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0)
+        return start == MAP_FAILED ? nil : start
+    }
+
+    private static func whole(_ bytes: Int) -> Int { (bytes + 4095) & ~4095 }
+}
+
+/// Addresses without memory behind them until they are written: what is handed out in a rehearsal.
+private struct Mapping: ~Copyable, @unchecked Sendable {
+    private var pointer: UnsafeMutableRawPointer?
+    private var size = 0
+    /// Smaller ones, which buffers may still point to.
+    private var outgrown: [(pointer: UnsafeMutableRawPointer, size: Int)] = []
+
+    mutating func grown(to bytes: Int) -> UnsafeMutableRawPointer? {
+        if bytes <= size { return pointer }
+        let wanted = max(bytes, 2 * size, 1 << 24)
+        guard let larger = SystemMemory.map(wanted, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) else { return nil }
+        if let pointer { outgrown.append((pointer, size)) }
+        (pointer, size) = (larger, wanted)
+        return larger
     }
 
     deinit {
-        for buffer in state.withLock({ $0.free.values.flatMap(\.self) }) { free(buffer.pointer) }
+        for (pointer, size) in outgrown { munmap(pointer, size) }
+        if let pointer { munmap(pointer, size) }
     }
 }
 

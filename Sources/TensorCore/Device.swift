@@ -11,12 +11,21 @@ public final class Device: Sendable {
     /// How many chunks may be in work at once.
     public let threads: Int
     let pool: BufferPool
+    /// Whether nothing is computed: operations take and return memory as always, so that `memory` tells what a computation will
+    /// need. Tensors then hold nothing.
+    public let isRehearsal: Bool
 
     /// - Parameter threads: at least 1; more than the machine has cores is allowed and changes no result.
-    public init(threads: Int) {
+    public convenience init(threads: Int) { self.init(threads: threads, isRehearsal: false) }
+
+    /// A device that computes nothing.
+    public static func rehearsal() -> Device { Device(threads: 1, isRehearsal: true) }
+
+    private init(threads: Int, isRehearsal: Bool) {
         precondition(threads >= 1, "a device has at least one thread")
         self.threads = threads
-        self.pool = BufferPool()
+        self.isRehearsal = isRehearsal
+        self.pool = BufferPool(isRehearsal: isRehearsal)
         // Products are partitioned by us; inside one call OpenBLAS stays on the calling thread.
         openblas_set_num_threads(1)
     }
@@ -43,6 +52,7 @@ public final class Device: Sendable {
     /// - Parameter work: how many numbers are read or written in all, roughly, 16 multiply-adds counting as one. Little work stays
     ///   on the calling thread.
     func forEach(_ count: Int, work: Int = .max, _ body: (Int) -> Void) {
+        if isRehearsal { return }
         let workers = work < Self.worthSharing ? 1 : min(threads, count)
         guard workers > 1 else {
             for chunk in 0..<count { body(chunk) }
@@ -63,7 +73,7 @@ public final class Device: Sendable {
     /// Cuts `0..<count` into runs of `grain` and runs `body` on each.
     func forEachRange(_ count: Int, grain: Int, work: Int = .max, _ body: (Range<Int>) -> Void) {
         guard count > grain else {
-            if count > 0 { body(0..<count) }
+            if count > 0, !isRehearsal { body(0..<count) }
             return
         }
         forEach((count + grain - 1) / grain, work: work) { chunk in

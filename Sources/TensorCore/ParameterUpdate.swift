@@ -63,9 +63,11 @@ extension Tensor {
     /// Replaces the elements in place. For memory that no tape holds: parameters and gradients between steps.
     public func overwrite(with other: Tensor) {
         precondition(shape == other.shape, "\(shape) cannot be overwritten with \(other.shape)")
-        pointer.update(from: other.pointer, count: elementCount)
+        if !device.isRehearsal { pointer.update(from: other.pointer, count: elementCount) }
     }
 
     /// Sets all elements to 0 in place, under the same condition.
-    public func clear() { pointer.update(repeating: 0, count: elementCount) }
+    public func clear() {
+        if !device.isRehearsal { pointer.update(repeating: 0, count: elementCount) }
+    }
 }

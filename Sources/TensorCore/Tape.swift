@@ -4,18 +4,32 @@
 /// forward and one backward pass: the latter lets go of each saved activation as soon as its node is done.
 public final class Tape {
     struct Node {
-        let operation: Operation
+        let work: Work
         /// Positions of the tracked inputs; nil where an input is a constant.
         let inputs: [Int?]
         /// What the gradient rule needs of the forward pass, off the tape.
         var saved: [Tensor]
     }
 
+    /// How a node's result came about.
+    enum Work {
+        case operation(Operation)
+        /// A part of the computation that was not recorded; it is computed again for its gradients.
+        case segment(inputs: [Tensor], body: ([Tensor]) -> Tensor)
+    }
+
     private var nodes: [Node] = []
     /// Where the gradients of leaves go, by position.
     private var targets: [Int: GradientTarget] = [:]
 
-    public init() {}
+    /// Whether only the inputs of `Tensor.recomputable` parts are kept.
+    private let recomputes: Bool
+    /// Whether what is computed is recorded.
+    private(set) var isRecording = true
+
+    /// - Parameter recomputes: whether parts of the computation that are marked `Tensor.recomputable` keep their inputs only and
+    ///   are computed again on the way back: less memory for more time, and the same bits.
+    public init(recomputes: Bool = false) { self.recomputes = recomputes }
 
     /// Tracks `tensor`: what is computed from the result is recorded here.
     ///
@@ -32,11 +46,13 @@ public final class Tape {
     private func leaf(_ tensor: Tensor, _ target: GradientTarget) -> Tensor {
         precondition(tensor.shape == target.tensor.shape, "a gradient has the shape of its tensor")
         targets[nodes.count] = target
-        return append(Node(operation: .leaf, inputs: [], saved: []), result: tensor)
+        return append(Node(work: .operation(.leaf), inputs: [], saved: []), result: tensor)
     }
 
     /// What has been recorded so far, in its order.
-    package var recordedKinds: [Operation.Kind] { nodes.map(\.operation.kind) }
+    package var recordedKinds: [Operation.Kind] {
+        nodes.compactMap { if case .operation(let operation) = $0.work { operation.kind } else { nil } }
+    }
 
     func append(_ node: Node, result: Tensor) -> Tensor {
         nodes.append(node)
@@ -58,26 +74,81 @@ public final class Tape {
 
         var gradients = [Tensor?](repeating: nil, count: nodes.count)
         gradients[variable.node] = seed
-        for position in stride(from: variable.node, through: 0, by: -1) {
+        walkBack(from: variable.node, to: 0, &gradients)
+        for target in targets.values where !target.adds && !target.isTaken { target.tensor.clear() }
+        nodes = []
+        targets = [:]
+    }
+
+    /// Takes the gradients of the nodes `last` down to `first` to their inputs.
+    private func walkBack(from last: Int, to first: Int, _ gradients: inout [Tensor?]) {
+        for position in stride(from: last, through: first, by: -1) {
             guard let gradient = gradients[position] else { continue }
             gradients[position] = nil
-            let node = nodes[position]
-            nodes[position].saved = []
             if targets[position] != nil {
                 targets[position]?.take(gradient)
                 continue
             }
-            let inputGradients = node.operation.gradients(
-                gradient, saved: node.saved, wanted: node.inputs.map { $0 != nil },
-                targets: node.inputs.map { input in input.flatMap { targets[$0]?.lend() } })
-            for (input, inputGradient) in zip(node.inputs, inputGradients) {
-                guard let input, let inputGradient else { continue }
-                gradients[input] = gradients[input].map { $0 + inputGradient } ?? inputGradient
+            let node = nodes[position]
+            nodes[position].saved = []
+            switch node.work {
+            case .operation(let operation):
+                let inputGradients = operation.gradients(
+                    gradient, saved: node.saved, wanted: node.inputs.map { $0 != nil },
+                    targets: node.inputs.map { input in input.flatMap { targets[$0]?.lend() } })
+                for (input, inputGradient) in zip(node.inputs, inputGradients) {
+                    guard let input, let inputGradient else { continue }
+                    add(inputGradient, at: input, to: &gradients)
+                }
+            case .segment(let inputs, let body):
+                nodes[position] = Node(work: .operation(.leaf), inputs: [], saved: [])
+                walkBack(throughSegment: body, zip(inputs, node.inputs).map(placed), gradient, &gradients)
             }
         }
-        for target in targets.values where !target.adds && !target.isTaken { target.tensor.clear() }
-        nodes = []
-        targets = [:]
+    }
+
+    /// Computes a segment again, this time recorded behind all other nodes and from the same places, so that gradients are
+    /// added up in the order of a recording without segments.
+    private func walkBack(
+        throughSegment body: ([Tensor]) -> Tensor, _ inputs: [Tensor], _ gradient: Tensor, _ gradients: inout [Tensor?]
+    ) {
+        let count = nodes.count
+        guard let result = body(inputs).variable else { return }
+        gradients += [Tensor?](repeating: nil, count: nodes.count - count)
+        add(gradient, at: result.node, to: &gradients)
+        walkBack(from: nodes.count - 1, to: count, &gradients)
+        nodes.removeLast(nodes.count - count)
+        gradients.removeLast(gradients.count - count)
+    }
+
+    private func add(_ gradient: Tensor, at position: Int, to gradients: inout [Tensor?]) {
+        gradients[position] = gradients[position].map { $0 + gradient } ?? gradient
+    }
+
+    /// `tensor` as the result of node `position`, if that is one.
+    private func placed(_ tensor: Tensor, at position: Int?) -> Tensor {
+        var placed = tensor
+        placed.variable = position.map { Tensor.Variable(tape: self, node: $0) }
+        return placed
+    }
+
+    /// What `body` computes, recorded as one node if this tape recomputes.
+    fileprivate func segment(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
+        guard recomputes, isRecording else { return body(inputs) }
+        isRecording = false
+        let result = body(inputs).detached
+        isRecording = true
+        let work = Work.segment(inputs: inputs.map(\.detached), body: body)
+        return append(Node(work: work, inputs: inputs.map { $0.variable?.node }, saved: []), result: result)
+    }
+}
+
+extension Tensor {
+    /// `body(inputs)`, a part of a network that a tape may compute again rather than keep what its gradients need (Chen et al.
+    /// 2016): it must compute the same when it is called a second time.
+    public static func recomputable(_ inputs: [Tensor], _ body: @escaping ([Tensor]) -> Tensor) -> Tensor {
+        guard let tape = inputs.lazy.compactMap({ $0.variable?.tape }).first else { return body(inputs) }
+        return tape.segment(inputs, body)
     }
 }
 
@@ -117,13 +188,13 @@ extension Tensor {
     func recorded(
         _ operation: @autoclosure () -> Operation, inputs: [Tensor], saving saved: @autoclosure () -> [Tensor]
     ) -> Tensor {
-        guard let tape = inputs.lazy.compactMap({ $0.variable?.tape }).first else { return self }
+        guard let tape = inputs.lazy.compactMap({ $0.variable?.tape }).first, tape.isRecording else { return self }
         let positions = inputs.map { input -> Int? in
             guard let variable = input.variable else { return nil }
             precondition(variable.tape === tape, "the inputs were recorded on different tapes")
             return variable.node
         }
-        let node = Tape.Node(operation: operation(), inputs: positions, saved: saved().map(\.detached))
+        let node = Tape.Node(work: .operation(operation()), inputs: positions, saved: saved().map(\.detached))
         return tape.append(node, result: self)
     }
 }

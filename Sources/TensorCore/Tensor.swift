@@ -55,7 +55,7 @@ extension Tensor {
 
     public static func full(_ value: Float, shape: Shape, on device: Device) -> Tensor {
         let result = Tensor(uninitialized: shape, on: device)
-        result.pointer.update(repeating: value, count: result.elementCount)
+        if !device.isRehearsal { result.pointer.update(repeating: value, count: result.elementCount) }
         return result
     }
 
@@ -103,7 +103,7 @@ extension Tensor {
     /// A tensor of its own memory with the same elements, off the tape.
     public func copy() -> Tensor {
         let result = Tensor(uninitialized: shape, on: device)
-        result.pointer.update(from: pointer, count: elementCount)
+        if !device.isRehearsal { result.pointer.update(from: pointer, count: elementCount) }
         return result
     }
 }

@@ -1,6 +1,7 @@
 import Configurations
 import Models
 import NeuralNet
+import NumericTestSupport
 import TensorCore
 import Testing
 
@@ -37,6 +38,48 @@ import Testing
         }
         device.trim()
         #expect(device.memory.held == baseline)
+    }
+
+    /// Gradient checkpointing changes no bit, also with dropout, and lowers the peak.
+    @Test(arguments: [ModelBitsTests.Network.unet2D, .annotatedConvNext, .annotatedResnet])
+    func recomputingTakesLessMemory(_ network: ModelBitsTests.Network) {
+        let (plain, recomputed) = (
+            step(recomputing: false, network.make(on:)), step(recomputing: true, network.make(on:))
+        )
+        let isSame = haveSameBits(plain.gradients, recomputed.gradients)
+        #expect(isSame)
+        #expect(recomputed.peak < plain.peak * 7 / 8)
+    }
+
+    @Test func recomputedPartsDropTheSameElements() {
+        var c = UNet2DConfiguration()
+        (c.blockOutChannels, c.normNumGroups, c.dropout) = ([16, 32], 8, 0.3)
+        c.downBlockTypes = [.plain, .attention]
+        c.upBlockTypes = [.attention, .plain]
+        let make: (Device) -> (model: any Denoiser, sampleShape: [Int]) = { [c] in (UNet2DModel(c, on: $0), [8, 8, 3]) }
+        let (plain, recomputed) = (step(recomputing: false, make), step(recomputing: true, make))
+        let isSame = haveSameBits(plain.gradients, recomputed.gradients)
+        #expect(isSame)
+        #expect(recomputed.peak < plain.peak)
+    }
+
+    /// The gradients of one step, and how much memory it took beside the weights.
+    private func step(
+        recomputing: Bool, _ make: (Device) -> (model: any Denoiser, sampleShape: [Int])
+    ) -> (gradients: [Float], peak: Int) {
+        let device = Device(threads: 1)
+        let (model, shape) = make(device)
+        model.initialize(seed: 11)
+        let buffer = ParameterBuffer(model)
+        let x = Tensor.normal(Shape([4] + shape), seed: 12, purpose: .dataset, on: device)
+        let before = device.memory.used
+        device.resetPeakMemory()
+        let tape = Tape(recomputes: recomputing)
+        buffer.track(on: tape, adding: false)
+        let output = model(x, timesteps: [1, 2, 30, 400], classes: nil, dropout: DropoutMasks(seed: 13, pass: 0))
+        tape.backward(from: Loss.meanSquared(output, x))
+        buffer.untrack()
+        return (buffer.gradients.array(), device.memory.peak - before)
     }
 
     @Test func theTapeLetsGoOfActivationsOnItsWayBack() {

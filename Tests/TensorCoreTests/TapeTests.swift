@@ -37,4 +37,50 @@ import Testing
         #expect(stored == added)
         #expect(stored[4].allSatisfy { $0 == 0 } && stored[1].contains { $0 != 0 })
     }
+
+    /// A rehearsal takes what the computation takes, on one thread and but for what kernels borrow, and computes nothing.
+    @Test func aRehearsalTellsTheMemory() {
+        func step(on device: Device) -> MemoryStatistics {
+            let shapes: [Shape] = [[24, 3, 3, 16], [24, 3, 3, 24], [5, 24], [6, 1, 1, 5], [4, 4], [24]]
+            let tape = Tape()
+            let leaves = shapes.map {
+                tape.leaf(.zeros($0, on: device), storingGradientIn: .zeros($0, on: device))
+            }
+            tape.backward(from: network(.ones([16, 64, 64, 16], on: device), leaves))
+            return device.memory
+        }
+        let (real, rehearsed) = (step(on: Device(threads: 1)), step(on: .rehearsal()))
+        #expect(rehearsed.used == real.used)
+        #expect(rehearsed.held <= real.held && Double(rehearsed.held) > 0.85 * Double(real.held))
+    }
+
+    /// Parts that share an input, are nested, and use a weight more than once.
+    @Test func recomputingGivesTheSameBits() {
+        let x = random([2, 6, 5, 16], 1)
+        let weights = [random([16, 3, 3, 16], 2), random([16, 16], 3), random([16], 4)]
+        let same = ConvolutionGeometry(kernel: 3, padding: 1)
+        func block(_ x: Tensor, _ shared: Tensor, _ weights: [Tensor]) -> Tensor {
+            let h = Tensor.recomputable([x, shared]) { ($0[0] * $0[1]).convolution(weights[0], bias: nil, same).silu() }
+            return h.linear(weights[1]) + x + shared
+        }
+        func gradients(recomputing: Bool) -> (values: [[Float]], kept: Int) {
+            let tape = Tape(recomputes: recomputing)
+            let gradients = (weights + [x]).map { Tensor.zeros($0.shape, on: device) }
+            let leaves = zip(weights + [x], gradients).map { tape.leaf($0, storingGradientIn: $1) }
+            let before = device.memory.used
+            var h = leaves[3]
+            for _ in 0..<3 {
+                h = .recomputable([h, leaves[2]]) { block($0[0], $0[1], leaves) } + h * leaves[2]
+            }
+            let kept = device.memory.used - before
+            tape.backward(from: h, seed: random(h.shape, 5))
+            return (gradients.map { $0.array() }, kept)
+        }
+        let (plain, recomputed) = (gradients(recomputing: false), gradients(recomputing: true))
+        for (a, b) in zip(plain.values, recomputed.values) {
+            let isSame = haveSameBits(a, b)
+            #expect(isSame)
+        }
+        #expect(recomputed.kept < plain.kept * 2 / 3)
+    }
 }

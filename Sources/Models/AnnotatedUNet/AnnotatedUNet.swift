@@ -106,16 +106,28 @@ public final class AnnotatedUNet: Denoiser {
         var h = stem(x)  // (N, H, W, stem)
         var skips: [Tensor] = []
         for level in downs {
-            h = level.attention(level.block2(level.block1(h, time: time), time: time))  // (N, H, W, dim mult)
+            h = blocks(level.block1, level.block2, level.attention, h, time)  // (N, H, W, dim mult)
             skips.append(h)
             h = level.downsample?(h) ?? h  // (N, H / 2, W / 2, dim mult)
         }
-        h = midBlock2(midAttention(midBlock1(h, time: time)), time: time)
+        h = .recomputable([h, time]) { [midBlock1] in midBlock1($0[0], time: $0[1]) }
+        h = .recomputable([h]) { [midAttention] in midAttention($0[0]) }
+        h = .recomputable([h, time]) { [midBlock2] in midBlock2($0[0], time: $0[1]) }
         for level in ups {
             h = .concatenated([h, skips.removeLast()], axis: 3)
-            h = level.attention(level.block2(level.block1(h, time: time), time: time))
+            h = blocks(level.block1, level.block2, level.attention, h, time)
             h = level.upsample(h)  // (N, 2 H, 2 W, ...)
         }
         return finalConv(finalBlock(h, time: nil))  // (N, H, W, C)
+    }
+
+    /// Two blocks and attention, as each level has them.
+    private func blocks(
+        _ block1: any AnnotatedBlock, _ block2: any AnnotatedBlock, _ attention: AnnotatedAttention, _ x: Tensor,
+        _ time: Tensor
+    ) -> Tensor {
+        var h = x  // (N, H, W, C)
+        for block in [block1, block2] { h = .recomputable([h, time]) { block($0[0], time: $0[1]) } }
+        return .recomputable([h]) { attention($0[0]) }  // (N, H, W, C')
     }
 }

@@ -32,8 +32,10 @@ final class DownBlock: Module {
     func callAsFunction(_ x: Tensor, _ embedding: Tensor, dropout: DropoutMasks?, skips: inout [Tensor]) -> Tensor {
         var h = x  // (N, H, W, C)
         for (index, resnet) in resnets.enumerated() {
-            h = resnet(h, embedding, dropout: dropout)  // (N, H, W, C')
-            if !attentions.isEmpty { h = attentions[index](h) }
+            h = .recomputable([h, embedding], dropout: dropout) {
+                resnet($0[0], $0[1], dropout: dropout)  // (N, H, W, C')
+            }
+            if !attentions.isEmpty { h = .recomputable([h]) { [attentions] in attentions[index]($0[0]) } }
             skips.append(h)
         }
         switch downsample {
@@ -62,8 +64,14 @@ final class MidBlock: Module {
     }
 
     func callAsFunction(_ x: Tensor, _ embedding: Tensor, dropout: DropoutMasks?) -> Tensor {
-        let h = resnets[0](x, embedding, dropout: dropout)  // (N, H, W, C)
-        return resnets[1](attention?(h) ?? h, embedding, dropout: dropout)  // (N, H, W, C)
+        func resnet(_ index: Int, _ x: Tensor) -> Tensor {  // (N, H, W, C)
+            .recomputable([x, embedding], dropout: dropout) { [resnets] in
+                resnets[index]($0[0], $0[1], dropout: dropout)
+            }
+        }
+        var h = resnet(0, x)
+        if let attention { h = .recomputable([h]) { attention($0[0]) } }  // (N, H, W, C)
+        return resnet(1, h)
     }
 }
 
@@ -98,11 +106,13 @@ final class UpBlock: Module {
     func callAsFunction(_ x: Tensor, _ embedding: Tensor, dropout: DropoutMasks?, skips: inout [Tensor]) -> Tensor {
         var h = x  // (N, H, W, C)
         for (index, resnet) in resnets.enumerated() {
-            h = resnet(.concatenated([h, skips.removeLast()], axis: 3), embedding, dropout: dropout)  // (N, H, W, C')
-            if !attentions.isEmpty { h = attentions[index](h) }
+            h = .recomputable([h, skips.removeLast(), embedding], dropout: dropout) {
+                resnet(.concatenated([$0[0], $0[1]], axis: 3), $0[2], dropout: dropout)  // (N, H, W, C')
+            }
+            if !attentions.isEmpty { h = .recomputable([h]) { [attentions] in attentions[index]($0[0]) } }
         }
         return switch upsample {
-        case .convolution(let block): block(h)  // (N, 2 H, 2 W, C')
+        case .convolution(let block): .recomputable([h]) { block($0[0]) }  // (N, 2 H, 2 W, C')
         case .resnet(let block): block(h, embedding, dropout: dropout)
         case nil: h
         }

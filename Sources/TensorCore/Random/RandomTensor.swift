@@ -7,7 +7,7 @@ extension Tensor {
         precondition(shape.rank >= 1, "the first axis counts samples")
         let result = Tensor(uninitialized: shape, on: device)
         let size = shape.elementCount(in: 1..<shape.rank)
-        device.forEach(shape[0]) { i in
+        device.forEach(shape[0], work: 8 * shape.elementCount) { i in
             var stream = Philox(seed: seed, purpose: purpose, step: step, sample: firstSample + i)
             stream.fillNormal(UnsafeMutableBufferPointer(start: result.pointer + i * size, count: size))
         }
