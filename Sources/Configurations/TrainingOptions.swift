@@ -21,6 +21,8 @@ public struct TrainingOptions: Described, Hashable {
     public var batchSize = 16
     /// Batches whose gradients are averaged for one optimizer step.
     public var gradientAccumulationSteps = 1
+    /// Keep only what enters each block of the network and compute its inside again for the gradients.
+    public var gradientCheckpointing = false
     public var optimizer = Optimizer.adamw
     public var learningRate = 1e-4
     public var momentum = 0.0
@@ -62,6 +64,9 @@ public struct TrainingOptions: Described, Hashable {
         Field(
             "gradient_accumulation_steps", \.gradientAccumulationSteps, .integer(in: 1...65536),
             "Batches whose gradients are averaged for one optimizer step."),
+        Field(
+            "gradient_checkpointing", \.gradientCheckpointing, .boolean,
+            "Compute the inside of each block twice rather than keep it: less memory, more time, the same model."),
         Field("optimizer", \.optimizer, .choice(), "The optimizer."),
         Field("learning_rate", \.learningRate, .number(above: 0, upTo: 1000), "Learning rate after the warm-up."),
         Field("momentum", \.momentum, .number(in: 0..<1), "Momentum of sgd."),

@@ -138,7 +138,7 @@ public final class Trainer {
         let noise = Tensor.normal(
             x0.shape, seed: plan.seed, purpose: .trainingNoise, step: step, firstSample: first, on: x0.device)
 
-        let tape = Tape()
+        let tape = Tape(recomputes: plan.options.gradientCheckpointing)
         parameters.track(on: tape, adding: microbatch > 0)
         defer { parameters.untrack() }
         let prediction = model(

@@ -1,4 +1,5 @@
 import Checkpoints
+import Configurations
 import DurableFiles
 import Problems
 import TestSupport
@@ -34,6 +35,14 @@ import Training
             #expect(try rig.run(in: directory.path) == .finished)
             #expect(try rig.finalState(in: directory.path) == expected, "stopped after step \(stop)")
         }
+    }
+
+    /// Dropout, accumulated batches and all.
+    @Test func checkpointingGradientsChangesNoBit() throws {
+        var rig = TrainingRig.unet2d
+        let expected = try undisturbed(rig)
+        rig.options.gradientCheckpointing = true
+        #expect(try undisturbed(rig) == expected)
     }
 
     @Test(arguments: Kind.allCases) func stoppedAgainAndAgain(_ kind: Kind) throws {

@@ -81,19 +81,29 @@ public final class DiT: Denoiser {
             for (index, block) in blocks.enumerated() {
                 let own = block.embed(condition)  // (N, D)
                 if index == 0 { c = own }
-                h = block(h, own, dropout: dropout)  // (N, L, D)
+                h = .recomputable([h, own], dropout: dropout) {
+                    block($0[0], $0[1], dropout: dropout)  // (N, L, D)
+                }
             }
         case .adaNorm(let embedder, let blocks):
             let shared = embedder(condition)  // (N, D)
             c = shared
-            for block in blocks { h = block(h, shared, dropout: dropout) }  // (N, L, D)
+            for block in blocks {
+                h = .recomputable([h, shared], dropout: dropout) {
+                    block($0[0], $0[1], dropout: dropout)  // (N, L, D)
+                }
+            }
         case .crossAttention(let embedder, let blocks):
             let context = embedder.tokens(condition)  // (N, 2, D)
-            for block in blocks { h = block(h, context: context, dropout: dropout) }  // (N, L, D)
+            for block in blocks {
+                h = .recomputable([h, context], dropout: dropout) {
+                    block($0[0], context: $0[1], dropout: dropout)  // (N, L, D)
+                }
+            }
         case .inContext(let embedder, let blocks):
             let context = embedder.tokens(condition)  // (N, 2, D)
             h = .concatenated([context, h], axis: 1)  // (N, 2 + L, D)
-            for block in blocks { h = block(h, dropout: dropout) }
+            for block in blocks { h = .recomputable([h], dropout: dropout) { block($0[0], dropout: dropout) } }
             h = h.sliced(axis: 1, context.shape[1]..<h.shape[1])  // (N, L, D)
         }
         return image(out(lastNorm(h, c)), height, width)  // (N, H, W, out)
