@@ -98,7 +98,9 @@ import Testing
             // Files: reading, mapping, listing, digests.
             "DurableFiles/Descriptor.swift", "DurableFiles/PosixFileSystem.swift", "DurableFiles/ReadableFile.swift",
             "DurableFiles/Reading.swift", "DurableFiles/SHA256.swift", "Safetensors/SafetensorsFile.swift",
-            "Datasets/Folder/FolderListing.swift",
+            "Datasets/Folder/FolderListing.swift", "Media/Video/FrameFolder.swift", "Media/Video/MP4.swift",
+            // The child on a pipe.
+            "Media/Video/ChildProcess.swift",
             // Sockets, users, the journal.
             "ControlAPI/UnixAddress.swift", "ControlAPI/Client/UnixConnection.swift",
             "ControlServer/PeerCredentials.swift", "Scheduler/Scheduler+Intake.swift",
