@@ -33,7 +33,9 @@ public struct SamplingStateStore: Sendable {
         var tensors: [(name: String, tensor: Tensor)] = []
         if let state {
             metadata["index"] = String(state.index)
+            metadata["calls"] = String(state.calls)
             tensors = [("x", state.x)] + state.history.enumerated().map { (Self.historyName($0), $1) }
+            if let noise = state.initialNoise { tensors.append((Self.initialNoiseName, noise)) }
         }
         try CheckedTensorFile.write(tensors, metadata, fingerprint: fingerprint, to: path, in: files)
     }
@@ -66,15 +68,20 @@ public struct SamplingStateStore: Sendable {
         }
         var state: SamplerState?
         if let x = try file.tensor("x", on: device) {
-            guard let index = file.metadata["index"].flatMap({ Int($0) }) else {
+            guard let index = file.metadata["index"].flatMap({ Int($0) }),
+                let calls = file.metadata["calls"].flatMap({ Int($0) })
+            else {
                 throw file.damaged("it does not say which step comes next")
             }
             var history: [Tensor] = []
             while let tensor = try file.tensor(Self.historyName(history.count), on: device) { history.append(tensor) }
-            state = SamplerState(x: x, history: history, index: index)
+            state = SamplerState(
+                x: x, history: history, index: index, calls: calls,
+                initialNoise: try file.tensor(Self.initialNoiseName, on: device))
         }
         return (batch, state, try JSONText.decode(NoiseSource.self, from: Array(noise.utf8), file: path))
     }
 
+    private static let initialNoiseName = "initial_noise"
     private static func historyName(_ index: Int) -> String { "history.\(index)" }
 }

@@ -17,7 +17,7 @@ extension NoiseSchedule {
     }
 
     /// `value(t)` for each sample, (N, 1, ...), to be stretched over `x` (N, ...).
-    private func column(_ timesteps: [Int], like x: Tensor, _ value: (Int) -> Double) -> Tensor {
+    func column(_ timesteps: [Int], like x: Tensor, _ value: (Int) -> Double) -> Tensor {
         precondition(timesteps.count == x.shape[0], "one timestep for each sample")
         var shape = x.shape
         for axis in 1..<shape.rank { shape[axis] = 1 }

@@ -8,12 +8,19 @@ public struct Objective: Sendable {
     public let predictionType: PredictionType
     private let loss: Loss
     private let gamma: Double?
+    /// For a model whose second half of channels says the variance.
+    private let bound: VariationalBound?
 
     /// - Parameters:
     ///   - schedule: the forward process.
     ///   - predictionType: what the model predicts.
     ///   - loss: the distance, and gamma of min-SNR weighting.
-    public init(schedule: NoiseSchedule, predictionType: PredictionType, loss configuration: LossConfiguration) {
+    ///   - learnsVariance: whether the model has twice the channels of its input, the second half for the variance.
+    public init(
+        schedule: NoiseSchedule, predictionType: PredictionType, loss configuration: LossConfiguration,
+        learnsVariance: Bool = false
+    ) {
+        bound = learnsVariance ? VariationalBound(schedule, predictionType) : nil
         self.schedule = schedule
         self.predictionType = predictionType
         loss =
@@ -40,6 +47,28 @@ public struct Objective: Sendable {
         case .sample: x0
         case .vPrediction: schedule.velocity(x0, noise, at: timesteps)
         }
+    }
+
+    /// The loss of a model's output for x_t: the distance of what it predicts, and for a learned variance L_hybrid = L_simple + 0.001
+    /// L_vlb, where L_vlb teaches the variance alone (Nichol & Dhariwal 2021, equation 16).
+    ///
+    /// - Parameters:
+    ///   - output: the model's, (N, ..., C) or (N, ..., 2 C).
+    ///   - x0: (N, ..., C).
+    ///   - noise: what `xt` has of it, shaped as `x0`.
+    ///   - xt: `schedule.addNoise(x0, noise, at: timesteps)`.
+    public func callAsFunction(
+        _ output: Tensor, x0: Tensor, noise: Tensor, xt: Tensor, at timesteps: [Int]
+    ) -> Tensor {
+        let target = target(x0, noise, at: timesteps)
+        guard let bound else { return self(output, target, at: timesteps) }
+        let (axis, channels) = (output.shape.rank - 1, x0.shape.last)
+        let prediction = output.sliced(axis: axis, 0..<channels)  // (N, ..., C)
+        let share = output.sliced(axis: axis, channels..<2 * channels)  // (N, ..., C)
+        // L_vlb is a sum over all timesteps, of which one is drawn.
+        let term = bound(x0, xt, prediction.detached, share, at: timesteps)
+        let variational = term * Float(0.001 * Double(schedule.count))
+        return self(prediction, target, at: timesteps) + variational
     }
 
     /// The mean loss over all elements, each sample weighed by its timestep: a scalar.

@@ -10,103 +10,162 @@ internal import Spool
 internal import StrictJSON
 internal import TensorCore
 
-/// A sample job: the model from its directory, the samples, and the files they are written to.
+/// A sample or img2img job: the model from its directory, the samples, and the files they are written to.
 struct SampleExecution {
-    private let job: SampleJob
+    private let spec: JobSpec
     private let context: JobContext
+    private let requests: [DrawingRequest]
+    private let sweep: Sweep?
 
     /// Between two steps of a long batch the state is saved at most this often.
     private static let saveInterval = Duration.seconds(20)
 
-    init(_ job: SampleJob, _ context: JobContext) {
-        self.job = job
+    init(_ job: SampleJob, _ context: JobContext) throws {
+        spec = .sample(job)
         self.context = context
+        requests = try job.cells()?.map { DrawingRequest($0) } ?? [DrawingRequest(job)]
+        sweep = job.sweep
+    }
+
+    init(_ job: Img2ImgJob, _ context: JobContext) throws {
+        spec = .img2img(job)
+        self.context = context
+        requests = [DrawingRequest(job, try EditedPictures(job, context))]
+        sweep = nil
     }
 
     func run() throws -> Ending {
-        let path = try context.models.directory(of: job.model, base: context.directory)
+        let model = requests[0].options.model
+        let path = try context.models.directory(of: model, base: context.directory)
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
         for warning in pipeline.warnings { context.log("warning: \(warning)") }
-        let sampler = try pointing(to: "$.sampler") { try job.sampler.sampler(for: pipeline.scheduler) }
         if let mismatch = pipeline.configuration.mismatch(with: pipeline.scheduler) {
             throw Problem(.unsupported, mismatch.message, remedy: mismatch.remedy, file: path)
         }
         let shape = try sampleShape(of: pipeline)
-        try checkClasses(pipeline.configuration)
-        let (digest, model) = try pointing(to: "$.model") {
+        var drawing = Drawing()
+        for request in requests { drawing.append(request, try plan(request, pipeline, shape)) }
+        try requests[0].edits?.check()
+        let (digest, network) = try pointing(to: "$.model") {
             (try pipeline.weights().digest(), try pipeline.model(on: context.device))
         }
-        let plan = SamplingPlan(
-            sampler: sampler, sampleShape: shape.dimensions, count: job.count, batchSize: job.batchSize,
-            classes: job.classLabels ?? pipeline.configuration.classConditioning.nullClass.map { [$0] })
-        let outputs = try SampleOutputs(job, plan, shape, pipeline, modelDigest: digest, context)
+        let outputs = try SampleOutputs(
+            drawing, sweep: sweep, shape, pipeline, modelDigest: digest, context)
         context.log("\(pipeline.configuration.className) from \(path)")
-        return try draw(plan, model, outputs, modelDigest: digest)
+        return try draw(drawing, network, outputs, modelDigest: digest)
     }
 
     private func draw(
-        _ plan: SamplingPlan, _ model: any Denoiser, _ outputs: SampleOutputs, modelDigest: String
+        _ drawing: Drawing, _ model: any Denoiser, _ outputs: SampleOutputs, modelDigest: String
     ) throws -> Ending {
         let store = SamplingStateStore(
-            Path.join(context.checkpoints, "sampling.safetensors"),
-            fingerprint: try SHA256.digest(of: Array("\(modelDigest)\n\(JobSpec.sample(job).json.line)".utf8))
-                .description,
+            Path.join(context.checkpoints, "sampling.safetensors"), fingerprint: try fingerprint(modelDigest),
             in: context.files)
-        var run = SamplingRun(plan, model, from: try cursor(store, outputs), on: context.device)
-        var steps = SamplingSteps(plan, done: run.cursor.stepsDone(plan))
+        var (part, cursor) = try start(store, drawing, outputs)
+        var steps = SamplingSteps(total: drawing.totalSteps, done: part.firstStep + cursor.stepsDone(part.plan))
         context.log(
             steps.before == 0
-                ? "drawing \(plan.count) samples, \(plan.sampler.steps.count) steps each"
-                : "resuming after step \(steps.before) of \(plan.totalSteps)")
+                ? "drawing \(drawing.sampleCount) samples, \(part.plan.stepsPerBatch) steps each"
+                : "resuming after step \(steps.before) of \(drawing.totalSteps)")
         try context.event(
-            "started", ["step": JSONNode(.integer(steps.before)), "total_steps": JSONNode(.integer(plan.totalSteps))])
+            "started",
+            ["step": JSONNode(.integer(steps.before)), "total_steps": JSONNode(.integer(drawing.totalSteps))])
         try context.progress(steps.progress(), force: true)
 
         let clock = ContinuousClock()
         var saved = clock.now
-        func save() throws {
-            // What the cursor counts as done is safe before it says so.
-            try outputs.synchronize()
-            try store.save(batch: run.cursor.batch, state: run.cursor.state, noise: run.cursor.noise)
-            saved = clock.now
-        }
         while true {
-            if context.stop.wasMade {
-                try save()
-                return .checkpointed
+            var run = SamplingRun(part.plan, model, from: cursor, on: context.device)
+            func save() throws {
+                // What the cursor counts as done is safe before it says so.
+                try outputs.synchronize()
+                try store.save(
+                    batch: part.firstBatch + run.cursor.batch, state: run.cursor.state, noise: run.cursor.noise)
+                saved = clock.now
             }
-            guard let progress = steps.timed({ run.step() }) else { break }
-            switch progress {
-            case .step(let batch, let index, let x):
-                try outputs.frame(batch: batch, index: index, x)
-                if saved.duration(to: clock.now) > Self.saveInterval { try save() }
-            case .finished(let batch, let x):
-                try outputs.frame(batch: batch, index: plan.sampler.steps.count, x)
-                try outputs.write(batch: batch, x)
-                try save()
+            while true {
+                if context.stop.wasMade {
+                    try save()
+                    return .checkpointed
+                }
+                guard let progress = try steps.timed({ try run.step() }) else { break }
+                switch progress {
+                case .step(let batch, let index, let x):
+                    try outputs.frame(batch: part.firstBatch + batch, index: index, x)
+                    if saved.duration(to: clock.now) > Self.saveInterval { try save() }
+                case .finished(let batch, let x):
+                    try outputs.frame(batch: part.firstBatch + batch, index: part.plan.stepsPerBatch, x)
+                    try outputs.write(batch: part.firstBatch + batch, x)
+                    try save()
+                }
+                steps.note(done: part.firstStep + run.cursor.stepsDone(part.plan))
+                try context.progress(steps.progress(), force: steps.done == drawing.totalSteps)
             }
-            steps.note(done: run.cursor.stepsDone(plan))
-            try context.progress(steps.progress(), force: steps.done == plan.totalSteps)
+            let next = part.firstBatch + part.plan.batchCount
+            guard next < drawing.batchCount else { break }
+            part = drawing.part(ofBatch: next)
+            cursor = SamplingCursor(noise: part.request.noise)
         }
         try outputs.finish()
         try context.writeManifest(
-            kind: .sample, seed: job.common.seed, stepsTaken: steps.done - steps.before,
+            kind: spec.kind, seed: spec.common.seed, stepsTaken: steps.done - steps.before,
             secondsTaken: steps.seconds, outputs.manifest)
-        context.log("\(plan.count) samples in \(context.outputs)")
+        context.log("\(drawing.sampleCount) samples in \(context.outputs)")
         return .succeeded(leftovers: [context.checkpoints])
     }
 
+    /// What saved states must belong to: everything that decides the samples.
+    private func fingerprint(_ modelDigest: String) throws -> String {
+        var parts = [modelDigest, spec.json.line]
+        for path in requests[0].edits?.files ?? [] { parts.append(try SHA256.digest(ofFile: path).description) }
+        return try SHA256.digest(of: Array(parts.joined(separator: "\n").utf8)).description
+    }
+
     /// Where an earlier attempt stopped, if what it finished is still there; the beginning otherwise.
-    private func cursor(_ store: SamplingStateStore, _ outputs: SampleOutputs) throws -> SamplingCursor {
+    private func start(
+        _ store: SamplingStateStore, _ drawing: Drawing, _ outputs: SampleOutputs
+    ) throws -> (Drawing.Part, SamplingCursor) {
         let saved = try store.load(on: context.device) { problem in context.log("warning: \(problem)") }
         guard let saved, try outputs.areThere(batches: saved.batch) else {
-            let seed = UInt64(job.common.seed)
-            return SamplingCursor(noise: job.randomSource == .torch ? .torch(seed: seed) : .philox(seed: seed))
+            return (drawing.parts[0], SamplingCursor(noise: drawing.parts[0].request.noise))
         }
-        return SamplingCursor(batch: saved.batch, state: saved.state, noise: saved.noise)
+        let part = drawing.part(ofBatch: saved.batch)
+        let batch = saved.batch - part.firstBatch
+        // The state at the end of one part says nothing of the next one's noise.
+        let isFresh = batch == 0 && saved.state == nil
+        return (
+            part,
+            SamplingCursor(batch: batch, state: saved.state, noise: isFresh ? part.request.noise : saved.noise)
+        )
     }
 
     // MARK: - What only the model can tell
+
+    private func plan(
+        _ request: DrawingRequest, _ pipeline: PipelineDirectory, _ shape: SampleShape
+    ) throws -> SamplingPlan {
+        let (options, model) = (request.options, pipeline.configuration)
+        let sampler = try pointing(to: "$.sampler") {
+            try options.sampler.sampler(for: pipeline.scheduler, strength: request.strength)
+        }
+        try checkOutputs(of: model, shape, sampler)
+        try checkTimesteps(of: model, sampler)
+        try checkClasses(of: model, options)
+        var plan = SamplingPlan(
+            sampler: sampler, sampleShape: shape.dimensions, count: request.count, batchSize: options.batchSize,
+            classes: options.classLabels ?? model.classConditioning.nullClass.map { [$0] })
+        plan.guidance = try guidance(options, model, pipeline.scheduler)
+        if let edits = request.edits {
+            guard case .image(_, let channels) = shape, channels == 1 || channels == 3 else {
+                throw Problem(
+                    .unsupported, "the model's samples are not pictures, grey or RGB",
+                    remedy: "Use a model of pictures.",
+                    path: "$.model")
+            }
+            plan.editing = edits.editing(shape: shape.dimensions)
+        }
+        return plan
+    }
 
     private func sampleShape(of pipeline: PipelineDirectory) throws -> SampleShape {
         guard let shape = pipeline.configuration.sampleShape else {
@@ -114,14 +173,66 @@ struct SampleExecution {
                 .invalid, "the model's config.json has no sample_size, so the size of its pictures is not known",
                 remedy: "Add sample_size to the model's config.json.", file: pipeline.path, path: "$.model")
         }
+        if sweep != nil, case .point = shape {
+            throw Problem(
+                .unsupported, "the model draws points, and a sweep's grid shows pictures",
+                remedy: "Use a model of pictures, or a job for each value.", path: "$.sweep")
+        }
         return shape
     }
 
-    private func checkClasses(_ model: ModelConfiguration) throws {
+    private func checkOutputs(of model: ModelConfiguration, _ shape: SampleShape, _ sampler: any Sampler) throws {
+        guard let channels = model.channels else { return }
+        let outputs = model.outputChannels ?? channels
+        if sampler.takesVariance, outputs != 2 * channels {
+            throw Problem(
+                .invalid,
+                "variance_type is learned_range, but the model has \(outputs) output channels for \(channels)",
+                remedy: "Set sampler.variance_type to \"fixed_small\".", path: "$.sampler.variance_type")
+        }
+        if outputs != channels, outputs != 2 * channels {
+            throw Problem(
+                .unsupported, "the model makes \(outputs) channels of \(channels), which no sampler understands",
+                remedy: "Use a model whose output has the channels of its input, or twice as many.", path: "$.model")
+        }
+    }
+
+    /// A table of timesteps has no row for fractions of them.
+    private func checkTimesteps(of model: ModelConfiguration, _ sampler: any Sampler) throws {
+        guard let known = model.knownTimesteps else { return }
+        let isKnown = sampler.steps.allSatisfy {
+            $0.timestep >= 0 && $0.timestep < Double(known) && $0.timestep == $0.timestep.rounded()
+        }
+        guard !isKnown else { return }
+        throw Problem(
+            .unsupported, "the sampler goes through fractions of timesteps, but the model has learned whole ones",
+            remedy: "Use ddpm, ddim, pndm, dpmpp_2m, deis or unipc without other sigmas.", path: "$.sampler.name")
+    }
+
+    private func guidance(
+        _ options: DrawingOptions, _ model: ModelConfiguration, _ scheduler: SchedulerConfiguration
+    ) throws -> (Guidance, nullClass: Int)? {
+        guard options.guidanceScale != 1 else { return nil }
+        guard let null = model.classConditioning.nullClass else {
+            throw Problem(
+                .invalid, "guidance_scale is \(options.guidanceScale), but the model was trained without a null class",
+                remedy: "Set it to 1, or use a model that was trained with class_dropout_prob.",
+                path: "$.guidance_scale")
+        }
+        let last = Double(scheduler.numTrainTimesteps - 1)
+        let interval = options.guidanceInterval
+        return (
+            Guidance(
+                scale: options.guidanceScale, rescale: options.guidanceRescale,
+                interval: interval[0] * last...interval[1] * last), null
+        )
+    }
+
+    private func checkClasses(of model: ModelConfiguration, _ options: DrawingOptions) throws {
         func fail(_ message: String, _ remedy: String) -> Problem {
             Problem(.invalid, message, remedy: remedy, path: "$.class_labels")
         }
-        switch (model.classConditioning, job.classLabels) {
+        switch (model.classConditioning, options.classLabels) {
         case (.none, nil), (.timestep, .some): break
         case (.none, .some):
             throw fail("class_labels are given, but the model knows no classes", "Remove class_labels.")
@@ -152,17 +263,17 @@ private struct SamplingSteps {
     private var meter: RateMeter
     private var rate: Double?
 
-    init(_ plan: SamplingPlan, done: Int) {
-        total = plan.totalSteps
+    init(total: Int, done: Int) {
+        self.total = total
         before = done
         self.done = done
         meter = RateMeter(step: done)
     }
 
-    mutating func timed<Result>(_ step: () -> Result) -> Result {
+    mutating func timed<Result>(_ step: () throws -> Result) rethrows -> Result {
         let began = ContinuousClock.now
         defer { seconds += began.duration(to: .now) / .seconds(1) }
-        return step()
+        return try step()
     }
 
     mutating func note(done: Int) {

@@ -9,14 +9,15 @@ internal import Sampling
 internal import StrictJSON
 internal import TensorCore
 
-/// The files of a sample job: a PNG for each picture, or a table and a plot for points; the grid, the animation, and what the
+/// The files of a sample or img2img job: a PNG for each picture, or a table and a plot for points; the grid, the animation, and what the
 /// manifest says of them.
 ///
 /// What is only needed until the last sample is drawn, points of a batch and frames of the animation, lies beside the
 /// sampling's state. All is a function of job and model: an attempt that repeats another's work writes the same bytes.
 struct SampleOutputs {
-    private let job: SampleJob
-    private let plan: SamplingPlan
+    private let drawing: Drawing
+    private let sweep: Sweep?
+    private let output: OutputOptions
     private let shape: SampleShape
     private let pipeline: PipelineDirectory
     private let modelDigest: String
@@ -29,19 +30,20 @@ struct SampleOutputs {
     private static let largestGrid = 1024
 
     init(
-        _ job: SampleJob, _ plan: SamplingPlan, _ shape: SampleShape, _ pipeline: PipelineDirectory,
+        _ drawing: Drawing, sweep: Sweep?, _ shape: SampleShape, _ pipeline: PipelineDirectory,
         modelDigest: String, _ context: JobContext
     ) throws {
-        self.job = job
-        self.plan = plan
+        self.drawing = drawing
+        self.sweep = sweep
+        output = drawing.parts[0].request.options.output
         self.shape = shape
         self.pipeline = pipeline
         self.modelDigest = modelDigest
         self.context = context
         points = try TrainingPoints(modelDirectory: pipeline.path, in: context.files)
-        let steps = plan.sampler.steps.count
-        let frames = min(job.output.animationFrames, steps)
-        frameSteps = job.output.animation == nil ? [] : Set((1...frames).map { $0 * steps / frames })
+        let steps = drawing.parts[0].plan.stepsPerBatch
+        let frames = min(output.animationFrames, steps)
+        frameSteps = output.animation == nil ? [] : Set((1...frames).map { $0 * steps / frames })
         if !frameSteps.isEmpty { try context.files.createDirectoriesDurably(frameDirectory, mode: 0o770) }
     }
 
@@ -62,11 +64,13 @@ struct SampleOutputs {
     func areThere(batches: Int) throws -> Bool {
         try (0..<batches).allSatisfy { batch in
             switch shape {
-            case .image: try plan.samples(of: batch).allSatisfy { try context.files.exists(picturePath($0)) }
+            case .image: try samples(of: batch).allSatisfy { try context.files.exists(picturePath($0)) }
             case .point: try context.files.exists(pointsPath(batch))
             }
         }
     }
+
+    private func samples(of batch: Int) -> Range<Int> { drawing.part(ofBatch: batch).samples(of: batch) }
 
     // MARK: - While drawing
 
@@ -75,8 +79,10 @@ struct SampleOutputs {
         let samples = x.samples
         switch shape {
         case .image:
-            for (number, values) in zip(plan.samples(of: batch), samples) {
-                try context.write(PNG.encode(picture(values), texts: texts(number)), to: picturePath(number))
+            for (number, values) in zip(self.samples(of: batch), samples) {
+                var picture = picture(values)
+                if let alpha = try alpha(of: number) { picture = picture.withAlpha(alpha) }
+                try context.write(PNG.encode(picture, texts: texts(number)), to: picturePath(number))
             }
         case .point:
             let lines = samples.map { restored($0).map { "\($0)" }.joined(separator: ",") + "\n" }
@@ -85,7 +91,7 @@ struct SampleOutputs {
         try context.event(
             "samples",
             [
-                "first": JSONNode(.integer(plan.samples(of: batch).lowerBound)),
+                "first": JSONNode(.integer(self.samples(of: batch).lowerBound)),
                 "count": JSONNode(.integer(samples.count)),
             ])
     }
@@ -96,7 +102,7 @@ struct SampleOutputs {
         let frame: Image =
             switch shape {
             case .image: .grid(x.samples.map(picture))
-            case .point: plot(x.samples.map(restored), title: "step \(index) of \(plan.sampler.steps.count)")
+            case .point: plot(x.samples.map(restored), title: "step \(index) of \(drawing.parts[0].plan.stepsPerBatch)")
             }
         try context.files.writeAtomically(PNG.encode(frame), to: framePath(index), mode: 0o660)
     }
@@ -109,6 +115,14 @@ struct SampleOutputs {
     private func picture(_ values: [Float]) -> Image {
         let d = shape.dimensions
         return Image(width: d[1], height: d[0], channels: d[2], signed: values)
+    }
+
+    /// The transparency of the picture that a sample was made from.
+    private func alpha(of sample: Int) throws -> Image? {
+        let d = shape.dimensions
+        return try drawing.part(ofSample: sample).request.edits?.fitted(
+            of: sample, width: d[1], height: d[0], channels: d[2]
+        ).alpha
     }
 
     /// A sample in the data's own coordinates, where the model knows them.
@@ -126,12 +140,13 @@ struct SampleOutputs {
     /// Writes what is made of all samples together.
     func finish() throws {
         switch shape {
-        case .image where !job.output.grid: break
-        case .image where plan.count > Self.largestGrid:
-            context.log("no grid.png: \(plan.count) pictures are more than the \(Self.largestGrid) it can hold")
+        case .image where !output.grid: break
+        case .image where drawing.sampleCount > Self.largestGrid:
+            context.log(
+                "no grid.png: \(drawing.sampleCount) pictures are more than the \(Self.largestGrid) it can hold")
         case .image:
-            let pictures = try (0..<plan.count).map { try ImageFile.read(picturePath($0)) }
-            try context.write(PNG.encode(.grid(pictures)), to: context.output("grid.png"))
+            let pictures = try (0..<drawing.sampleCount).map { try ImageFile.read(picturePath($0)) }
+            try context.write(PNG.encode(grid(pictures)), to: context.output("grid.png"))
         case .point: try finishPoints()
         }
         guard !frameSteps.isEmpty else { return }
@@ -142,13 +157,21 @@ struct SampleOutputs {
         }
     }
 
+    private func grid(_ pictures: [Image]) -> Image {
+        guard let sweep else { return .grid(pictures) }
+        func labels(_ axis: Sweep.Axis) -> (name: String, values: [String]) {
+            (axis.key, axis.values.map { $0.string ?? $0.line })
+        }
+        return .grid(pictures, columns: labels(sweep.columns), rows: sweep.rows.map(labels))
+    }
+
     private func finishPoints() throws {
-        let table = try (0..<plan.batchCount).flatMap { try context.files.read(pointsPath($0), limit: 1 << 30) }
+        let table = try (0..<drawing.batchCount).flatMap { try context.files.read(pointsPath($0), limit: 1 << 30) }
         try context.write(table, to: context.output("points.csv"))
         let rows = String(decoding: table, as: UTF8.self).split(separator: "\n").map { line in
             line.split(separator: ",").compactMap { Float($0) }
         }
-        let plot = plot(rows, title: "\(rows.count) samples of \(job.model)")
+        let plot = plot(rows, title: "\(rows.count) samples of \(drawing.parts[0].request.options.model)")
         try context.write(PNG.encode(plot), to: context.output("scatter.png"))
     }
 
@@ -157,17 +180,25 @@ struct SampleOutputs {
     /// The settings in the form that common viewers show (the `parameters` of A1111's web UI), and as JSON.
     private func texts(_ sample: Int) -> [PNG.Text] {
         let d = shape.dimensions
+        let part = drawing.part(ofSample: sample)
+        let options = part.request.options
         var settings = [
-            "Steps: \(plan.sampler.steps.count)", "Sampler: \(job.sampler.name.rawValue)", "Seed: \(job.common.seed)",
-            "Size: \(d[1])x\(d[0])", "Model hash: \(modelDigest.prefix(10))", "Model: \(job.model)",
-            "Version: diffd \(Release.version)", "Image number: \(sample)", "RNG: \(job.randomSource.rawValue)",
+            "Steps: \(part.plan.sampler.steps.count)", "Sampler: \(options.sampler.name.rawValue)",
+            "Seed: \(seed(sample))", "Size: \(d[1])x\(d[0])", "Model hash: \(modelDigest.prefix(10))",
+            "Model: \(options.model)", "Version: diffd \(Release.version)", "Image number: \(sample)",
+            "RNG: \(options.randomSource.rawValue)",
         ]
-        if job.sampler.name == .ddim { settings.append("Eta: \(job.sampler.eta)") }
+        if options.sampler.name == .ddim { settings.append("Eta: \(options.sampler.eta)") }
         if let label = classLabel(sample) { settings.append("Class: \(label)") }
+        if options.guidanceScale != 1 { settings.append("CFG scale: \(options.guidanceScale)") }
+        if part.request.edits != nil { settings.append("Denoising strength: \(part.request.strength)") }
         let origin: [JSONNode.Member] = [
-            .init("model", JSONNode(.string(job.model.description))),
+            .init("model", JSONNode(.string(options.model.description))),
             .init("model_sha256", JSONNode(.string(modelDigest))),
-            .init("sampler", job.sampler.json), .init("rng", JSONNode(.string(job.randomSource.rawValue))),
+            .init("sampler", options.sampler.json), .init("rng", JSONNode(.string(options.randomSource.rawValue))),
+            .init("guidance_scale", JSONNode(.number(options.guidanceScale))),
+            .init("guidance_rescale", JSONNode(.number(options.guidanceRescale))),
+            .init("guidance_interval", JSONNode(.array(options.guidanceInterval.map { JSONNode(.number($0)) }))),
         ]
         return [
             PNG.Text("parameters", settings.joined(separator: ", ")), PNG.Text("Software", "diffd \(Release.version)"),
@@ -175,13 +206,37 @@ struct SampleOutputs {
         ]
     }
 
-    private func classLabel(_ sample: Int) -> Int? { plan.classes.map { $0[sample % $0.count] } }
+    private func seed(_ sample: Int) -> UInt64 {
+        let part = drawing.part(ofSample: sample)
+        return NoiseSource.seed(of: sample - part.firstSample, part.request.origin)
+    }
+
+    /// Nil where the sample is of no class in particular.
+    private func classLabel(_ sample: Int) -> Int? {
+        let part = drawing.part(ofSample: sample)
+        return part.request.options.classLabels.map { $0[(sample - part.firstSample) % $0.count] }
+    }
 
     private func entry(_ sample: Int) -> [JSONNode.Member] {
-        [
-            .init("index", JSONNode(.integer(sample))), .init("seed", JSONNode(.integer(job.common.seed))),
+        let part = drawing.part(ofSample: sample)
+        var entry: [JSONNode.Member] = [
+            .init("index", JSONNode(.integer(sample))), .init("seed", JSONNode(.integer(Int(seed(sample))))),
             .init("class_label", classLabel(sample).map { JSONNode(.integer($0)) } ?? .null),
         ]
+        if case .between(_, let end, let count) = part.request.origin {
+            entry.append(.init("to_seed", JSONNode(.integer(Int(end)))))
+            entry.append(.init("share", JSONNode(.number(Double(sample) / Double(max(count - 1, 1))))))
+        }
+        if let edits = part.request.edits {
+            entry.append(.init("image", JSONNode(.string(Path.name(edits.path(of: sample))))))
+            entry.append(.init("strength", JSONNode(.number(edits.strength))))
+        }
+        if let sweep {
+            let columns = sweep.columns.values
+            entry.append(.init(sweep.columns.key, columns[sample % columns.count]))
+            if let rows = sweep.rows { entry.append(.init(rows.key, rows.values[sample / columns.count])) }
+        }
+        return entry
     }
 
     /// What the manifest says of the samples and how they were drawn.
@@ -189,22 +244,25 @@ struct SampleOutputs {
         let images: [JSONNode] =
             switch shape {
             case .image:
-                (0..<plan.count).map { sample in
+                (0..<drawing.sampleCount).map { sample in
                     JSONNode(.object([.init("file", JSONNode(.string(Self.pictureName(sample))))] + entry(sample)))
                 }
             case .point: []
             }
+        let options = drawing.parts[0].request.options
         return [
             "model": [
-                "name": JSONNode(.string(job.model.description)), "path": JSONNode(.string(pipeline.path)),
+                "name": JSONNode(.string(options.model.description)), "path": JSONNode(.string(pipeline.path)),
                 "class": JSONNode(.string(pipeline.configuration.className)),
                 "sha256": JSONNode(.string(modelDigest)),
             ],
-            "sampler": job.sampler.json,
-            "scheduler": job.sampler.applied(to: pipeline.scheduler).config(
-                job.sampler.name, diffusersVersion: PipelineDirectory.diffusersVersion),
-            "rng": JSONNode(.string(job.randomSource.rawValue)), "count": JSONNode(.integer(plan.count)),
-            "batch_size": JSONNode(.integer(plan.batchSize)), "images": JSONNode(.array(images)),
+            "sampler": options.sampler.json,
+            "scheduler": options.sampler.applied(to: pipeline.scheduler).config(
+                options.sampler.name, diffusersVersion: PipelineDirectory.diffusersVersion),
+            "rng": JSONNode(.string(options.randomSource.rawValue)),
+            "guidance_scale": JSONNode(.number(options.guidanceScale)),
+            "sweep": sweep.map(\.json) ?? .null, "count": JSONNode(.integer(drawing.sampleCount)),
+            "batch_size": JSONNode(.integer(options.batchSize)), "images": JSONNode(.array(images)),
         ]
     }
 }

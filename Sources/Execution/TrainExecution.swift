@@ -33,7 +33,8 @@ struct TrainExecution {
         let objective = Objective(
             schedule: try NoiseSchedule(job.diffusion.scheduler),
             predictionType: job.diffusion.scheduler.predictionType,
-            loss: job.diffusion.loss)
+            loss: job.diffusion.loss,
+            learnsVariance: job.diffusion.scheduler.varianceType == .learnedRange)
         let previews = TrainingPreviews(job, model, dataset, context)
         let reporter = TrainingReporter(context)
         let trainer = try Trainer(

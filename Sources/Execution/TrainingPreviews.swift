@@ -40,7 +40,7 @@ struct TrainingPreviews {
         var run = SamplingRun(
             plan, model, from: SamplingCursor(noise: .philox(seed: UInt64(job.common.seed))), on: context.device)
         var samples: [[Float]] = []
-        while let progress = run.step() {
+        while let progress = try run.step() {
             if context.stop.wasMade { return }
             if case .finished(_, let x) = progress { samples += x.samples }
         }

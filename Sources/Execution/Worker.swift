@@ -81,6 +81,7 @@ public enum Worker {
         return switch try JobSpec.decode(root, fileName: path) {
         case .train(let job): try TrainExecution(job, context).run()
         case .sample(let job): try SampleExecution(job, context).run()
+        case .img2img(let job): try SampleExecution(job, context).run()
         }
     }
 

@@ -7,6 +7,8 @@ public struct JobInput: Sendable, Hashable {
         case datasetImages = "$.dataset.images"
         case datasetLabels = "$.dataset.labels"
         case model = "$.model"
+        case image = "$.image"
+        case mask = "$.mask"
 
         /// Where it stands in the job file.
         public var jsonPath: String { rawValue }
@@ -34,8 +36,10 @@ extension JobSpec {
                     + (idx.labelsPath.map { [JobInput(role: .datasetLabels, path: $0)] } ?? [])
             case .cifar10(let cifar): [JobInput(role: .datasetPath, path: cifar.path)]
             }
-        case .sample(let job):
-            if case .path(let path) = job.model { [JobInput(role: .model, path: path)] } else { [] }
+        case .sample(let job): job.drawing.inputs
+        case .img2img(let job):
+            job.drawing.inputs + job.image.map { JobInput(role: .image, path: $0) }
+                + (job.mask.map { [JobInput(role: .mask, path: $0)] } ?? [])
         }
     }
 
@@ -63,8 +67,19 @@ extension JobSpec {
             }
             return .train(job)
         case .sample(var job):
-            if case .path(let path) = job.model { job.model = .path(try new(.model, path)) }
+            if case .path(let path) = job.drawing.model { job.drawing.model = .path(try new(.model, path)) }
             return .sample(job)
+        case .img2img(var job):
+            if case .path(let path) = job.drawing.model { job.drawing.model = .path(try new(.model, path)) }
+            for index in job.image.indices { job.image[index] = try new(.image, job.image[index]) }
+            if let mask = job.mask { job.mask = try new(.mask, mask) }
+            return .img2img(job)
         }
+    }
+}
+
+extension DrawingOptions {
+    fileprivate var inputs: [JobInput] {
+        if case .path(let path) = model { [JobInput(role: .model, path: path)] } else { [] }
     }
 }

@@ -2,4 +2,5 @@
 public enum JobKind: String, Sendable, Codable, CaseIterable {
     case train
     case sample
+    case img2img
 }

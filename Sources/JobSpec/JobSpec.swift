@@ -5,6 +5,7 @@ public import StrictJSON
 public enum JobSpec: Sendable, Hashable {
     case train(TrainJob)
     case sample(SampleJob)
+    case img2img(Img2ImgJob)
 
     /// A larger job file is refused unread. Data belong in files of their own.
     public static let maximumFileSize = 1 << 20
@@ -14,12 +15,14 @@ public enum JobSpec: Sendable, Hashable {
         [
             Alternative(JobKind.train.rawValue, Self.train) { if case .train(let job) = $0 { job } else { nil } },
             Alternative(JobKind.sample.rawValue, Self.sample) { if case .sample(let job) = $0 { job } else { nil } },
+            Alternative(JobKind.img2img.rawValue, Self.img2img) { if case .img2img(let job) = $0 { job } else { nil } },
         ])
 
     public var kind: JobKind {
         switch self {
         case .train: .train
         case .sample: .sample
+        case .img2img: .img2img
         }
     }
 
@@ -29,6 +32,7 @@ public enum JobSpec: Sendable, Hashable {
             switch self {
             case .train(let job): job.common
             case .sample(let job): job.common
+            case .img2img(let job): job.common
             }
         }
         set {
@@ -39,6 +43,9 @@ public enum JobSpec: Sendable, Hashable {
             case .sample(var job):
                 job.common = newValue
                 self = .sample(job)
+            case .img2img(var job):
+                job.common = newValue
+                self = .img2img(job)
             }
         }
     }

@@ -1,60 +1,86 @@
-public import Configurations
+import Configurations
 import Problems
 public import StrictJSON
 
 /// Draws samples from a model.
 public struct SampleJob: Described, Hashable {
-    /// Where the random numbers come from.
-    public enum RandomSource: String, Sendable, CaseIterable {
-        /// Sample i depends on seed and i alone.
-        case philox
-        /// The numbers of `torch.Generator("cpu")`, one generator for each whole batch in the order of a diffusers pipeline.
-        case torch
-    }
-
     public var common = CommonOptions()
-    public var model = ModelReference.published("model")
-    public var sampler = SamplerOptions()
+    public var drawing = DrawingOptions()
     /// Number of samples.
     public var count = 1
-    /// Samples in one forward pass.
-    public var batchSize = 8
-    public var randomSource = RandomSource.philox
-    /// Sample i has class `classLabels[i % classLabels.count]`; nil for a model without classes.
-    public var classLabels: [Int]?
-    public var guidanceScale = 1.0
-    public var output = OutputOptions()
+    /// Sample i is the first sample of `seeds[i]`; nil: sample i of `common.seed`.
+    public var seeds: [Int]?
+    public var interpolate: SeedInterpolation?
+    public var sweep: Sweep?
 
     public init() {}
 
     public static let fields: [Field<Self>] =
-        CommonOptions.fields.map { $0.lifted(\.common) } + [
+        CommonOptions.fields.map { $0.lifted(\.common) } + DrawingOptions.fields.map { $0.lifted(\.drawing) } + [
             Field(
-                "model", \.model, ModelReference.form,
-                "The model: a path with a /, \"job:ID\", \"job:NAME\", or the name of a published model.",
-                required: true),
-            Field("sampler", \.sampler, .object, "Algorithm and steps."),
-            Field("count", \.count, .integer(in: 1...1_000_000), "Number of samples."),
-            Field("batch_size", \.batchSize, .integer(in: 1...65536), "Samples in one forward pass."),
-            Field("rng", \.randomSource, .choice(), "Where the random numbers come from."),
+                "count", \.count, .integer(in: 1...1_000_000),
+                "Number of samples; as many as there are seeds, or steps of interpolate, where those are given."),
             Field(
-                "class_labels", \.classLabels, .optional(.list(.integer(in: 0...999_999), count: 1...100_000)),
-                "Class of each sample, repeated from the start when there are more samples; null: none."),
-            Field("guidance_scale", \.guidanceScale, .number(in: 0...1000), "Strength of guidance; 1 is none."),
-            Field("output", \.output, .object, "What is written."),
+                "seeds", \.seeds, .optional(.list(.integer(in: 0...Int.max), count: 1...100_000)),
+                "A seed for each sample, which is the first one of a job with that seed; null: all are of one seed."),
+            Field(
+                "interpolate", \.interpolate, .optional(.object),
+                "Samples on the way from one seed's to another's; null: none."),
+            Field("sweep", \.sweep, .optional(.object), "A grid of samples over one or two keys; null: none."),
         ]
 
+    public mutating func complete(from node: JSONNode) {
+        guard !node.gives("count") else { return }
+        count = seeds?.count ?? interpolate?.steps ?? 1
+    }
+
     public func validate(_ checks: inout Checks) {
-        if guidanceScale != 1 {
+        drawing.validate(&checks)
+        if let labels = drawing.classLabels, labels.count > count {
             checks.fail(
-                "guidance_scale",
-                "guidance needs a model that was trained with a null class, which no architecture here has",
-                remedy: "Set it to 1, or leave it out.", code: .unsupported)
-        }
-        if let classLabels, classLabels.count > count {
-            checks.fail(
-                "class_labels", and: ["count"], "there are \(classLabels.count) class_labels but count is \(count)",
+                "class_labels", and: ["count"], "there are \(labels.count) class_labels but count is \(count)",
                 remedy: "Raise count, or give fewer labels.")
+        }
+        for (key, own) in [("seeds", seeds?.count), ("interpolate", interpolate?.steps)] {
+            if let own, own != count {
+                checks.fail(
+                    "count", and: [key, "interpolate.steps"], "count is \(count), but \(key) says \(own)",
+                    remedy: "Leave count out.")
+            }
+        }
+        let series = [
+            ("seeds", seeds != nil), ("interpolate", interpolate != nil), ("sweep", sweep != nil),
+        ].filter(\.1).map(\.0)
+        if series.count > 1 {
+            checks.fail(
+                series[1], and: [series[0]], "\(series.joined(separator: " and ")) cannot be used together",
+                remedy: "Keep one of them.")
+        } else if let sweep {
+            check(sweep, &checks)
+        }
+    }
+}
+
+/// The `interpolate` of a sample job: the initial noise turns from that of one seed to that of another.
+public struct SeedInterpolation: Described, Hashable {
+    public var fromSeed = 0
+    public var toSeed = 1
+    /// Samples, both ends included.
+    public var steps = 8
+
+    public init() {}
+
+    public static let fields: [Field<Self>] = [
+        Field("from_seed", \.fromSeed, .integer(in: 0...Int.max), "Seed of the first sample.", required: true),
+        Field("to_seed", \.toSeed, .integer(in: 0...Int.max), "Seed of the last sample.", required: true),
+        Field("steps", \.steps, .integer(in: 2...10_000), "Number of samples, both ends included."),
+    ]
+
+    public func validate(_ checks: inout Checks) {
+        if fromSeed == toSeed {
+            checks.fail(
+                "to_seed", and: ["from_seed"], "both seeds are \(fromSeed), so there is nothing between them",
+                remedy: "Give two seeds.")
         }
     }
 }

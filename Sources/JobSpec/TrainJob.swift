@@ -39,6 +39,18 @@ public struct TrainJob: Described, Hashable {
             if !node.gives("diffusion.clip_sample") { diffusion.scheduler.clipSample = false }
             if !node.gives("diffusion.variance_type") { diffusion.scheduler.varianceType = .fixedLarge }
         }
+        if diffusion.scheduler.varianceType == .learnedRange, !node.gives("model.out_channels") {
+            // The second half says the variance.
+            switch model {
+            case .unet2d(var unet):
+                unet.outChannels = 2 * unet.inChannels
+                model = .unet2d(unet)
+            case .dit(var dit):
+                dit.outChannels = 2 * dit.inChannels
+                model = .dit(dit)
+            case .mlp, .annotatedUNet: break
+            }
+        }
         if training.classDropoutProb > 0, case .unet2d(var unet) = model, unet.numClassEmbeds ?? 0 > 1,
             !node.gives("model.null_class")
         {

@@ -34,6 +34,12 @@ extension TrainJob {
                 "model.\(mismatch.key)", and: ["diffusion.num_train_timesteps"], mismatch.message,
                 remedy: mismatch.remedy)
         }
+        if diffusion.scheduler.varianceType == .learnedRange, model.outputChannels == nil {
+            checks.fail(
+                "diffusion.variance_type", and: ["model"],
+                "the architecture \"\(model.architecture.rawValue)\" has no outputs for a learned variance",
+                remedy: "Use \"unet2d\" or \"dit\", or another variance_type.")
+        }
         checkClasses(&checks)
         checkSteps(&checks)
         checkValidation(&checks)
@@ -74,11 +80,15 @@ extension TrainJob {
                 "samples of \(size) are not filled by patches of \(dit.patchSize)x\(dit.patchSize)",
                 remedy: "Use a multiple of \(dit.patchSize), or another patch_size.")
         }
-        if let outputs = model.outputChannels, outputs != channels {
+        let learnsVariance = diffusion.scheduler.varianceType == .learnedRange
+        let wanted = learnsVariance ? 2 * channels : channels
+        if let outputs = model.outputChannels, outputs != wanted {
             checks.fail(
-                "model.out_channels", and: ["model.in_channels"],
+                "model.out_channels", and: ["model.in_channels", "diffusion.variance_type"],
                 "model.out_channels is \(outputs) but model.in_channels is \(channels)",
-                remedy: "Make them equal: the network predicts something of its input's shape.")
+                remedy: learnsVariance
+                    ? "Set it to \(wanted): with variance_type \"learned_range\" the second half says the variance."
+                    : "Make them equal: the network predicts something of its input's shape.")
         }
         let batch = training.batchSize * size.height * size.width * channels
         if batch > 1 << 30 {

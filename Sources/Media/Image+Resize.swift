@@ -70,6 +70,17 @@ extension Image {
         return resized(width: resolution, height: resolution, box: box)
     }
 
+    /// The largest centred part of the wanted proportions, at `width` x `height`.
+    public func centreFitted(width outWidth: Int, height outHeight: Int) -> Image {
+        if outWidth == width && outHeight == height { return self }
+        // Wider than wanted: the sides are cut off; higher: top and bottom.
+        let isWider = width * outHeight > height * outWidth
+        let boxWidth = isWider ? max(1, height * outWidth / outHeight) : width
+        let boxHeight = isWider ? height : max(1, width * outHeight / outWidth)
+        let box = Box(x: (width - boxWidth) / 2, y: (height - boxHeight) / 2, width: boxWidth, height: boxHeight)
+        return resized(width: outWidth, height: outHeight, box: box)
+    }
+
     /// The image with left and right exchanged.
     public var mirrored: Image { upright(from: .topRight) }
 }

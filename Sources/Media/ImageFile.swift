@@ -51,21 +51,27 @@ public enum ImageFile {
         }
     }
 
-    /// Reads the PNG or JPEG at `path`, without its alpha (composited over white): 1 or 3 channels.
+    /// Reads the PNG or JPEG at `path`, without its alpha (composited over white) unless that is to be kept: 1 or 3 channels, or 2
+    /// or 4.
     ///
     /// - Throws: a `Problem` that names the file: `missing`, `denied` or `io` when it cannot be read; `corrupt` when it is damaged,
     ///   empty, no picture, or of another format than its name says; `unsupported` for other picture formats; `invalid` beyond
     ///   `limits`.
-    public static func read(_ path: String, limits: ImageLimits = ImageLimits()) throws -> Image {
+    public static func read(
+        _ path: String, limits: ImageLimits = ImageLimits(), keepsAlpha: Bool = false
+    ) throws -> Image {
         do {
-            return try decode(try FileBytes.read(path, atMost: limits.fileBytes), name: path, limits: limits)
+            return try decode(
+                try FileBytes.read(path, atMost: limits.fileBytes), name: path, limits: limits, keepsAlpha: keepsAlpha)
         } catch let problem as Problem {
             throw problem.inFile(path)
         }
     }
 
     /// The same from memory; `name` is what the file is called.
-    public static func decode(_ data: [UInt8], name: String, limits: ImageLimits = ImageLimits()) throws -> Image {
+    public static func decode(
+        _ data: [UInt8], name: String, limits: ImageLimits = ImageLimits(), keepsAlpha: Bool = false
+    ) throws -> Image {
         guard !data.isEmpty else {
             throw Problem(.corrupt, "the file is empty", remedy: ImageLimits.damaged)
         }
@@ -77,7 +83,9 @@ public enum ImageFile {
                 remedy: "Rename it, or convert it to what its name says.")
         }
         switch format {
-        case .png: return try PNG.decode(data, limits: limits).image.flattened
+        case .png:
+            let image = try PNG.decode(data, limits: limits).image
+            return keepsAlpha ? image : image.flattened
         case .jpeg: return try JPEG.decode(data, limits: limits)
         case nil:
             throw Problem(.corrupt, "the file is not a PNG or a JPEG", remedy: ImageLimits.damaged)

@@ -2,39 +2,6 @@ public import Diffusion
 public import Models
 public import TensorCore
 
-/// Samples to be drawn from a model, batch by batch.
-public struct SamplingPlan: Sendable {
-    public var sampler: any Sampler
-    /// Extents of one sample, channels last.
-    public var sampleShape: [Int]
-    public var count: Int
-    /// Samples in one pass of the model. With `philox` noise it changes no sample.
-    public var batchSize: Int
-    /// Sample i has class `classes[i % classes.count]`; nil for a model without classes.
-    public var classes: [Int]?
-
-    public init(sampler: any Sampler, sampleShape: [Int], count: Int, batchSize: Int, classes: [Int]? = nil) {
-        precondition(count >= 0 && batchSize > 0 && classes?.isEmpty != true)
-        self.sampler = sampler
-        self.sampleShape = sampleShape
-        self.count = count
-        self.batchSize = batchSize
-        self.classes = classes
-    }
-
-    public var batchCount: Int { (count + batchSize - 1) / batchSize }
-    /// Calls of the model in all.
-    public var totalSteps: Int { batchCount * sampler.steps.count }
-
-    /// The numbers of the samples in batch `batch`.
-    public func samples(of batch: Int) -> Range<Int> { batch * batchSize..<min(count, (batch + 1) * batchSize) }
-
-    /// The classes of those samples.
-    func labels(of batch: Int) -> ClassLabels? {
-        classes.map { classes in .numbers(samples(of: batch).map { classes[$0 % classes.count] }) }
-    }
-}
-
 /// Where a sampling stands: all that is needed to go on after an interruption with the same bits.
 public struct SamplingCursor {
     /// Batches finished.
@@ -50,7 +17,7 @@ public struct SamplingCursor {
     }
 
     /// Calls of the model done.
-    public func stepsDone(_ plan: SamplingPlan) -> Int { batch * plan.sampler.steps.count + (state?.index ?? 0) }
+    public func stepsDone(_ plan: SamplingPlan) -> Int { batch * plan.stepsPerBatch + (state?.calls ?? 0) }
 }
 
 /// Draws the samples of a plan. The caller pulls one step at a time and does all else in between: progress, previews,
@@ -61,6 +28,9 @@ public struct SamplingRun {
     public private(set) var cursor: SamplingCursor
     private let model: any Denoiser
     private let device: Device
+    private let visits: [Int]
+    /// What the batch in work is made from.
+    private var pictures: (batch: Int, Editing.Pictures)?
 
     /// What a step did.
     public enum Progress {
@@ -75,30 +45,100 @@ public struct SamplingRun {
         self.model = model
         self.cursor = cursor
         self.device = device
+        visits = plan.visits
     }
 
     /// Takes the next step; nil when all samples are drawn.
-    public mutating func step() -> Progress? {
+    ///
+    /// - Throws: what reading the pictures to edit throws.
+    public mutating func step() throws -> Progress? {
         guard cursor.batch < plan.batchCount else { return nil }
         let batch = cursor.batch
-        let samples = plan.samples(of: batch)
-        cursor.noise.firstSample = samples.lowerBound
-        var state =
-            cursor.state
-            ?? plan.sampler.begin(Shape([samples.count] + plan.sampleShape), &cursor.noise, on: device)
-        if let step = plan.sampler.step(after: state) {
-            let prediction = model(
-                plan.sampler.modelInput(state),
-                timesteps: [Float](repeating: Float(step.timestep), count: samples.count),
-                classes: plan.labels(of: batch))
-            plan.sampler.advance(&state, prediction, &cursor.noise)
+        cursor.noise.samples = plan.samples(of: batch)
+        let pictures = try pictures(of: batch)
+        var state = cursor.state ?? begin(pictures)
+        if state.calls < visits.count {
+            goBack(&state, to: visits[state.calls])
+            cursor.noise.repetitions = state.calls - state.index
+            let timestep = plan.sampler.steps[state.index].timestep
+            plan.sampler.advance(&state, predict(plan.sampler.modelInput(state), timestep, batch), &cursor.noise)
+            state.calls += 1
+            keepKnown(&state, pictures)
         }
-        if plan.sampler.step(after: state) == nil {
+        if state.calls == visits.count {
             cursor.batch += 1
             cursor.state = nil
             return .finished(batch: batch, x: state.x)
         }
         cursor.state = state
-        return .step(batch: batch, index: state.index, x: state.x)
+        return .step(batch: batch, index: state.calls, x: state.x)
+    }
+
+    /// The model's output for a batch, guided where the plan says so: with the variance for a sampler that wants it.
+    private func predict(_ x: Tensor, _ timestep: Double, _ batch: Int) -> Tensor {
+        let (axis, channels) = (x.shape.rank - 1, x.shape.last)
+        let labels = plan.labels(of: batch)
+        let times = [Float](repeating: Float(timestep), count: x.shape[0])
+        func mean(_ output: Tensor) -> Tensor {
+            output.shape.last == channels ? output : output.sliced(axis: axis, 0..<channels)
+        }
+        guard let (guidance, null) = plan.guidance, let labels, guidance.acts(at: timestep) else {
+            let output = model(x, timesteps: times, classes: labels.map(ClassLabels.numbers))
+            return plan.sampler.takesVariance ? output : mean(output)
+        }
+        // One pass for both halves.
+        let both = model(
+            .concatenated([x, x], axis: 0), timesteps: times + times,
+            classes: .numbers(labels + labels.map { _ in null }))  // (2 N, ..., C or 2 C)
+        let conditional = both.sliced(axis: 0, 0..<labels.count)
+        let guided = guidance(mean(conditional), mean(both.sliced(axis: 0, labels.count..<2 * labels.count)))
+        guard plan.sampler.takesVariance else { return guided }
+        return .concatenated([guided, conditional.sliced(axis: axis, channels..<2 * channels)], axis: axis)
+    }
+
+    // MARK: - Editing
+
+    private mutating func pictures(of batch: Int) throws -> Editing.Pictures? {
+        guard let editing = plan.editing else { return nil }
+        if let pictures, pictures.batch == batch { return pictures.1 }
+        let read = try editing.pictures(plan.samples(of: batch), device)
+        pictures = (batch, read)
+        return read
+    }
+
+    /// Pure noise, or the pictures with as much noise as the first step takes.
+    private mutating func begin(_ pictures: Editing.Pictures?) -> SamplerState {
+        let shape = Shape([plan.samples(of: cursor.batch).count] + plan.sampleShape)
+        guard let pictures, let editing = plan.editing else {
+            return plan.sampler.begin(shape, &cursor.noise, on: device)
+        }
+        let noise = cursor.noise.initial(shape, on: device)
+        let x =
+            editing.beginsWithNoise
+            ? noise * Float(plan.sampler.initialNoiseSigma) : plan.sampler.noised(pictures.x0, noise, at: 0)
+        return SamplerState(x: x, initialNoise: pictures.mask == nil ? nil : noise)
+    }
+
+    /// Puts what is known in its place, as noisy as the rest is now (Lugmayr et al. 2022, equation 8).
+    private func keepKnown(_ state: inout SamplerState, _ pictures: Editing.Pictures?) {
+        guard let pictures, let mask = pictures.mask, let noise = state.initialNoise else { return }
+        let known = plan.sampler.noised(pictures.x0, noise, at: state.index)
+        let changing = mask.broadcast(to: state.x.shape)
+        state.x = known * (1 - changing) + state.x * changing
+    }
+
+    /// Adds noise until x is as noisy as before step `index`, for steps that are taken again (equation 8 of the same, its forward
+    /// step).
+    private mutating func goBack(_ state: inout SamplerState, to index: Int) {
+        guard index < state.index else { return }
+        let levels = plan.sampler.levels
+        let now = levels.indices.contains(state.index) ? levels[state.index] : NoiseLevel(signal: 1, noise: 0)
+        let then = levels[index]
+        let ratio = then.signal / now.signal
+        let added = max(then.noise * then.noise - ratio * ratio * now.noise * now.noise, 0).squareRoot()
+        cursor.noise.repetitions = visits.count + state.calls
+        let noise = cursor.noise.next(state.x.shape, step: 0, on: device)
+        state.x = state.x * Float(ratio) + noise * Float(added)
+        state.index = index
     }
 }

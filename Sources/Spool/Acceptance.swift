@@ -79,6 +79,7 @@ public struct JobDirectories: Sendable {
         do { kind = try files.status(path)?.kind } catch {
             throw Problem.wrapping(error, cannot: "look at \(input.path)")
         }
+        if input.role == .image, kind == .directory { return }
         let wantsDirectory = input.role == .datasetPath || input.role == .model
         guard kind != (wantsDirectory ? .directory : .regular) else { return }
         throw Problem(

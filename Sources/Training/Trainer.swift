@@ -141,12 +141,13 @@ public final class Trainer {
         let tape = Tape(recomputes: plan.options.gradientCheckpointing)
         parameters.track(on: tape, adding: microbatch > 0)
         defer { parameters.untrack() }
-        let prediction = model(
-            objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init),
+        let xt = objective.schedule.addNoise(x0, noise, at: t)
+        let output = model(
+            xt, timesteps: t.map(Float.init),
             classes: trainingClasses(of: batch, first: first),
             dropout: DropoutMasks(
                 seed: plan.seed, pass: step * plan.options.gradientAccumulationSteps + microbatch))
-        let loss = objective(prediction, objective.target(x0, noise, at: t), at: t)
+        let loss = objective(output, x0: x0, noise: noise, xt: xt, at: t)
         tape.backward(from: loss)
         return Double(loss.item)
     }
@@ -219,10 +220,9 @@ public final class Trainer {
             let noise = Tensor.normal(
                 batch.x.shape, seed: plan.seed, purpose: .validation, step: 1, firstSample: number * size,
                 on: batch.x.device)
-            let prediction = model(
-                objective.schedule.addNoise(batch.x, noise, at: t), timesteps: t.map(Float.init),
-                classes: classes(of: batch))
-            let loss = objective(prediction, objective.target(batch.x, noise, at: t), at: t)
+            let xt = objective.schedule.addNoise(batch.x, noise, at: t)
+            let output = model(xt, timesteps: t.map(Float.init), classes: classes(of: batch))
+            let loss = objective(output, x0: batch.x, noise: noise, xt: xt, at: t)
             sum += Double(loss.item) * Double(batch.count)
             samples += batch.count
         }

@@ -36,7 +36,7 @@ import Testing
             var run = SamplingRun(
                 plan, try directory.model(on: device), from: SamplingCursor(noise: .torch(seed: seed)), on: device)
             var drawn: Tensor?
-            while let progress = run.step() { if case .finished(_, let x) = progress { drawn = x } }
+            while let progress = try run.step() { if case .finished(_, let x) = progress { drawn = x } }
 
             let images = try #require(drawn).array().map { min(max($0 / 2 + 0.5, 0), 1) }
             let expected = try test.tensor("images", on: device).array()

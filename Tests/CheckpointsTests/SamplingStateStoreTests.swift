@@ -13,11 +13,13 @@ import Testing
     /// A state in the middle of a batch, with a generator that has drawn an odd number of values.
     private func state(index: Int = 7) -> (state: SamplerState, noise: NoiseSource) {
         var noise = NoiseSource.torch(seed: 3)
-        noise.firstSample = 4
+        noise.samples = 4..<6
         let x = noise.next([2, 3], step: 0, on: device)
         let history = [noise.next([2, 3], step: 1, on: device), noise.next([2, 3], step: 2, on: device)]
         _ = noise.next([1, 5], step: 3, on: device)
-        return (SamplerState(x: x, history: history, index: index), noise)
+        let state = SamplerState(
+            x: x, history: history, index: index, calls: index + 4, initialNoise: history[0] * 2)
+        return (state, noise)
     }
 
     private func never(_ problem: Problem) throws { throw problem }
@@ -35,7 +37,8 @@ import Testing
         #expect(loaded.state?.x.shape == [2, 3])
         #expect(loaded.state?.x.array() == state.x.array())
         #expect(loaded.state?.history.map { $0.array() } == state.history.map { $0.array() })
-        #expect(loaded.noise.firstSample == 4)
+        #expect(loaded.noise.samples == 4..<6)
+        #expect(loaded.state?.calls == 11 && loaded.state?.initialNoise?.array() == state.initialNoise?.array())
         #expect(
             loaded.noise.next([1, 5], step: 4, on: device).array() == noise.next([1, 5], step: 4, on: device).array())
 

@@ -45,7 +45,8 @@ struct SamplerReferenceTests {
         var scale = exact.values.reduce(0) { max($0, abs($1)) }
         while let step = sampler.step(after: state) {
             let x = sampler.modelInput(state)
-            let prediction = (x * 0.8 + Float(0.5 * step.timestep / Double(schedule.count) - 0.2)).tanh() * 0.9
+            var prediction = (x * 0.8 + Float(0.5 * step.timestep / Double(schedule.count) - 0.2)).tanh() * 0.9
+            if sampler.takesVariance { prediction = .concatenated([prediction, (x * 0.5).tanh()], axis: 3) }
             sampler.advance(&state, prediction, &noise)
             let values = channelsFirst(state.x)
             scale = max(scale, values.reduce(0) { max($0, abs($1)) })
@@ -155,7 +156,7 @@ struct SamplerTests {
             let together = run(sampler, [8, 3, 3, 2], .philox(seed: 3)).state.x.array()
             for i in 0..<8 {
                 var noise = NoiseSource.philox(seed: 3)
-                noise.firstSample = i
+                noise.samples = i..<i + 1
                 let alone = run(sampler, [1, 3, 3, 2], noise).state.x.array()
                 #expect(alone == Array(together[i * 18..<(i + 1) * 18]))
             }

@@ -122,7 +122,7 @@ struct SolverTests {
             let sampler = try sampler(name) { $0.predictionType = .epsilon }
             func draw(_ samples: Range<Int>) -> [Float] {
                 var noise = NoiseSource.philox(seed: 3)
-                noise.firstSample = samples.lowerBound
+                noise.samples = samples
                 var state = sampler.begin([samples.count, 3, 3, 2], &noise, on: device)
                 while sampler.step(after: state) != nil {
                     sampler.advance(&state, (sampler.modelInput(state) * 0.7).tanh(), &noise)

@@ -23,6 +23,10 @@ import Testing
           "count": 16, "batch_size": 8, "seed": 0, "rng": "philox", "class_labels": [3], "guidance_scale": 1.0,
           "output": { "format": "png", "grid": true, "animation": "gif" } }
         """
+    static let edit = """
+        { "kind": "img2img", "model": "shirts", "image": "in.png", "mask": "mask.png", "strength": 0.6, "count": 4,
+          "sampler": { "name": "ddim", "steps": 50 } }
+        """
     static let spiral = """
         {"kind": "train", "model": {"architecture": "mlp"}, "dataset": {"format": "synthetic", "name": "spiral"},
          "training": {"epochs": 40, "batch_size": 25, "optimizer": "adam", "learning_rate": 1e-3, "ema_decay": null}}
@@ -32,7 +36,7 @@ import Testing
         try JobSpec.decode(Array(text.utf8), fileName: fileName)
     }
 
-    @Test(arguments: [train, sample, spiral])
+    @Test(arguments: [train, sample, edit, spiral])
     func normalisedJobsReadBackTheSame(text: String) throws {
         let spec = try decode(text, "my job.json")
         let again = try decode(spec.json.text, "other.json")
@@ -140,6 +144,21 @@ import Testing
         }
     }
 
+    /// A learned variance needs outputs of its own.
+    @Test func learnedVariances() throws {
+        let learned = Self.train.replacing("\"loss\": \"mse\"", with: "\"variance_type\": \"learned_range\"")
+        guard case .train(let job) = try decode(learned.replacing("\"out_channels\": 1,", with: "")) else { return }
+        #expect(job.model.outputChannels == 2)
+        let problems = try #require(throws: Problems.self) { try decode(learned) }
+        #expect(problems.all.map(\.path) == ["$.model.out_channels"])
+        let points = try #require(throws: Problems.self) {
+            try decode(
+                Self.spiral.replacing(
+                    "\"training\"", with: "\"diffusion\": {\"variance_type\": \"learned_range\"}, \"training\""))
+        }
+        #expect(points.all.map(\.path) == ["$.diffusion.variance_type"])
+    }
+
     @Test(arguments: [
         ("\"mlp\"", "\"annotated_unet\"", "$.model.architecture"),
         ("\"mlp\"", "\"mlp\", \"data_dimension\": 3", "$.model.data_dimension"),
@@ -157,7 +176,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ("1.0", "2.5", ["$.guidance_scale"]), ("\"shirts\"", "\"shi rts\"", ["$.model"]),
+        ("\"class_labels\": [3], \"guidance_scale\": 1.0", "\"guidance_scale\": 2.5", ["$.guidance_scale"]),
+        ("1.0", "1.0, \"guidance_rescale\": 0.5", ["$.guidance_rescale"]),
+        ("1.0", "1.0, \"guidance_interval\": [0, 0.5]", ["$.guidance_interval"]),
+        ("1.0", "3, \"guidance_interval\": [0.5, 0.5]", ["$.guidance_interval"]),
+        ("1.0", "3, \"guidance_interval\": [0.5]", ["$.guidance_interval"]),
+        ("\"shirts\"", "\"shi rts\"", ["$.model"]),
         ("\"shirts\"", "\"job:0\"", ["$.model"]),
         ("[3]", "[-1]", ["$.class_labels[0]"]), ("[3]", "[]", ["$.class_labels"]),
         ("\"count\": 16", "\"count\": 0", ["$.count"]),
@@ -167,6 +191,82 @@ import Testing
     func sampleJobsAreChecked(old: String, new: String, paths: [String]) throws {
         let problems = try #require(throws: Problems.self) { try decode(Self.sample.replacing(old, with: new)) }
         #expect(problems.all.map(\.path) == paths)
+    }
+
+    @Test func seriesSayHowManySamplesThereAre() throws {
+        func job(_ text: String) throws -> SampleJob? {
+            guard case .sample(let job) = try decode("{\"kind\": \"sample\", \"model\": \"m\", \(text)}") else {
+                return nil
+            }
+            return job
+        }
+        #expect(try job("\"seeds\": [4, 5, 6]")?.count == 3)
+        #expect(try job("\"interpolate\": {\"from_seed\": 1, \"to_seed\": 2, \"steps\": 5}")?.count == 5)
+        let grid = try #require(
+            try job(
+                """
+                "sweep": {"columns": {"key": "sampler.steps", "values": [5, 10]}, "rows": {"key": "seed", "values": [1, 2, 3]}},
+                "rng": "torch"
+                """))
+        let cells = try #require(try grid.cells())
+        #expect(cells.map(\.drawing.sampler.steps) == [5, 10, 5, 10, 5, 10])
+        #expect(cells.map(\.common.seed) == [1, 1, 2, 2, 3, 3])
+        #expect(cells.allSatisfy { $0.sweep == nil && $0.drawing.randomSource == .torch })
+    }
+
+    @Test(arguments: [
+        ("\"seeds\": [1, 2], \"count\": 3", "$.count"), ("\"seeds\": []", "$.seeds"),
+        ("\"interpolate\": {\"from_seed\": 1, \"to_seed\": 1}", "$.interpolate.to_seed"),
+        ("\"seeds\": [1], \"interpolate\": {\"from_seed\": 1, \"to_seed\": 2}, \"count\": 1", "$.interpolate"),
+        ("\"sweep\": {\"columns\": {\"key\": \"seed\", \"values\": [1]}}, \"count\": 2", "$.count"),
+        ("\"sweep\": {\"columns\": {\"key\": \"model\", \"values\": [\"a\"]}}", "$.sweep.columns.key"),
+        ("\"sweep\": {\"columns\": {\"key\": \"sampler.name.x\", \"values\": [1]}}", "$.sweep.columns.key"),
+        ("\"sweep\": {\"columns\": {\"key\": \"sampler.steps\", \"values\": [0]}}", "$.sweep"),
+        (
+            "\"sweep\": {\"columns\": {\"key\": \"seed\", \"values\": [1]}, \"rows\": {\"key\": \"seed\", \"values\": [1]}}",
+            "$.sweep.rows.key"
+        ),
+        ("\"sweep\": {\"columns\": {\"key\": \"guidance_scale\", \"values\": [2]}}", "$.sweep"),
+    ])
+    func seriesAreChecked(text: String, path: String) throws {
+        let problems = try #require(throws: Problems.self) {
+            try decode("{\"kind\": \"sample\", \"model\": \"m\", \(text)}")
+        }
+        let first = try #require(problems.all.first { $0.path == path }, "\(problems)")
+        #expect(first.remedy != nil)
+    }
+
+    @Test(arguments: [
+        ("0.6", "0", ["$.strength"]), ("0.6", "1.5", ["$.strength"]), ("0.6", "0.01", ["$.strength"]),
+        ("\"image\": \"in.png\", ", "", ["$.image"]), ("\"in.png\"", "[]", ["$.image"]),
+        ("\"in.png\"", "[3]", ["$.image[0]"]),
+        ("\"mask\": \"mask.png\"", "\"mask_blur\": 3", ["$.mask_blur"]),
+        ("\"mask\": \"mask.png\"", "\"jump_n_sample\": 3", ["$.jump_n_sample"]),
+        ("\"count\": 4", "\"guidance_scale\": 4", ["$.guidance_scale"]),
+    ])
+    func editingJobsAreChecked(old: String, new: String, paths: [String]) throws {
+        let problems = try #require(throws: Problems.self) { try decode(Self.edit.replacing(old, with: new)) }
+        #expect(problems.all.map(\.path) == paths, "\(problems)")
+    }
+
+    @Test func onlySamplersWithoutMemoryResample() throws {
+        for name in SamplerName.allCases {
+            let text = Self.edit.replacing("ddim", with: name.rawValue).replacing(
+                "\"count\": 4", with: "\"jump_n_sample\": 3")
+            let isFree = [.ddpm, .ddim, .euler, .eulerAncestral].contains(name)
+            let problems: Problems?
+            do throws(Problems) {
+                _ = try JobSpec.decode(Array(text.utf8), fileName: "e.json")
+                problems = nil
+            } catch { problems = error }
+            #expect(problems?.all.map(\.path) == (isFree ? nil : ["$.jump_n_sample"]))
+        }
+    }
+
+    @Test func picturesAndMasksAreInputs() throws {
+        let spec = try decode(Self.edit.replacing("\"in.png\"", with: "[\"a.png\", \"b\"]"))
+        #expect(spec.inputs.map(\.role) == [.image, .image, .mask])
+        #expect(spec.mapInputs { "/x/" + $0.path }.inputs.map(\.path) == ["/x/a.png", "/x/b", "/x/mask.png"])
     }
 
     @Test(arguments: [

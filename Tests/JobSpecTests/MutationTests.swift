@@ -6,7 +6,7 @@ import Testing
 
 /// Whatever a file holds, decoding gives a job or problems; it never traps.
 @Suite struct MutationTests {
-    @Test(arguments: [JobSpecTests.train, JobSpecTests.sample, JobSpecTests.spiral])
+    @Test(arguments: [JobSpecTests.train, JobSpecTests.sample, JobSpecTests.edit, JobSpecTests.spiral])
     func randomChanges(text: String) throws {
         var generator = SeededGenerator(seed: 2025)
         let original = Array(text.utf8)

@@ -42,6 +42,8 @@ def run(scheduler, steps: int, dtype, seed: int, **step_options):
         x, states, predictions = initial.to(dtype), [], []
         for t in scheduler.timesteps:
             output = denoiser(x, t, scheduler.config.num_train_timesteps)
+            if scheduler.config.get("variance_type") == "learned_range":
+                output = torch.cat([output, torch.tanh(0.5 * x)], dim=1)
             result = scheduler.step(output, t, x, generator=generator, **step_options)
             x = result.prev_sample
             states.append(x)
@@ -106,6 +108,8 @@ def ddpm():
     for prediction in PREDICTIONS:
         for variance in ("fixed_small", "fixed_small_log", "fixed_large"):  # fixed_large_log takes a negative number's root
             add(fixture, DDPMScheduler, f"{prediction}_{variance}", prediction_type=prediction, variance_type=variance)
+    for prediction in ("epsilon", "v_prediction"):
+        add(fixture, DDPMScheduler, f"{prediction}_learned_range", prediction_type=prediction, variance_type="learned_range")
     add(fixture, DDPMScheduler, "sigmoid", beta_schedule="sigmoid")
     add(fixture, DDPMScheduler, "fixed_large_1000", 1000, variance_type="fixed_large")
     fixture.write()

@@ -60,19 +60,21 @@ import Testing
     }
 
     /// Takes up to `limit` steps; the samples of finished batches, one after the other.
-    private func draw(_ run: inout SamplingRun, limit: Int = .max) -> [Float] {
+    private func draw(_ run: inout SamplingRun, limit: Int = .max) throws -> [Float] {
         var samples: [Float] = []
         for _ in 0..<limit {
-            guard let progress = run.step() else { break }
+            guard let progress = try run.step() else { break }
             if case .finished(_, let x) = progress { samples += x.array() }
         }
         return samples
     }
 
-    private func draw(_ network: Network, _ plan: SamplingPlan, _ noise: NoiseSource, threads: Int = 2) -> [Float] {
+    private func draw(_ network: Network, _ plan: SamplingPlan, _ noise: NoiseSource, threads: Int = 2) throws
+        -> [Float]
+    {
         let device = Device(threads: threads)
         var run = SamplingRun(plan, network.model(on: device), from: SamplingCursor(noise: noise), on: device)
-        return draw(&run)
+        return try draw(&run)
     }
 
     @Test(arguments: Network.allCases, methods)
@@ -102,9 +104,9 @@ import Testing
     @Test(arguments: Network.allCases, methods)
     func threadsChangeNoSample(_ network: Network, _ method: SamplerName) throws {
         let plan = try plan(network, method, count: 5, batchSize: 5)
-        let one = draw(network, plan, .philox(seed: 1), threads: 1)
-        #expect(draw(network, plan, .philox(seed: 1), threads: 2) == one)
-        #expect(draw(network, plan, .philox(seed: 1), threads: 5) == one)
+        let one = try draw(network, plan, .philox(seed: 1), threads: 1)
+        #expect(try draw(network, plan, .philox(seed: 1), threads: 2) == one)
+        #expect(try draw(network, plan, .philox(seed: 1), threads: 5) == one)
     }
 
     /// Stops after each number of steps, saves, and goes on in a new run from what is on disk.
@@ -113,7 +115,7 @@ import Testing
         let network = Network.mlp
         let noise = isTorch ? NoiseSource.torch(seed: 8) : .philox(seed: 8)
         let plan = try plan(network, method, count: 5, batchSize: 2)
-        let undisturbed = draw(network, plan, noise)
+        let undisturbed = try draw(network, plan, noise)
         #expect(undisturbed.count == 5 * 2)
         #expect(plan.batchCount == 3 && plan.totalSteps == 3 * plan.sampler.steps.count)
         let directory = try TemporaryDirectory()
@@ -121,14 +123,14 @@ import Testing
         for stop in 0...plan.totalSteps {
             let device = Device(threads: 1)
             var first = SamplingRun(plan, network.model(on: device), from: SamplingCursor(noise: noise), on: device)
-            let before = draw(&first, limit: stop)
+            let before = try draw(&first, limit: stop)
             #expect(first.cursor.stepsDone(plan) == stop)
             try store.save(batch: first.cursor.batch, state: first.cursor.state, noise: first.cursor.noise)
 
             let saved = try #require(try store.load(on: device) { throw $0 })
             let cursor = SamplingCursor(batch: saved.batch, state: saved.state, noise: saved.noise)
             var second = SamplingRun(plan, network.model(on: device), from: cursor, on: device)
-            #expect(before + draw(&second) == undisturbed, "stopped after \(stop) steps")
+            #expect(try before + draw(&second) == undisturbed, "stopped after \(stop) steps")
         }
     }
 
@@ -138,7 +140,7 @@ import Testing
         var run = SamplingRun(
             plan, Network.mlp.model(on: device), from: SamplingCursor(noise: .philox(seed: 0)), on: device)
         var told: [String] = []
-        while let progress = run.step() {
+        while let progress = try run.step() {
             switch progress {
             case .step(let batch, let index, let x): told.append("\(batch).\(index) of \(x.shape[0])")
             case .finished(let batch, let x): told.append("\(batch) done, \(x.shape[0])")
@@ -150,7 +152,84 @@ import Testing
                 "2 done, 1",
             ])
         #expect(run.cursor.batch == 3 && run.cursor.state == nil)
-        #expect(run.step() == nil)
+        #expect(try run.step() == nil)
+    }
+
+    // MARK: - Guidance
+
+    /// A network whose output is its label, and who tells the sizes of the batches that it is asked for.
+    private final class LabelTeller: Denoiser {
+        var sizes: [Int] = []
+        func visit(_ visitor: inout ParameterVisitor) {}
+        func callAsFunction(
+            _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+        ) -> Tensor {
+            sizes.append(x.shape[0])
+            guard case .numbers(let labels) = classes else { return x * 0 }
+            return Tensor.ones(x.shape, on: x.device)
+                * Tensor(labels.map(Float.init), shape: [labels.count, 1, 1, 1], on: x.device) + x * 0.1
+        }
+    }
+
+    /// e_null + w (e_class - e_null) in one pass for both, and outside of the interval e_class alone.
+    @Test func guidanceExtrapolates() throws {
+        let device = Device(threads: 1)
+        var scheduler = SchedulerConfiguration()
+        scheduler.numTrainTimesteps = 100
+        (scheduler.clipSample, scheduler.predictionType) = (false, .sample)
+        var options = SamplerOptions()
+        (options.name, options.steps) = (.ddim, 1)
+        var plan = SamplingPlan(
+            sampler: try options.sampler(for: scheduler), sampleShape: [2, 2, 1], count: 3, batchSize: 3,
+            classes: [1, 2, 0])
+        func drawn(_ guidance: Guidance?) throws -> (samples: [Float], sizes: [Int]) {
+            plan.guidance = guidance.map { ($0, nullClass: 4) }
+            let model = LabelTeller()
+            var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: 1)), on: device)
+            return (try draw(&run), model.sizes)
+        }
+        let plain = try drawn(nil)
+        let guided = try drawn(Guidance(scale: 3))
+        #expect(plain.sizes == [3] && guided.sizes == [6])
+        for (sample, label) in [Float(1), 2, 0].enumerated() {
+            for i in sample * 4..<sample * 4 + 4 {
+                // The part of x is the same with and without the class.
+                let expected = plain.samples[i] - label + (4 + 3 * (label - 4))
+                #expect(abs(guided.samples[i] - expected) < 1e-4)
+            }
+        }
+        #expect(try drawn(Guidance(scale: 3, interval: 50...99)) == plain)
+        #expect(try drawn(Guidance(scale: 1)) == plain)
+    }
+
+    @Test func guidanceChangesNothingWithTheBatches() throws {
+        var whole = try plan(.unet2d, .ddpm, count: 5, batchSize: 5)
+        whole.guidance = (Guidance(scale: 4, rescale: 0.7, interval: 30...100), nullClass: 2)
+        let samples = try draw(.unet2d, whole, .philox(seed: 5))
+        for batchSize in [1, 2, 4] {
+            whole.batchSize = batchSize
+            #expect(try draw(.unet2d, whole, .philox(seed: 5)) == samples, "batches of \(batchSize)")
+        }
+        whole.guidance = nil
+        #expect(try draw(.unet2d, whole, .philox(seed: 5)) != samples)
+    }
+
+    /// Lin et al. 2023, equation 15 and 16: with a rescale of 1 a sample has the spread of the output with the class.
+    @Test func rescaledGuidanceKeepsTheSpread() {
+        let device = Device(threads: 1)
+        let a = Tensor.normal([2, 50], seed: 1, purpose: .dataset, on: device)
+        let b = Tensor.normal([2, 50], seed: 2, purpose: .dataset, on: device)
+        func spread(_ x: Tensor, _ sample: Int) -> Double {
+            let values = x.array()[sample * 50..<sample * 50 + 50].map(Double.init)
+            let mean = values.reduce(0, +) / 50
+            return (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 50).squareRoot()
+        }
+        for sample in 0..<2 {
+            let (own, plain) = (spread(a, sample), spread(Guidance(scale: 5)(a, b), sample))
+            #expect(abs(spread(Guidance(scale: 5, rescale: 1)(a, b), sample) / own - 1) < 1e-4)
+            let half = spread(Guidance(scale: 5, rescale: 0.5)(a, b), sample)
+            #expect(abs(half / ((own + plain) / 2) - 1) < 1e-4)
+        }
     }
 
     @Test func nothingToDraw() throws {

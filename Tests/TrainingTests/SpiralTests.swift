@@ -57,7 +57,7 @@ import Training
             count: 1200, batchSize: 1200)
         var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: seed)), on: device)
         var samples: [Float] = []
-        while let progress = run.step() { if case .finished(_, let x) = progress { samples = x.array() } }
+        while let progress = try run.step() { if case .finished(_, let x) = progress { samples = x.array() } }
         let restored = try #require(dataset.standardization).restored(samples)
         let distances = stride(from: 0, to: restored.count, by: 2).map {
             Spiral.distance(x: Double(restored[$0]), y: Double(restored[$0 + 1]))

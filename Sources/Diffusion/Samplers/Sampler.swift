@@ -58,11 +58,17 @@ public struct SamplerState {
     public var history: [Tensor]
     /// The step that comes next; `steps.count` when done.
     public var index: Int
+    /// Steps taken, which are more than `index` where some were taken again. Counted by whoever does so.
+    public var calls: Int
+    /// The noise that the samples began with, where it is needed to the end.
+    public var initialNoise: Tensor?
 
-    public init(x: Tensor, history: [Tensor] = [], index: Int = 0) {
+    public init(x: Tensor, history: [Tensor] = [], index: Int = 0, calls: Int? = nil, initialNoise: Tensor? = nil) {
         self.x = x
         self.history = history
         self.index = index
+        self.calls = calls ?? index
+        self.initialNoise = initialNoise
     }
 }
 

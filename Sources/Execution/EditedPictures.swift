@@ -1,0 +1,110 @@
+internal import DurableFiles
+internal import JobSpec
+internal import Media
+internal import Problems
+internal import Sampling
+internal import TensorCore
+
+/// The pictures of an img2img job, brought to the model's size when their turn comes.
+struct EditedPictures: Sendable {
+    /// Paths, in the order in which they are worked on.
+    let paths: [String]
+    let strength: Double
+    private let job: Img2ImgJob
+    private let maskPath: String?
+
+    /// Files with these endings are taken from a folder.
+    private static let endings = ["png", "jpg", "jpeg"]
+
+    /// - Throws: `missing` where a folder has no pictures, and what `permitted` throws for a path.
+    init(_ job: Img2ImgJob, _ context: JobContext) throws {
+        self.job = job
+        strength = job.strength
+        var paths: [String] = []
+        for given in job.image {
+            let path = try pointing(to: JobInput.Role.image.jsonPath) { try context.permitted(given) }
+            guard try context.files.status(path)?.kind == .directory else {
+                paths.append(path)
+                continue
+            }
+            let names = try context.files.list(path).entries.map(\.name).filter { name in
+                !name.hasPrefix(".") && Self.endings.contains { name.lowercased().hasSuffix(".\($0)") }
+            }
+            guard !names.isEmpty else {
+                throw Problem(
+                    .missing, "the folder holds no PNG and no JPEG", remedy: "Put pictures into it.", file: path,
+                    path: JobInput.Role.image.jsonPath)
+            }
+            for name in names.sorted() { paths.append(try context.permitted(Path.join(path, name))) }
+        }
+        self.paths = paths
+        maskPath = try job.mask.map { mask in
+            try pointing(to: JobInput.Role.mask.jsonPath) { try context.permitted(mask) }
+        }
+    }
+
+    /// Every file that the results depend on.
+    var files: [String] { paths + (maskPath.map { [$0] } ?? []) }
+
+    /// Results in all.
+    var count: Int { paths.count * job.count }
+
+    /// The picture that a result is made from.
+    func path(of sample: Int) -> String { paths[sample / job.count] }
+
+    /// A picture as the model sees it.
+    struct Fitted {
+        let picture: Image
+        /// Grey; nil where the picture has no transparency.
+        let alpha: Image?
+        /// Grey, white where something new is made; nil without a mask.
+        let mask: Image?
+    }
+
+    /// The picture of a result at the model's size: the largest part of those proportions from its middle, transparency laid over
+    /// white.
+    func fitted(of sample: Int, width: Int, height: Int, channels: Int) throws -> Fitted {
+        let path = path(of: sample)
+        return try pointing(to: JobInput.Role.image.jsonPath) {
+            let image = try ImageFile.read(path, keepsAlpha: true)
+            let mask = try maskPath.map { mask in
+                try pointing(to: JobInput.Role.mask.jsonPath) { try self.mask(mask, for: image, path) }
+            }
+            func fit(_ image: Image) -> Image { image.centreFitted(width: width, height: height) }
+            return Fitted(
+                picture: fit(image.converted(toChannels: channels)), alpha: image.alpha.map(fit), mask: mask.map(fit))
+        }
+    }
+
+    private func mask(_ path: String, for image: Image, _ imagePath: String) throws -> Image {
+        let mask = try ImageFile.read(path).converted(toChannels: 1)
+        guard mask.width == image.width, mask.height == image.height else {
+            throw Problem(
+                .invalid,
+                "the mask has \(mask.width)x\(mask.height) pixels, but \(Path.name(imagePath)) has \(image.width)x\(image.height)",
+                remedy: "Give a mask of the picture's size.", file: path)
+        }
+        return mask.blurred(deviation: job.maskBlur)
+    }
+
+    /// Looks at every picture once, so that what is wrong with one is told before hours of work.
+    func check() throws {
+        for index in paths.indices { _ = try fitted(of: index * job.count, width: 1, height: 1, channels: 1) }
+    }
+
+    /// How a sampling reads them.
+    ///
+    /// - Parameter shape: (H, W, C) of a sample, C 1 or 3.
+    func editing(shape: [Int]) -> Editing {
+        let resampling =
+            job.jumpNSample > 1 ? Editing.Resampling(jumpLength: job.jumpLength, visits: job.jumpNSample) : nil
+        return Editing(beginsWithNoise: job.mask != nil && strength == 1, resampling: resampling) { samples, device in
+            let all = try samples.map { try fitted(of: $0, width: shape[1], height: shape[0], channels: shape[2]) }
+            let x0 = Tensor(all.flatMap(\.picture.signed), shape: Shape([all.count] + shape), on: device)
+            guard maskPath != nil else { return Editing.Pictures(x0: x0, mask: nil) }
+            let values = all.flatMap { $0.mask?.signed ?? [] }.map { ($0 + 1) / 2 }
+            return Editing.Pictures(
+                x0: x0, mask: Tensor(values, shape: Shape([all.count, shape[0], shape[1], 1]), on: device))
+        }
+    }
+}

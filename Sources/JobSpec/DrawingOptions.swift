@@ -1,0 +1,81 @@
+public import Configurations
+import Problems
+public import StrictJSON
+
+/// What all jobs have that draw from a model: the model, how it is sampled, and what is written.
+public struct DrawingOptions: Described, Hashable {
+    /// Where the random numbers come from.
+    public enum RandomSource: String, Sendable, CaseIterable {
+        /// Sample i depends on seed and i alone.
+        case philox
+        /// The numbers of `torch.Generator("cpu")`, one generator for each whole batch in the order of a diffusers pipeline.
+        case torch
+    }
+
+    public var model = ModelReference.published("model")
+    public var sampler = SamplerOptions()
+    /// Samples in one forward pass.
+    public var batchSize = 8
+    public var randomSource = RandomSource.philox
+    /// Sample i has class `classLabels[i % classLabels.count]`; nil for a model without classes, or for all of them.
+    public var classLabels: [Int]?
+    /// 1: none.
+    public var guidanceScale = 1.0
+    public var guidanceRescale = 0.0
+    /// From and to, as shares of the trained timesteps.
+    public var guidanceInterval = wholeInterval
+    public var output = OutputOptions()
+
+    private static let wholeInterval = [0.0, 1.0]
+
+    public init() {}
+
+    public static let fields: [Field<Self>] = [
+        Field(
+            "model", \.model, ModelReference.form,
+            "The model: a path with a /, \"job:ID\", \"job:NAME\", or the name of a published model.",
+            required: true),
+        Field("sampler", \.sampler, .object, "Algorithm and steps."),
+        Field("batch_size", \.batchSize, .integer(in: 1...65536), "Samples in one forward pass."),
+        Field("rng", \.randomSource, .choice(), "Where the random numbers come from."),
+        Field(
+            "class_labels", \.classLabels, .optional(.list(.integer(in: 0...999_999), count: 1...100_000)),
+            "Class of each sample, repeated from the start when there are more samples; null: none."),
+        Field(
+            "guidance_scale", \.guidanceScale, .number(in: 0...1000),
+            "Strength of classifier-free guidance; 1 is none. The model needs a null class."),
+        Field(
+            "guidance_rescale", \.guidanceRescale, .number(in: 0...1),
+            "How much of the guided output's spread is brought back to the plain one's (Lin et al. 2023)."),
+        Field(
+            "guidance_interval", \.guidanceInterval, .list(.number(in: 0...1), count: 2...2),
+            "Where guidance acts: from and to, as shares of the trained timesteps, 0 without noise and 1 with nothing else."
+        ),
+        Field("output", \.output, .object, "What is written."),
+    ]
+
+    public func validate(_ checks: inout Checks) {
+        if guidanceInterval[0] >= guidanceInterval[1] {
+            checks.fail(
+                "guidance_interval", "guidance_interval goes from \(guidanceInterval[0]) to \(guidanceInterval[1])",
+                remedy: "Give the lower bound first, such as [0.1, 0.8].")
+        }
+        guard guidanceScale == 1 else {
+            if classLabels == nil {
+                checks.fail(
+                    "guidance_scale", and: ["class_labels"],
+                    "guidance_scale is \(guidanceScale), but without class_labels there is nothing to guide to",
+                    remedy: "Add class_labels, or set guidance_scale to 1.")
+            }
+            return
+        }
+        let meaningless = [
+            ("guidance_rescale", guidanceRescale != 0), ("guidance_interval", guidanceInterval != Self.wholeInterval),
+        ]
+        for (key, isSet) in meaningless where isSet {
+            checks.fail(
+                key, and: ["guidance_scale"], "\(key) has no meaning while guidance_scale is 1",
+                remedy: "Set guidance_scale, or remove it.")
+        }
+    }
+}
