@@ -8,8 +8,9 @@ public import TensorCore
 /// A model on disk: the directory of a diffusers pipeline with a denoiser and a scheduler.
 ///
 ///     model_index.json
-///     unet/ (or denoiser/)   config.json, diffusion_pytorch_model.safetensors
-///     scheduler/             scheduler_config.json
+///     unet/ (or transformer/, denoiser/)   config.json, diffusion_pytorch_model.safetensors
+///     vae/                                 the same, where the denoiser works on latents
+///     scheduler/                           scheduler_config.json
 public struct PipelineDirectory: Sendable {
     /// The version of diffusers whose format is written.
     public static let diffusersVersion = "0.42.1"
@@ -18,6 +19,8 @@ public struct PipelineDirectory: Sendable {
     public let configuration: ModelConfiguration
     public let scheduler: SchedulerConfiguration
     public let schedulerClass: SamplerName
+    /// What makes pictures of latents; nil for a denoiser of pictures or points.
+    public let autoencoder: AutoencoderDirectory?
     /// Unknown keys of the configurations: worth telling, not worth failing.
     public let warnings: [Problem]
     private let component: String
@@ -32,7 +35,7 @@ public struct PipelineDirectory: Sendable {
         let indexFile = Path.join(path, "model_index.json")
         guard try files.exists(indexFile) else { throw try Self.notAPipeline(path, indexFile) }
         let index = try JSONNode.parse(files.read(indexFile, limit: 1 << 20, followsLinks: true), file: indexFile)
-        let component = try Self.denoiser(of: index, file: indexFile)
+        let (component, hasAutoencoder) = try Self.parts(of: index, file: indexFile)
         self.component = component
         let modelFile = Path.join(Path.join(path, component), "config.json")
         let model = try ModelConfiguration.read(
@@ -43,27 +46,52 @@ public struct PipelineDirectory: Sendable {
         configuration = model.configuration
         self.scheduler = scheduler.configuration
         schedulerClass = scheduler.class
-        warnings = model.warnings + scheduler.warnings
+        autoencoder =
+            hasAutoencoder ? try AutoencoderDirectory(Path.join(path, AutoencoderDirectory.component)) : nil
+        warnings = model.warnings + scheduler.warnings + (autoencoder?.warnings ?? [])
+        if let latents = autoencoder?.configuration.latentChannels, latents != configuration.channels {
+            throw Problem(
+                .invalid,
+                "the autoencoder's latents have \(latents) channels, but the \(configuration.className) takes "
+                    + "\(configuration.channels.map(String.init) ?? "points")",
+                remedy: "Both must come from the same model.", file: modelFile)
+        }
     }
 
-    /// The denoiser's component, in a pipeline that consists of it and a scheduler.
-    private static func denoiser(of index: JSONNode, file: String) throws -> String {
+    /// The shape of what it makes: that of its samples, or of the pictures that its autoencoder makes of them. Nil where its
+    /// `config.json` lacks the size.
+    public var outputShape: SampleShape? {
+        guard let autoencoder = autoencoder?.configuration, case .image(let size, _) = configuration.sampleShape else {
+            return configuration.sampleShape
+        }
+        let factor = autoencoder.downsampling
+        return .image(
+            ImageSize(height: factor * size.height, width: factor * size.width), channels: autoencoder.outChannels)
+    }
+
+    /// The denoiser's component, in a pipeline that consists of it, a scheduler, and perhaps an autoencoder.
+    private static func parts(of index: JSONNode, file: String) throws -> (denoiser: String, hasAutoencoder: Bool) {
         // Members are `"unet": ["diffusers", "UNet2DModel"]`; what a pipeline can do without may be [null, null].
         let components = (index.members ?? []).compactMap { member in
             member.node.elements?.last?.string.map { (name: member.name, className: $0) }
         }
-        let rest = components.filter { $0.name != "scheduler" }
+        func isAutoencoder(_ part: (name: String, className: String)) -> Bool {
+            part == (AutoencoderDirectory.component, AutoencoderKLConfiguration.className)
+        }
+        let networks = components.filter { $0.name != "scheduler" }
+        let rest = networks.filter { !isAutoencoder($0) }
         let found = ModelClass.allCases.first { known in
             rest.contains { $0.name == known.component && $0.className == known.rawValue }
         }
         guard let found, rest.count == 1 else {
             let name = index["_class_name"]?.string ?? "of no known class"
-            let parts = rest.map { "\($0.name) (\($0.className))" }.joined(separator: ", ")
+            let parts = networks.map { "\($0.name) (\($0.className))" }.joined(separator: ", ")
             throw Problem(
                 .unsupported, "the pipeline \(name) consists of \(parts.isEmpty ? "nothing" : parts)",
-                remedy: "diffd runs pipelines of one \(knownClasses) and a scheduler.", file: file)
+                remedy: "diffd runs pipelines of one \(knownClasses), a scheduler, and perhaps an "
+                    + "\(AutoencoderKLConfiguration.className).", file: file)
         }
-        return found.component
+        return (found.component, components.contains(where: isAutoencoder))
     }
 
     private static var knownClasses: String {
@@ -101,20 +129,29 @@ public struct PipelineDirectory: Sendable {
 
     /// Makes the directory appear at `path`, whole and durable, replacing an old one.
     ///
-    /// - Parameter extra: writes more into the directory before it appears.
+    /// - Parameters:
+    ///   - autoencoder: of a denoiser of latents.
+    ///   - extra: writes more into the directory before it appears.
     public static func publish(
         _ model: some Denoiser, _ configuration: ModelConfiguration, _ scheduler: SchedulerConfiguration,
-        at path: String, in files: any FileSystem, _ extra: (_ directory: String) throws -> Void = { _ in }
+        autoencoder: AutoencoderKL? = nil, at path: String, in files: any FileSystem,
+        _ extra: (_ directory: String) throws -> Void = { _ in }
     ) throws {
         try files.publishDirectory(path) { directory in
             let modelClass = configuration.modelClass
-            try writeJSON(index(modelClass), Path.join(directory, "model_index.json"), files)
+            try writeJSON(
+                index(modelClass, hasAutoencoder: autoencoder != nil), Path.join(directory, "model_index.json"), files)
             let modelDirectory = Path.join(directory, modelClass.component)
             try files.createDirectory(modelDirectory, mode: 0o777)
             try writeJSON(
                 configuration.config(diffusersVersion: diffusersVersion), Path.join(modelDirectory, "config.json"),
                 files)
             try WeightsDirectory.save(model, to: modelDirectory, in: files)
+            if let autoencoder {
+                let directory = Path.join(directory, AutoencoderDirectory.component)
+                try files.createDirectory(directory, mode: 0o777)
+                try AutoencoderDirectory.save(autoencoder, to: directory, in: files)
+            }
             let schedulerDirectory = Path.join(directory, "scheduler")
             try files.createDirectory(schedulerDirectory, mode: 0o777)
             try writeJSON(
@@ -134,15 +171,19 @@ public struct PipelineDirectory: Sendable {
             durability: .synchronized)
     }
 
-    private static func index(_ modelClass: ModelClass) -> JSONNode {
-        [
-            "_class_name": "DDPMPipeline", "_diffusers_version": JSONNode(.string(diffusersVersion)),
+    /// diffusers opens the whole directory where it has a pipeline of these parts, and each part where it has its class.
+    private static func index(_ modelClass: ModelClass, hasAutoencoder: Bool) -> JSONNode {
+        let pipeline = modelClass == .ditTransformer2D && hasAutoencoder ? "DiTPipeline" : "DDPMPipeline"
+        let index: JSONNode = [
+            "_class_name": JSONNode(.string(pipeline)), "_diffusers_version": JSONNode(.string(diffusersVersion)),
             modelClass.component: [
                 JSONNode(.string(modelClass.isDiffusersClass ? "diffusers" : "diffd")),
                 JSONNode(.string(modelClass.rawValue)),
             ],
             "scheduler": ["diffusers", "DDPMScheduler"],
         ]
+        let autoencoder: JSONNode = ["diffusers", JSONNode(.string(AutoencoderKLConfiguration.className))]
+        return index.adding(AutoencoderDirectory.component, hasAutoencoder ? autoencoder : nil)
     }
 
     private static func writeJSON(_ node: JSONNode, _ path: String, _ files: any FileSystem) throws {

@@ -18,7 +18,7 @@ import Testing
         func integer(_ key: String) throws -> Int { try #require(options[key]?.integer) }
         switch try #require(test.options["kind"]?.string) {
         case "ResnetBlock2D":
-            try check(test, try resnet(options), "input_tensor", "temb") { $0($1, try #require($2), dropout: nil) }
+            try check(test, try resnet(options), "input_tensor", "temb") { $0($1, $2, dropout: nil) }
         case "Attention":
             let block = AttentionBlock(
                 try integer("query_dim"), headSize: try integer("dim_head"),

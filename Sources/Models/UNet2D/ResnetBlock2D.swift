@@ -4,7 +4,8 @@ package import TensorCore
 
 /// What the ResNet blocks of one U-Net have in common.
 package struct ResnetOptions {
-    package var timeEmbeddingWidth: Int
+    /// Nil: the blocks are told no timestep.
+    package var timeEmbeddingWidth: Int?
     package var groups: Int
     package var epsilon: Float
     package var activation: UNet2DConfiguration.Activation
@@ -14,7 +15,7 @@ package struct ResnetOptions {
     package var outputScale: Float
 
     package init(
-        timeEmbeddingWidth: Int, groups: Int, epsilon: Float, activation: UNet2DConfiguration.Activation,
+        timeEmbeddingWidth: Int?, groups: Int, epsilon: Float, activation: UNet2DConfiguration.Activation,
         timeScaleShift: UNet2DConfiguration.TimeScaleShift, dropout: Float, outputScale: Float = 1
     ) {
         self.timeEmbeddingWidth = timeEmbeddingWidth
@@ -35,7 +36,7 @@ package final class ResnetBlock2D: Module {
 
     private let norm1: GroupNorm
     private let conv1: Convolution2D
-    private let timeProjection: Linear
+    private let timeProjection: Linear?
     private let norm2: GroupNorm
     private let conv2: Convolution2D
     /// Brings the input to the output's channels.
@@ -51,7 +52,7 @@ package final class ResnetBlock2D: Module {
         norm1 = GroupNorm(groups: options.groups, channels: inChannels, epsilon: options.epsilon, on: device)
         conv1 = Convolution2D(inChannels, outChannels, kernel: 3, padding: 1, on: device)
         let factor = options.timeScaleShift == .scaleShift ? 2 : 1
-        timeProjection = Linear(options.timeEmbeddingWidth, factor * outChannels, on: device)
+        timeProjection = options.timeEmbeddingWidth.map { Linear($0, factor * outChannels, on: device) }
         norm2 = GroupNorm(groups: options.groups, channels: outChannels, epsilon: options.epsilon, on: device)
         conv2 = Convolution2D(outChannels, outChannels, kernel: 3, padding: 1, on: device)
         shortcut = inChannels == outChannels ? nil : Convolution2D(inChannels, outChannels, kernel: 1, on: device)
@@ -69,16 +70,19 @@ package final class ResnetBlock2D: Module {
         visitor("conv_shortcut", shortcut)
     }
 
-    /// - Parameter embedding: of the timestep (and class), (N, E).
-    package func callAsFunction(_ x: Tensor, _ embedding: Tensor, dropout: DropoutMasks?) -> Tensor {  // x (N, H, W, C)
+    /// - Parameters:
+    ///   - x: (N, H, W, C).
+    ///   - embedding: of the timestep (and class), (N, E); nil for blocks that are told none.
+    package func callAsFunction(_ x: Tensor, _ embedding: Tensor?, dropout: DropoutMasks?) -> Tensor {
         let f = options.activation
         let h = resample(f.after(norm1, x))
-        let time = timeProjection(f(embedding)).reshaped(to: [x.shape[0], 1, 1, timeProjection.outputs])
         var u: Tensor  // (N, H', W', C')
-        switch options.timeScaleShift {
-        case .add:
+        switch (options.timeScaleShift, time(embedding)) {
+        case (_, nil):
+            u = f.after(norm2, conv1(h))
+        case (.add, .some(let time)):
             u = f.after(norm2, conv1(h) + time)
-        case .scaleShift:
+        case (.scaleShift, .some(let time)):
             let scale = time.sliced(axis: 3, 0..<outChannels)
             let shift = time.sliced(axis: 3, outChannels..<2 * outChannels)
             u = f(norm2(conv1(h)) * (scale + 1) + shift)
@@ -89,6 +93,14 @@ package final class ResnetBlock2D: Module {
         return options.outputScale == 1 ? sum : sum / options.outputScale
     }
 
+    /// The same for every pixel of a sample: (N, 1, 1, C'), or twice as wide for scale and shift.
+    private func time(_ embedding: Tensor?) -> Tensor? {
+        precondition((embedding == nil) == (timeProjection == nil), "a timestep's embedding does not fit the block")
+        guard let embedding, let timeProjection else { return nil }
+        let projected = timeProjection(options.activation(embedding))
+        return projected.reshaped(to: [projected.shape[0], 1, 1, projected.shape[1]])
+    }
+
     private func resample(_ x: Tensor) -> Tensor {
         switch resampling {
         case .none: x
@@ -96,10 +108,6 @@ package final class ResnetBlock2D: Module {
         case .down: x.averagePooled(2)
         }
     }
-}
-
-extension Linear {
-    var outputs: Int { weight.shape[0] }
 }
 
 extension UNet2DConfiguration.Activation {

@@ -1,0 +1,62 @@
+public import Configurations
+public import DurableFiles
+public import Models
+public import Problems
+internal import StrictJSON
+public import TensorCore
+
+/// An autoencoder on disk: `config.json` and weights, as diffusers' `AutoencoderKL.save_pretrained` writes them; by itself or as the
+/// `vae/` of a pipeline.
+public struct AutoencoderDirectory: Sendable {
+    /// The directory that holds its `config.json`.
+    public let path: String
+    public let configuration: AutoencoderKLConfiguration
+    /// Unknown keys of the configuration: worth telling, not worth failing.
+    public let warnings: [Problem]
+
+    /// The name of its directory in a pipeline.
+    static let component = "vae"
+
+    /// Reads the configuration.
+    ///
+    /// - Parameter path: of the autoencoder, or of a pipeline that has one.
+    /// - Throws: a `Problem`, or `Problems` for several in one file.
+    public init(_ path: String) throws {
+        let files = PosixFileSystem()
+        let candidates = [Path.join(path, Self.component), path]
+        let found = try candidates.first { try files.exists(Path.join($0, "config.json")) }
+        guard let found else {
+            throw Problem(
+                .missing, "\(path) is not an autoencoder: it has neither config.json nor vae/config.json",
+                remedy:
+                    "Name what AutoencoderKL.save_pretrained or the training of an autoencoder wrote, or a pipeline.",
+                file: Path.join(path, "config.json"))
+        }
+        self.path = found
+        let file = Path.join(found, "config.json")
+        (configuration, warnings) = try AutoencoderKLConfiguration.read(
+            config: files.read(file, limit: 1 << 20, followsLinks: true), file: file)
+    }
+
+    /// Where the weights lie.
+    public func weights() throws -> WeightsDirectory { try WeightsDirectory(path) }
+
+    /// The autoencoder with its weights.
+    public func autoencoder(on device: Device) throws -> AutoencoderKL {
+        let autoencoder = AutoencoderKL(configuration, on: device)
+        try weights().load(into: autoencoder)
+        return autoencoder
+    }
+
+    /// Writes an autoencoder into `path`, a directory that exists and is not yet seen.
+    static func save(_ autoencoder: AutoencoderKL, to path: String, in files: any FileSystem) throws {
+        let config = autoencoder.configuration.config(diffusersVersion: PipelineDirectory.diffusersVersion)
+        try files.writeAtomically(Array(config.text.utf8), to: Path.join(path, "config.json"))
+        try WeightsDirectory.save(autoencoder, to: path, in: files)
+    }
+
+    /// Makes the directory appear at `path`, whole and durable, replacing an old one.
+    public static func publish(_ autoencoder: AutoencoderKL, at path: String, in files: any FileSystem) throws {
+        try files.publishDirectory(path) { try save(autoencoder, to: $0, in: files) }
+    }
+}
