@@ -16,15 +16,17 @@ BUILT    := .build/release
 SOURCES  := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .DEFAULT_GOAL := build
-.PHONY: help deps build test demo run bench install format lint clean
+.PHONY: help deps build test fuzz demo run bench install deb test-systemd format lint clean
 
 help:
 	@echo "make build    build in release mode (the default)"
 	@echo "make demo     train a spiral and a small U-Net from job files, sample from both, and rate the pictures"
 	@echo "make test     lint, build and run all tests"
+	@echo "make fuzz     a million damaged inputs for everything that reads files and requests"
 	@echo "make run      run diffd in the foreground on $(SPOOL)/"
 	@echo "make bench    time diffd's engine beside PyTorch"
 	@echo "make install  install what is built: PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) DESTDIR=$(DESTDIR)"
+	@echo "make deb      make the Debian package;  make test-systemd: try it under real systemd in a container (as root)"
 	@echo "make deps     install the Debian packages that are missing; all of the above but install do so"
 	@echo "make format   format the sources;  make lint: check their format;  make clean: remove what is built"
 
@@ -34,8 +36,9 @@ deps:
 build: deps
 	$(SWIFT) build -c release
 
-# Tests of the real programs run one after the other: they wait for what happens within seconds on an idle machine.
-WHOLE := ^(ExecutionTests|EndToEndTests)
+# These run one after the other: tests of the real programs wait for what happens within seconds on an idle machine, and damaged input
+# must not take much memory of a process that is its own.
+WHOLE := ^(ExecutionTests|EndToEndTests|FuzzTests)
 
 # The tests come last: their summary is the last thing to be seen.
 test: deps lint
@@ -43,6 +46,11 @@ test: deps lint
 	@PYTHON="$(PYTHON)" scripts/check-published $(BUILT)
 	$(SWIFT) test -c release --skip-build --skip '$(WHOLE)'
 	$(SWIFT) test -c release --skip-build --filter '$(WHOLE)' --no-parallel
+
+# A million damaged inputs; DIFFD_FUZZ_SEED=N tries others.
+fuzz: deps
+	$(SWIFT) build -c release --build-tests
+	DIFFD_FUZZ=140000 $(SWIFT) test -c release --skip-build --filter '^FuzzTests' --no-parallel
 
 demo: build
 	@scripts/demo $(BUILT) $(SPOOL)
@@ -93,6 +101,15 @@ install:
 	    install -d $(DESTDIR)$(PREFIX)/share/man/man$$section && \
 	    install -m 644 etc/man/*.$$section $(DESTDIR)$(PREFIX)/share/man/man$$section || exit; \
 	done
+
+# The tools that make the package, and those that try it, are installed when they are missing.
+deb: build
+	@scripts/install-packages dpkg-dev patchelf binutils
+	scripts/make-deb $(BUILT) .build/deb
+
+test-systemd: deb
+	@scripts/install-packages debootstrap systemd-container
+	scripts/test-systemd "$$(ls -t .build/deb/*.deb | head -n 1)"
 
 clean:
 	rm -rf .build Benchmarks/.build

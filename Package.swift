@@ -211,7 +211,8 @@ let package = Package(
         tests(
             "SamplingTests",
             [
-                "NumericTestSupport", "Configurations", "DurableFiles", "TensorCore", "NeuralNet", "Diffusion",
+                "NumericTestSupport", "StrictJSON", "Configurations", "DurableFiles", "TensorCore", "NeuralNet",
+                "Diffusion",
                 "Models", "Checkpoints", "Sampling",
             ]),
         tests(
@@ -240,6 +241,13 @@ let package = Package(
         tests(
             "ManualsTests",
             ["Problems", "StrictJSON", "JobSpec", "Service", "Manuals", "diffd", "diffctl", argumentParser]),
+        tests(
+            "FuzzTests",
+            [
+                "ControlTestSupport", "Problems", "StrictJSON", "DurableFiles", "Configurations", "Safetensors",
+                "JobSpec",
+                "Media", "Datasets", "ControlAPI",
+            ]),
         tests("ArchitectureTests", []),
     ]
 )

@@ -141,7 +141,7 @@ public actor Scheduler: Service {
             ? Double(Self.scanInterval.components.seconds) : Self.workerInterval
         let deadline = state.nextDeadline(after: now)?.timeIntervalSince(now) ?? regular
         let scan = (nextScan - machine.uptime()) / .seconds(1)
-        return max(0.01, min(regular, deadline, scan))
+        return max(0.01, min(regular, deadline, scan, hooks.longestPause))
     }
 
     /// One look at everything. Throws only when the store has become unusable.

@@ -90,10 +90,14 @@ public struct SchedulerHooks: Sendable {
     public var turned: @Sendable (_ status: String) -> Void
     /// Once at the beginning of a stop, and after each turn until the last worker is gone.
     public var stopping: @Sendable () -> Void
+    /// Seconds from one turn to the next at most: somebody waits for signs of life.
+    public var longestPause: Double
 
     public init(
-        turned: @escaping @Sendable (String) -> Void = { _ in }, stopping: @escaping @Sendable () -> Void = {}
+        turned: @escaping @Sendable (String) -> Void = { _ in }, stopping: @escaping @Sendable () -> Void = {},
+        longestPause: Double = .infinity
     ) {
+        self.longestPause = longestPause
         self.turned = turned
         self.stopping = stopping
     }

@@ -76,7 +76,9 @@ struct Daemon {
                 manager.stopping()
                 // The turns go on until the last worker is gone, and each asks anew.
                 manager.extendTimeout(seconds: 60)
-            })
+            },
+            // A turn may take a while: there is time for a second one.
+            longestPause: manager.watchdogInterval.map { $0 / 3 } ?? .infinity)
         return try Scheduler(
             settings: settings, machine: .real(environment: environment), hooks: hooks, logger: logger,
             reread: { [read] in try SchedulerSettings(read()) })

@@ -56,7 +56,7 @@ import Testing
 
     /// `Tests/XTests` tests the target X.
     @Test func testsMirrorTargets() {
-        let wholes = ["ArchitectureTests", "EndToEndTests"]
+        let wholes = ["ArchitectureTests", "EndToEndTests", "FuzzTests"]
         let names = Set(package.targets.map { $0.name.lowercased() })
         for test in package.targets where test.kind == .test && !wholes.contains(test.name) {
             #expect(test.name.hasSuffix("Tests") && names.contains(test.name.dropLast(5).lowercased()), "\(test.name)")

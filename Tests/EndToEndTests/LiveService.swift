@@ -15,18 +15,21 @@ final class LiveService {
     private let files = PosixFileSystem()
     private var calls = 0
 
-    var spool: String { directory("spool") }
+    let spool: String
     var socket: String { directory("socket") }
     var log: String { text(directory("diffd.log")) }
     var client: ControlClient { ControlClient(socket: socket) }
 
     /// Starts the daemon.
     ///
-    /// - Parameter settings: further lines of `diffd.yaml`.
-    init(_ settings: [String: String] = [:]) async throws {
+    /// - Parameters:
+    ///   - settings: further lines of `diffd.yaml`.
+    ///   - spool: where it lies; nil: in a directory of its own.
+    init(_ settings: [String: String] = [:], spool: String? = nil) async throws {
         directory = try TemporaryDirectory()
+        self.spool = spool ?? directory("spool")
         var lines = [
-            "spool": directory("spool"), "socket": directory("socket"), "min_free_disk": "1MiB", "threads": "2",
+            "spool": self.spool, "socket": directory("socket"), "min_free_disk": "1MiB", "threads": "2",
         ]
         lines.merge(settings) { $1 }
         let yaml = lines.map { "\($0): \($1)\n" }.joined()

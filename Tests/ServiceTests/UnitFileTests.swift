@@ -26,7 +26,7 @@ import Testing
         for line in [
             "Type=notify", "KillMode=mixed", "ExecReload=/usr/bin/diffctl reload", "RestartPreventExitStatus=78",
             "User=diffd",
-            "UMask=0007", "CapabilityBoundingSet=", "ProtectSystem=strict", "PrivateNetwork=yes",
+            "UMask=0027", "CapabilityBoundingSet=", "ProtectSystem=strict", "PrivateNetwork=yes",
             "SystemCallFilter=@system-service",
         ] {
             #expect(lines.contains { $0 == line }, "\(line)")

@@ -1,0 +1,164 @@
+import Configurations
+import ControlAPI
+import Datasets
+import DurableFiles
+import Foundation
+import JobSpec
+import Media
+import Problems
+import Safetensors
+import StrictJSON
+import TestSupport
+import Testing
+
+/// Something that reads what others have written.
+struct Subject: Sendable, CustomTestStringConvertible {
+    let name: String
+    /// Of the inputs that one that costs nothing gets.
+    var share = 1.0
+    let mutator: @Sendable () throws -> Mutator
+    /// Reads one input; throws what is wrong with it. `file` is a path to write it to, for what reads files only.
+    let read: @Sendable (_ input: [UInt8], _ file: String) throws -> Void
+    /// Makes the damage harder to see.
+    var disguise: (@Sendable (inout [UInt8]) -> Void)?
+
+    var testDescription: String { name }
+
+    static let all: [Subject] = [jobs, json, safetensors, png, jpeg, idx, gif, y4m, answers, events]
+
+    private static let jobWords = [
+        "\"kind\": \"train\"", "\"sampler\": {\"name\": \"ddpm\"}", "null", "-1", "1e999", "9223372036854775808",
+        "[[[[", "\"\\ud800\"",
+        "{}", "\"steps\": 0", "\"after\": [1, \"a\"]", "\"time_limit\": \"1d\"",
+    ]
+
+    static let jobs = Subject(name: "job files") {
+        Mutator(seeds: try examples().map { Array($0) }, words: jobWords)
+    } read: { input, _ in
+        let spec = try JobSpec.decode(input, fileName: "a.json")
+        // What was understood is written so that it is understood again.
+        guard try JobSpec.decode(Array(spec.json.text.utf8), fileName: "a.json") == spec else {
+            throw Problem(.internal, "job.json says something else than the job file")
+        }
+    }
+
+    static let json = Subject(name: "JSON") {
+        Mutator(seeds: try examples().map { Array($0) }, words: jobWords)
+    } read: { input, _ in
+        let node = try JSONNode.parse(input)
+        guard try JSONNode.parse(Array(node.text.utf8)) == node else {
+            throw Problem(.internal, "JSON that was written is read as something else")
+        }
+    }
+
+    static let safetensors = Subject(name: "safetensors") {
+        Mutator(
+            seeds: try ["ops_loss", "models_mlp"].map { try bytes(Fixture.path("\($0).safetensors")) },
+            words: [
+                "\"dtype\":\"F64\"", "\"shape\":[0]", "\"shape\":[9223372036854775807,2]", "\"data_offsets\":[0,1]",
+                "__metadata__", "-1",
+            ])
+    } read: { input, file in
+        try write(input, to: file)
+        let tensors = try SafetensorsFile(file)
+        for name in tensors.names { _ = try tensors.bytes(name) }
+        _ = try TensorChecksums.damage(of: tensors)
+    }
+
+    static let png = Subject(name: "PNG") {
+        Mutator(
+            seeds: try ["rgb_8.png", "rgba_16_interlaced.png", "palette_4.png"].map {
+                try bytes(Fixture.path("Media/\($0)"))
+            },
+            words: ["IHDR", "PLTE", "tRNS", "IDAT", "IEND", "iCCP", "zTXt", "acTL"])
+    } read: { input, _ in
+        _ = try ImageFile.decode(input, name: "a.png", limits: ImageLimits(pixels: 1_000_000))
+    } disguise: {
+        repairChecksums(ofPNG: &$0)
+    }
+
+    static let jpeg = Subject(name: "JPEG", share: 0.5) {
+        Mutator(
+            seeds: try ["grey.jpg", "rgb_420.jpg", "progressive.jpg", "cmyk.jpg", "orientation_6.jpg"].map {
+                try bytes(Fixture.path("Media/\($0)"))
+            }, words: ["\u{0}Exif\0\0", "JFIF\0"])
+    } read: { input, _ in
+        _ = try ImageFile.decode(input, name: "a.jpg", limits: ImageLimits(pixels: 1_000_000))
+    }
+
+    static let idx = Subject(name: "IDX", share: 0.5) {
+        let images: [UInt8] = [0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 3, 0, 0, 0, 3] + (0..<45).map { UInt8($0) }
+        return Mutator(seeds: [images])
+    } read: { input, file in
+        try write(input, to: file)
+        var idx = IDXConfiguration()
+        idx.imagesPath = file
+        _ = try Dataset(.idx(idx), seed: 0)
+    }
+
+    /// A program reads them, which takes its time to start.
+    static let gif = Subject(name: "GIF", share: 0.02) {
+        let frame = Image(width: 8, height: 8, channels: 3, bytes: (0..<192).map { UInt8($0) })
+        return Mutator(seeds: [try GIF.encode([frame, frame], delay: 0.1)], words: ["GIF87a", "NETSCAPE2.0"])
+    } read: { input, file in
+        try write(input, to: file)
+        _ = try VideoFile.read(file)
+    }
+
+    static let y4m = Subject(name: "Y4M") {
+        let head = "YUV4MPEG2 W4 H4 F25:1 Ip A1:1 C420jpeg\n"
+        let frame = Array("FRAME\n".utf8) + [UInt8](repeating: 128, count: 24)
+        return Mutator(
+            seeds: [Array(head.utf8) + frame + frame],
+            words: ["W99999999", "H0", "C444", "F0:0", "FRAME\n", "YUV4MPEG2 "])
+    } read: { input, file in
+        try write(input, to: file)
+        _ = try VideoFile.read(file)
+    }
+
+    /// What diffctl makes of what a daemon, or something in its place, says.
+    static let answers = Subject(name: "HTTP answers") {
+        let plain = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"jobs\": []}"
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3;x=y\r\nyou\r\n0\r\n\r\n"
+        return Mutator(
+            seeds: [plain, chunked].map { Array($0.utf8) },
+            words: [
+                "\r\n\r\n", "FFFFFFFFFFFFFFFF\r\n", "Content-Length: -1\r\n", "Transfer-Encoding: chunked\r\n",
+                "HTTP/1.1 999",
+            ])
+    } read: { input, _ in
+        var parser = ResponseParser()
+        // In two pieces, cut anywhere.
+        let cut = input.count / 2
+        _ = try parser.feed(Array(input[..<cut]))
+        _ = try parser.feed(Array(input[cut...]))
+        _ = try parser.finish()
+    }
+
+    static let events = Subject(name: "server-sent events") {
+        Mutator(
+            seeds: [
+                Array(
+                    "event: state\nid: 4\ndata: {\"a\": 1}\n\n: still here\n\nevent: progress\ndata: x\ndata: y\n\n"
+                        .utf8)
+            ],
+            words: ["\r\n", "\r", "data:", "event:", "\u{FEFF}", "id: \0"])
+    } read: { input, _ in
+        var parser = EventStreamParser()
+        _ = parser.feed(input)
+    }
+
+    // MARK: - Files
+
+    private static func examples() throws -> [Data] {
+        let directory = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../etc/examples")
+        return try FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
+            .sorted { $0.path < $1.path }.filter { $0.pathExtension == "json" }.map { try Data(contentsOf: $0) }
+    }
+
+    private static func bytes(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: path))) }
+
+    private static func write(_ bytes: [UInt8], to file: String) throws {
+        try Data(bytes).write(to: URL(filePath: file))
+    }
+}
