@@ -89,7 +89,7 @@ void ck_winograd(
     float *scratch) {
     const size_t block = ck_winograd_block(shape);
     const CKMatrices inputs = ck_matrices(block, shape->inputs), outputs = ck_matrices(block, shape->outputs);
-    const size_t matrix = ck_packed_size(shape->inputs, shape->outputs);
+    const size_t matrix = ck_weight_matrix(shape->inputs, shape->outputs);
     const float *panels = transformed + first_output * shape->inputs;
     float *v = scratch, *m = v + CK_PATCH_AREA * inputs.step, *zeros = m + CK_PATCH_AREA * outputs.step;
     memset(zeros, 0, ck_round_up(shape->inputs, CK_LANES) * sizeof *zeros);

@@ -3,6 +3,7 @@
 #define CK_WINOGRAD_TRANSFORMS_H
 
 #include "ck_winograd.h"
+#include "ck_product.h"
 #include "vectors.h"
 
 // With the points 0, a, -a, b, -b and infinity, a tile Y of 4 x 4 outputs is
@@ -40,6 +41,9 @@ enum {
 CK_INLINE size_t ck_min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 CK_INLINE size_t ck_round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+/// Floats from one matrix of transformed weights to the next.
+CK_INLINE size_t ck_weight_matrix(size_t inputs, size_t outputs) { return ck_packed_size(inputs, outputs) + CK_PAD; }
 
 /// B^T: six inputs.
 CK_INLINE void ck_input_line(CKVector *to, size_t step, const CKVector *d, size_t from) {

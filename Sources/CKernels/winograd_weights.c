@@ -6,69 +6,72 @@
 enum { CK_TAPS = CK_KERNEL * CK_KERNEL };
 
 size_t ck_winograd_weight_size(size_t inputs, size_t outputs) {
-    return CK_PATCH_AREA * ck_packed_size(inputs, outputs);
+    return CK_PATCH_AREA * ck_weight_matrix(inputs, outputs);
 }
 
 size_t ck_winograd_panels(size_t outputs) { return (outputs + CK_PANEL - 1) / CK_PANEL; }
 
-/// Transforms the taps at w (tap k at w + k * step, sixteen channels or `count`) to u + e * 16 * 16, in reverse order
-/// of taps when turned.
-CK_INLINE void ck_weight_square(CKVector *u, const float *w, size_t step, size_t count, bool turned) {
-    CKVector taps[CK_TAPS];
-    for (size_t k = 0; k < CK_TAPS; k++) {
-        ck_load_channels(taps + (turned ? CK_TAPS - 1 - k : k), w + k * step, count);
+/// Sixteen columns of a panel, for one input: transforms taps, each a vector of outputs, and stores square e at
+/// u + e * step.
+CK_INLINE void ck_weight_square(float *u, size_t step, const CKVector *taps) {
+    CKVector squares[CK_PATCH_AREA];
+    CK_TRANSFORM(squares, taps, ck_weight_line, CK_KERNEL, CK_PATCH);
+    CK_UNROLL
+    for (size_t e = 0; e < CK_PATCH_AREA; e++) {
+        CK_STORE(u + e * step, squares[e]);
     }
-    CK_TRANSFORM(u, taps, ck_weight_line, CK_KERNEL, CK_PATCH);
 }
 
-/// Weights (outputs, 9, inputs): vectors of inputs become columns of a panel, sixteen outputs at a time.
-CK_INLINE void ck_forward_weights(float *transformed, const float *weights, size_t inputs, size_t outputs, size_t o) {
-    const size_t matrix = ck_packed_size(inputs, outputs);
-    float *panel = transformed + o / CK_PANEL * CK_PANEL * inputs + o % CK_PANEL;
-    float squares[CK_PATCH_AREA][CK_LANES][CK_LANES], turned[CK_LANES][CK_LANES];
+/// Weights (outputs, 9, inputs): their vectors of inputs are turned to vectors of outputs first, 16 x 16 for each tap.
+CK_INLINE void ck_forward_weights(
+    float *panel, size_t step, const float *weights, size_t inputs, size_t outputs, size_t o) {
+    const size_t columns = o < outputs ? ck_min_size(CK_LANES, outputs - o) : 0;
+    float rows[CK_LANES][CK_LANES] = {0}, taps[CK_TAPS][CK_LANES][CK_LANES];
     for (size_t i = 0; i < inputs; i += CK_LANES) {
-        for (size_t n = 0; n < CK_LANES; n++) {
-            CKVector u[CK_PATCH_AREA] = {0};
-            if (o + n < outputs) {
-                ck_weight_square(u, weights + (o + n) * CK_TAPS * inputs + i, inputs, inputs - i, false);
-            }
-            for (size_t e = 0; e < CK_PATCH_AREA; e++) {
-                CK_STORE(squares[e][n], u[e]);
-            }
-        }
         const size_t count = ck_min_size(CK_LANES, inputs - i);
-        for (size_t e = 0; e < CK_PATCH_AREA; e++) {
-            ck_transpose_tile(turned[0], CK_LANES, squares[e][0], CK_LANES);
-            for (size_t k = 0; k < count; k++) {
-                memcpy(panel + e * matrix + (i + k) * CK_PANEL, turned[k], sizeof turned[k]);
+        for (size_t k = 0; k < CK_TAPS; k++) {
+            const float *from = weights + (o * CK_TAPS + k) * inputs + i;
+            if (columns == CK_LANES && count == CK_LANES) {
+                ck_transpose_tile(taps[k][0], CK_LANES, from, CK_TAPS * inputs);
+                continue;
             }
+            for (size_t n = 0; n < columns; n++) {
+                memcpy(rows[n], from + n * CK_TAPS * inputs, count * sizeof *from);
+            }
+            ck_transpose_tile(taps[k][0], CK_LANES, rows[0], CK_LANES);
+        }
+        for (size_t n = 0; n < count; n++) {
+            CKVector w[CK_TAPS];
+            for (size_t k = 0; k < CK_TAPS; k++) {
+                w[k] = CK_LOAD(taps[k][n]);
+            }
+            ck_weight_square(panel + (i + n) * CK_PANEL, step, w);
         }
     }
 }
 
-/// Weights (inputs, 9, outputs), turned: vectors of outputs are rows of a panel.
-CK_INLINE void ck_turned_weights(float *transformed, const float *weights, size_t inputs, size_t outputs, size_t o) {
-    const size_t matrix = ck_packed_size(inputs, outputs);
-    float *panel = transformed + o / CK_PANEL * CK_PANEL * inputs + o % CK_PANEL;
+/// Weights (inputs, 9, outputs), taps in reverse order: vectors of outputs already.
+CK_INLINE void ck_turned_weights(
+    float *panel, size_t step, const float *weights, size_t inputs, size_t outputs, size_t o) {
     for (size_t i = 0; i < inputs; i++) {
-        CKVector u[CK_PATCH_AREA] = {0};
-        if (o < outputs) {
-            ck_weight_square(u, weights + i * CK_TAPS * outputs + o, outputs, outputs - o, true);
+        CKVector w[CK_TAPS] = {0};
+        for (size_t k = 0; k < CK_TAPS && o < outputs; k++) {
+            ck_load_channels(w + CK_TAPS - 1 - k, weights + (i * CK_TAPS + k) * outputs + o, outputs - o);
         }
-        for (size_t e = 0; e < CK_PATCH_AREA; e++) {
-            CK_STORE(panel + e * matrix + i * CK_PANEL, u[e]);
-        }
+        ck_weight_square(panel + i * CK_PANEL, step, w);
     }
 }
 
 CK_MULTIVERSION
 void ck_winograd_weights(
     float *transformed, const float *weights, size_t inputs, size_t outputs, bool turned, size_t first, size_t last) {
+    const size_t step = ck_weight_matrix(inputs, outputs);
     for (size_t o = first * CK_PANEL; o < last * CK_PANEL; o += CK_LANES) {
+        float *panel = transformed + o / CK_PANEL * CK_PANEL * inputs + o % CK_PANEL;
         if (turned) {
-            ck_turned_weights(transformed, weights, inputs, outputs, o);
+            ck_turned_weights(panel, step, weights, inputs, outputs, o);
         } else {
-            ck_forward_weights(transformed, weights, inputs, outputs, o);
+            ck_forward_weights(panel, step, weights, inputs, outputs, o);
         }
     }
 }
