@@ -58,17 +58,6 @@ public struct PipelineDirectory: Sendable {
         }
     }
 
-    /// The shape of what it makes: that of its samples, or of the pictures that its autoencoder makes of them. Nil where its
-    /// `config.json` lacks the size.
-    public var outputShape: SampleShape? {
-        guard let autoencoder = autoencoder?.configuration, case .image(let size, _) = configuration.sampleShape else {
-            return configuration.sampleShape
-        }
-        let factor = autoencoder.downsampling
-        return .image(
-            ImageSize(height: factor * size.height, width: factor * size.width), channels: autoencoder.outChannels)
-    }
-
     /// The denoiser's component, in a pipeline that consists of it, a scheduler, and perhaps an autoencoder.
     private static func parts(of index: JSONNode, file: String) throws -> (denoiser: String, hasAutoencoder: Bool) {
         // Members are `"unet": ["diffusers", "UNet2DModel"]`; what a pipeline can do without may be [null, null].
@@ -119,6 +108,13 @@ public struct PipelineDirectory: Sendable {
 
     /// Where the denoiser's weights lie.
     public func weights() throws -> WeightsDirectory { try WeightsDirectory(Path.join(path, component)) }
+
+    /// SHA-256 of the denoiser's weights; with an autoencoder, of both digests.
+    public func digest() throws -> String {
+        let own = try weights().digest()
+        guard let autoencoder else { return own }
+        return try SHA256.digest(of: Array((own + autoencoder.weights().digest()).utf8)).description
+    }
 
     /// The denoiser with its weights.
     public func model(on device: Device) throws -> any Denoiser {

@@ -79,6 +79,13 @@ public struct AutoencoderKLConfiguration: Described, Hashable {
     /// Pixels in each direction that become one latent.
     public var downsampling: Int { 1 << (blockOutChannels.count - 1) }
 
+    /// The shape of pictures whose latents have this one; nil for points.
+    public func pictureShape(of latents: SampleShape) -> SampleShape? {
+        guard case .image(let size, _) = latents else { return nil }
+        return .image(
+            ImageSize(height: downsampling * size.height, width: downsampling * size.width), channels: outChannels)
+    }
+
     public func validate(_ checks: inout Checks) {
         for (key, count) in [("down_block_types", downBlockTypes.count), ("up_block_types", upBlockTypes.count)]
         where count != blockOutChannels.count {

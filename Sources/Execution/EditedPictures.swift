@@ -1,3 +1,4 @@
+internal import Configurations
 internal import DurableFiles
 internal import JobSpec
 internal import Media
@@ -59,6 +60,18 @@ struct EditedPictures: Sendable {
         let alpha: Image?
         /// Grey, white where something new is made; nil without a mask.
         let mask: Image?
+
+        /// What a job shows where an autoencoder has changed the known part a little: that part as it was.
+        ///
+        /// - Parameter values: (H, W, C) in [-1, 1].
+        func restored(_ values: [Float]) -> [Float] {
+            guard let shares = mask?.shares else { return values }
+            let known = picture.signed
+            return values.indices.map { index in
+                let share = shares[index / picture.channels]
+                return known[index] * (1 - share) + values[index] * share
+            }
+        }
     }
 
     /// The picture of a result at the model's size: the largest part of those proportions from its middle, transparency laid over
@@ -92,19 +105,26 @@ struct EditedPictures: Sendable {
         for index in paths.indices { _ = try fitted(of: index * job.count, width: 1, height: 1, channels: 1) }
     }
 
-    /// How a sampling reads them.
+    /// How a sampling reads them: as the denoiser's samples.
     ///
-    /// - Parameter shape: (H, W, C) of a sample, C 1 or 3.
-    func editing(shape: [Int]) -> Editing {
+    /// - Parameter codec: of pictures, grey or RGB.
+    func editing(_ codec: SampleCodec) -> Editing {
+        let shape = codec.shape.dimensions  // (H, W, C)
         let resampling =
             job.jumpNSample > 1 ? Editing.Resampling(jumpLength: job.jumpLength, visits: job.jumpNSample) : nil
         return Editing(beginsWithNoise: job.mask != nil && strength == 1, resampling: resampling) { samples, device in
             let all = try samples.map { try fitted(of: $0, width: shape[1], height: shape[0], channels: shape[2]) }
-            let x0 = Tensor(all.flatMap(\.picture.signed), shape: Shape([all.count] + shape), on: device)
+            let x0 = codec.samples(
+                of: Tensor(all.flatMap(\.picture.signed), shape: Shape([all.count] + shape), on: device))
             guard maskPath != nil else { return Editing.Pictures(x0: x0, mask: nil) }
-            let values = all.flatMap { $0.mask?.signed ?? [] }.map { ($0 + 1) / 2 }
-            return Editing.Pictures(
-                x0: x0, mask: Tensor(values, shape: Shape([all.count, shape[0], shape[1], 1]), on: device))
+            let (height, width) = (x0.shape[1], x0.shape[2])
+            let shares = all.flatMap { $0.mask?.centreFitted(width: width, height: height).shares ?? [] }
+            return Editing.Pictures(x0: x0, mask: Tensor(shares, shape: [all.count, height, width, 1], on: device))
         }
     }
+}
+
+extension Image {
+    /// The samples as numbers in [0, 1].
+    fileprivate var shares: [Float] { signed.map { ($0 + 1) / 2 } }
 }

@@ -43,15 +43,18 @@ struct SampleExecution {
             throw Problem(.unsupported, mismatch.message, remedy: mismatch.remedy, file: path)
         }
         let shape = try sampleShape(of: pipeline)
+        let codec = SampleCodec(
+            shape, try pointing(to: "$.model") { try pipeline.autoencoder?.autoencoder(on: context.device) })
         var drawing = Drawing()
-        for request in requests { drawing.append(request, try plan(request, pipeline, shape)) }
+        for request in requests { drawing.append(request, try plan(request, pipeline, shape, codec)) }
         try requests[0].edits?.check()
         let (digest, network) = try pointing(to: "$.model") {
-            (try pipeline.weights().digest(), try pipeline.model(on: context.device))
+            (try pipeline.digest(), try pipeline.model(on: context.device))
         }
         let outputs = try SampleOutputs(
-            drawing, sweep: sweep, shape, pipeline, modelDigest: digest, context)
-        context.log("\(pipeline.configuration.className) from \(path)")
+            drawing, sweep: sweep, codec, pipeline, modelDigest: digest, context)
+        let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.className)," : ""
+        context.log("\(pipeline.configuration.className)\(latents) from \(path)")
         return try draw(drawing, network, outputs, modelDigest: digest)
     }
 
@@ -142,7 +145,7 @@ struct SampleExecution {
     // MARK: - What only the model can tell
 
     private func plan(
-        _ request: DrawingRequest, _ pipeline: PipelineDirectory, _ shape: SampleShape
+        _ request: DrawingRequest, _ pipeline: PipelineDirectory, _ shape: SampleShape, _ codec: SampleCodec
     ) throws -> SamplingPlan {
         let (options, model) = (request.options, pipeline.configuration)
         let sampler = try pointing(to: "$.sampler") {
@@ -156,13 +159,13 @@ struct SampleExecution {
             classes: options.classLabels ?? model.classConditioning.nullClass.map { [$0] })
         plan.guidance = try guidance(options, model, pipeline.scheduler)
         if let edits = request.edits {
-            guard case .image(_, let channels) = shape, channels == 1 || channels == 3 else {
+            guard case .image(_, let channels) = codec.shape, channels == 1 || channels == 3 else {
                 throw Problem(
                     .unsupported, "the model's samples are not pictures, grey or RGB",
                     remedy: "Use a model of pictures.",
                     path: "$.model")
             }
-            plan.editing = edits.editing(shape: shape.dimensions)
+            plan.editing = edits.editing(codec)
         }
         return plan
     }

@@ -18,7 +18,7 @@ struct SampleOutputs {
     private let drawing: Drawing
     private let sweep: Sweep?
     private let output: OutputOptions
-    private let shape: SampleShape
+    private let codec: SampleCodec
     private let pipeline: PipelineDirectory
     private let modelDigest: String
     private let context: JobContext
@@ -30,13 +30,13 @@ struct SampleOutputs {
     private static let largestGrid = 1024
 
     init(
-        _ drawing: Drawing, sweep: Sweep?, _ shape: SampleShape, _ pipeline: PipelineDirectory,
+        _ drawing: Drawing, sweep: Sweep?, _ codec: SampleCodec, _ pipeline: PipelineDirectory,
         modelDigest: String, _ context: JobContext
     ) throws {
         self.drawing = drawing
         self.sweep = sweep
         output = drawing.parts[0].request.options.output
-        self.shape = shape
+        self.codec = codec
         self.pipeline = pipeline
         self.modelDigest = modelDigest
         self.context = context
@@ -46,6 +46,9 @@ struct SampleOutputs {
         frameSteps = output.animation == nil ? [] : Set((1...frames).map { $0 * steps / frames })
         if !frameSteps.isEmpty { try context.files.createDirectoriesDurably(frameDirectory, mode: 0o770) }
     }
+
+    /// Of what is shown.
+    private var shape: SampleShape { codec.shape }
 
     private static func number(_ index: Int) -> String {
         let digits = String(index)
@@ -76,12 +79,13 @@ struct SampleOutputs {
 
     /// Writes the finished samples of a batch.
     func write(batch: Int, _ x: Tensor) throws {
-        let samples = x.samples
+        let samples = codec.shown(x)
         switch shape {
         case .image:
             for (number, values) in zip(self.samples(of: batch), samples) {
-                var picture = picture(values)
-                if let alpha = try alpha(of: number) { picture = picture.withAlpha(alpha) }
+                let original = try original(of: number)
+                var picture = picture(codec.isLossy ? original?.restored(values) ?? values : values)
+                if let alpha = original?.alpha { picture = picture.withAlpha(alpha) }
                 try context.write(PNG.encode(picture, texts: texts(number)), to: picturePath(number))
             }
         case .point:
@@ -101,8 +105,9 @@ struct SampleOutputs {
         guard batch == 0, frameSteps.contains(index) else { return }
         let frame: Image =
             switch shape {
-            case .image: .grid(x.samples.map(picture))
-            case .point: plot(x.samples.map(restored), title: "step \(index) of \(drawing.parts[0].plan.stepsPerBatch)")
+            case .image: .grid(codec.shown(x).map(picture))
+            case .point:
+                plot(codec.shown(x).map(restored), title: "step \(index) of \(drawing.parts[0].plan.stepsPerBatch)")
             }
         try context.files.writeAtomically(PNG.encode(frame), to: framePath(index), mode: 0o660)
     }
@@ -117,12 +122,11 @@ struct SampleOutputs {
         return Image(width: d[1], height: d[0], channels: d[2], signed: values)
     }
 
-    /// The transparency of the picture that a sample was made from.
-    private func alpha(of sample: Int) throws -> Image? {
+    /// The picture that a sample was made from.
+    private func original(of sample: Int) throws -> EditedPictures.Fitted? {
         let d = shape.dimensions
         return try drawing.part(ofSample: sample).request.edits?.fitted(
-            of: sample, width: d[1], height: d[0], channels: d[2]
-        ).alpha
+            of: sample, width: d[1], height: d[0], channels: d[2])
     }
 
     /// A sample in the data's own coordinates, where the model knows them.

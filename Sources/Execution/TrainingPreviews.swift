@@ -67,12 +67,3 @@ struct TrainingPreviews {
         try context.write(GIF.encode(frames, delay: 0.3, lastDelay: 2), to: context.output("previews.gif"))
     }
 }
-
-extension Tensor {
-    /// The elements of each sample (index of the first axis).
-    var samples: [[Float]] {
-        let values = array()
-        let size = shape[0] == 0 ? 0 : values.count / shape[0]
-        return (0..<shape[0]).map { Array(values[$0 * size..<($0 + 1) * size]) }
-    }
-}

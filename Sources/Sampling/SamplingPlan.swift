@@ -2,7 +2,7 @@ public import Diffusion
 public import TensorCore
 
 /// Samples to be drawn from a model, batch by batch.
-public struct SamplingPlan: Sendable {
+public struct SamplingPlan {
     public var sampler: any Sampler
     /// Extents of one sample, channels last.
     public var sampleShape: [Int]
@@ -51,7 +51,7 @@ public struct SamplingPlan: Sendable {
 
 /// Samples that are made from pictures: with noise put on them and taken off again (SDEdit, Meng et al. 2022), or where a mask says
 /// what is known (inpainting).
-public struct Editing: Sendable {
+public struct Editing {
     public struct Pictures {
         /// (N, ..., C), as the model sees them.
         public var x0: Tensor
@@ -80,14 +80,14 @@ public struct Editing: Sendable {
     }
 
     /// The pictures for the samples of these numbers.
-    public var pictures: @Sendable (Range<Int>, Device) throws -> Pictures
+    public var pictures: (Range<Int>, Device) throws -> Pictures
     /// Whether nothing of the pictures is seen in the beginning.
     public var beginsWithNoise: Bool
     public var resampling: Resampling?
 
     public init(
         beginsWithNoise: Bool = false, resampling: Resampling? = nil,
-        pictures: @escaping @Sendable (Range<Int>, Device) throws -> Pictures
+        pictures: @escaping (Range<Int>, Device) throws -> Pictures
     ) {
         self.beginsWithNoise = beginsWithNoise
         self.resampling = resampling

@@ -20,7 +20,7 @@ import Testing
     @Test func partsComputeWhatDiffusersDoes() throws {
         let opened = try PipelineDirectory(original)
         #expect(opened.warnings.isEmpty)
-        let shape = opened.outputShape
+        let shape = try opened.autoencoder?.configuration.pictureShape(of: #require(opened.configuration.sampleShape))
         #expect(shape == .image(ImageSize(8), channels: 3))
         let test = try Fixture("pipeline_dit_pictures")["parts"]
         let sample = try test.tensor("sample", on: device)

@@ -4,15 +4,15 @@ public import TensorCore
 /// Pictures of any size in memory that does not grow with them: in tiles that overlap by a quarter and fade into each other, so that
 /// no seam is seen. Norms and attention see one tile at a time, so the result is near that of the whole, not the same.
 extension AutoencoderKL {
-    /// Height and width of a tile, in latents: diffusers' for pictures of 512 x 512.
-    public static let tileSide = 64
+    /// Height and width of a tile, in latents: those of 512 x 512 pixels.
+    public var tileSide: Int { max(4, 512 / configuration.downsampling) }
 
     /// What `encode` returns, computed in tiles.
     ///
-    /// - Parameter side: of a tile, in latents, a multiple of 4. A picture that fits into one is encoded as a whole.
-    public func encodeTiled(_ x: Tensor, side: Int = AutoencoderKL.tileSide) -> LatentDistribution {
+    /// - Parameter side: of a tile, in latents, a multiple of 4; nil: `tileSide`. A picture that fits into one is encoded as a whole.
+    public func encodeTiled(_ x: Tensor, side: Int? = nil) -> LatentDistribution {
         let factor = configuration.downsampling
-        let grid = TileGrid(height: x.shape[1] / factor, width: x.shape[2] / factor, side: side)
+        let grid = TileGrid(height: x.shape[1] / factor, width: x.shape[2] / factor, side: side ?? tileSide)
         guard grid.count > 1 else { return encode(x) }
         return LatentDistribution(
             parameters: grid.blend(x, inputScale: factor, outputScale: 1) { tile in
@@ -23,9 +23,9 @@ extension AutoencoderKL {
 
     /// What `decode` returns, computed in tiles.
     ///
-    /// - Parameter side: of a tile, in latents, a multiple of 4. What fits into one is decoded as a whole.
-    public func decodeTiled(_ z: Tensor, side: Int = AutoencoderKL.tileSide) -> Tensor {
-        let grid = TileGrid(height: z.shape[1], width: z.shape[2], side: side)
+    /// - Parameter side: of a tile, in latents, a multiple of 4; nil: `tileSide`. What fits into one is decoded as a whole.
+    public func decodeTiled(_ z: Tensor, side: Int? = nil) -> Tensor {
+        let grid = TileGrid(height: z.shape[1], width: z.shape[2], side: side ?? tileSide)
         guard grid.count > 1 else { return decode(z) }
         return grid.blend(z, inputScale: 1, outputScale: configuration.downsampling, decode)
     }

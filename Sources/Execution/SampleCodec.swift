@@ -1,0 +1,45 @@
+internal import Checkpoints
+internal import Configurations
+internal import Models
+internal import Problems
+internal import TensorCore
+
+/// Between the samples that a denoiser works on and what a job shows: pictures and their latents where there is an autoencoder,
+/// else one and the same. Each picture goes through by itself, so its bits don't depend on the batch, nor memory on its size.
+struct SampleCodec {
+    /// Of what is shown.
+    let shape: SampleShape
+    private let autoencoder: AutoencoderKL?
+
+    /// - Parameter shape: of the denoiser's samples.
+    init(_ shape: SampleShape, _ autoencoder: AutoencoderKL?) {
+        self.autoencoder = autoencoder
+        self.shape = autoencoder?.configuration.pictureShape(of: shape) ?? shape
+    }
+
+    /// Whether what is shown is only near what it was made from.
+    var isLossy: Bool { autoencoder != nil }
+
+    /// The elements of each sample as it is shown.
+    ///
+    /// - Parameter x: what the denoiser works on (N, ...).
+    func shown(_ x: Tensor) -> [[Float]] {
+        guard let autoencoder else { return x.samples }
+        return x.singles.map { autoencoder.decodeTiled(autoencoder.unscaled($0)).array() }
+    }
+
+    /// What the denoiser works on, for pictures (N, H, W, C): the most likely latents.
+    func samples(of pictures: Tensor) -> Tensor {
+        guard let autoencoder else { return pictures }
+        return .concatenated(
+            pictures.singles.map { autoencoder.scaled(autoencoder.encodeTiled($0).mean) }, axis: 0)  // (N, h, w, c)
+    }
+}
+
+extension Tensor {
+    /// The elements of each sample (index of the first axis).
+    var samples: [[Float]] { singles.map { $0.array() } }
+
+    /// Each sample as a batch of its own (1, ...).
+    fileprivate var singles: [Tensor] { (0..<shape[0]).map { sliced(axis: 0, $0..<$0 + 1) } }
+}
