@@ -16,15 +16,17 @@ BUILT    := .build/release
 SOURCES  := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .DEFAULT_GOAL := build
-.PHONY: help deps build test fuzz demo run bench install deb test-systemd format lint clean
+.PHONY: help deps build test torture fuzz demo run bench bench-queue install deb test-systemd format lint clean
 
 help:
 	@echo "make build    build in release mode (the default)"
 	@echo "make demo     train a spiral and a small U-Net from job files, sample from both, and rate the pictures"
 	@echo "make test     lint, build and run all tests"
+	@echo "make torture  kill daemon and workers 300 times over a mixed load, and compare what comes out"
 	@echo "make fuzz     a million damaged inputs for everything that reads files and requests"
 	@echo "make run      run diffd in the foreground on $(SPOOL)/"
 	@echo "make bench    time diffd's engine beside PyTorch"
+	@echo "make bench-queue  submit 10,000 jobs beside a history of 100,000, and time the answers"
 	@echo "make install  install what is built: PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) DESTDIR=$(DESTDIR)"
 	@echo "make deb      make the Debian package;  make test-systemd: try it under real systemd in a container (as root)"
 	@echo "make deps     install the Debian packages that are missing; all of the above but install do so"
@@ -47,6 +49,11 @@ test: deps lint
 	$(SWIFT) test -c release --skip-build --skip '$(WHOLE)'
 	$(SWIFT) test -c release --skip-build --filter '$(WHOLE)' --no-parallel
 
+# Some minutes; DIFFD_TORTURE is the number of kills.
+torture: deps
+	$(SWIFT) build -c release --build-tests
+	DIFFD_TORTURE=300 $(SWIFT) test -c release --skip-build --filter '^EndToEndTests.KillLoopTests' --no-parallel
+
 # A million damaged inputs; DIFFD_FUZZ_SEED=N tries others.
 fuzz: deps
 	$(SWIFT) build -c release --build-tests
@@ -66,6 +73,9 @@ bench: deps
 	$(SWIFT) build -c release --package-path Benchmarks
 	python=$$($(if $(filter file,$(origin PYTHON)),,PYTHON="$(PYTHON)") Benchmarks/Python/interpreter) && \
 	Benchmarks/.build/release/diffd-bench compare --python "$$python" $(CASE:%=--case %)
+
+bench-queue: build
+	$(PYTHON) scripts/bench-queue $(BUILT)
 
 format:
 	$(SWIFT) format -i --recursive --parallel --configuration .swift-format $(SOURCES)

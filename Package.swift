@@ -77,6 +77,7 @@ let package = Package(
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("turbojpeg")]),
         .target(name: "CGIF", linkerSettings: [.linkedLibrary("gif")]),
         .target(name: "CChild"),
+        .target(name: "CLandlock"),
         .target(
             name: "CKernels",
             cSettings: [.unsafeFlags(["-O3", "-gdwarf-4", "-mprefer-vector-width=512", "-Wall", "-Wextra"])],
@@ -85,7 +86,7 @@ let package = Package(
         // Both columns.
         library("Problems"),
         library("StrictJSON", ["Problems"]),
-        library("DurableFiles", ["Problems", "COpenSSL"]),
+        library("DurableFiles", ["Problems", "COpenSSL", "CLandlock"]),
         library("Safetensors", ["Problems", "StrictJSON", "DurableFiles"]),
         library("Configurations", ["Problems", "StrictJSON"]),
 

@@ -16,10 +16,16 @@ public enum Worker {
     ///
     /// - Parameter arguments: without the program's name.
     public static func main(_ arguments: [String]) -> Int32 {
-        // Before anything else: from here on a request to stop is heard.
-        let stop = StopRequest()
         do {
             let arguments = try WorkerArguments(arguments)
+            // Before there are other threads, which it would not bind.
+            let isConfined = try arguments.confineReading(environment: ProcessInfo.processInfo.environment)
+            // From here on a request to stop is heard.
+            let stop = StopRequest()
+            if !isConfined {
+                JobContext.log(
+                    "note: the kernel has no Landlock; paths are checked, but links within models are followed")
+            }
             let identity = WorkerIdentity(pid: ProcessInfo.processInfo.processIdentifier, attempt: arguments.attempt)
             // Held until the process ends, however it ends.
             let lock = try FileLock.acquire(

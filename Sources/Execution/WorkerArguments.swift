@@ -1,3 +1,4 @@
+internal import DurableFiles
 internal import Problems
 
 /// The command line of `diffd-worker`, which the daemon writes and nobody types.
@@ -43,5 +44,25 @@ struct WorkerArguments: Sendable, Hashable {
         spool = try value("--spool")
         attempt = try number("--attempt")
         threads = try number("--threads")
+    }
+}
+
+extension WorkerArguments {
+    /// What the worker's own program needs to read, and the helpers that it starts.
+    private static let system = [
+        "/usr", "/lib", "/lib64", "/bin", "/proc", "/sys", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom",
+        "/etc/ld.so.cache", "/etc/localtime",
+    ]
+
+    /// Gives up reading anything but the spool, the allowed paths and the system's programs; see `ReadConfinement`.
+    func confineReading(environment: [String: String]) throws -> Bool {
+        let libraries = Self.entries(environment["LD_LIBRARY_PATH"])
+        let programs = Self.entries(environment["PATH"])
+        let besides = programs.map { Path.join(Path.parent($0), "lib") }
+        return try ReadConfinement.begin([spool, job] + allowedPaths + Self.system + libraries + programs + besides)
+    }
+
+    private static func entries(_ list: String?) -> [String] {
+        list?.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") && $0 != "/" } ?? []
     }
 }

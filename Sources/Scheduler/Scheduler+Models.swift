@@ -13,16 +13,38 @@ extension Scheduler {
     /// Lets `models/NAME` mean the model of a training that has just succeeded, before any job that waits for it starts. Throws only
     /// what passes by itself.
     func publishModel(of job: JobRecord) throws {
-        guard job.kind == .train, try files.exists("\(directory(of: job))/\(JobFiles.model)") else { return }
         do {
-            let policy = try PathPolicy(spool: settings.spool, allowedPaths: settings.allowedPaths, in: files)
-            try ModelResolver(layout, policy, in: files).publish(job.name, from: job.directory)
+            try link(job)
         } catch {
-            // With space there will be a link; anything else, such as a directory of that name, is for people to mend, and the
-            // model can be named as job:ID all the same.
             if Problem(error).code == .diskFull { throw error }
-            logger.error("the model of job \(job.id) is not linked as models/\(job.name): \(error)")
+            // Such as a directory of that name. It is for people to mend, and the model can be named as job:ID meanwhile.
+            logger.error(
+                "the model of job \(job.id) is not linked as models/\(job.name), which is tried again: \(error)")
+            unlinked.insert(job.id)
         }
+    }
+
+    /// Makes the links that could not be made before.
+    func linkModels() {
+        for id in unlinked.sorted().prefix(100) {
+            // Told when it failed first.
+            guard let job = try? store.job(id), (try? link(job)) != nil else { continue }
+            unlinked.remove(id)
+            logger.notice("the model of job \(id) is linked as models/\(job.name)")
+            attempt("note that job \(id) is told") { try store.setAnnounced(id) }
+        }
+    }
+
+    /// Nothing to be done for a job without a model, or one whose name means the model of a later job already.
+    private func link(_ job: JobRecord) throws {
+        guard job.kind == .train, try files.exists("\(directory(of: job))/\(JobFiles.model)") else { return }
+        let link = "\(layout.models)/\(job.name)"
+        if try files.status(link)?.kind == .symbolicLink {
+            let target = Path.name(Path.parent(try files.symbolicLinkTarget(link)))
+            if let other = SpoolLayout.job(fromDirectoryName: target), other.id > job.id { return }
+        }
+        let policy = try PathPolicy(spool: settings.spool, allowedPaths: settings.allowedPaths, in: files)
+        try ModelResolver(layout, policy, in: files).publish(job.name, from: job.directory)
     }
 
     public nonisolated func models() async throws(Problem) -> [ModelSummary] {

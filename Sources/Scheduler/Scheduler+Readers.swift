@@ -49,7 +49,9 @@ extension Scheduler {
         guard writeStatus(status, durability: isFinal ? .synchronized : .deferred) else { return }
         stale.remove(job.id)
         shownReasons[job.id] = isFinal ? nil : status.reason
-        if isFinal { attempt("note that job \(job.id) is told") { try store.setAnnounced(job.id) } }
+        if isFinal, !unlinked.contains(job.id) {
+            attempt("note that job \(job.id) is told") { try store.setAnnounced(job.id) }
+        }
     }
 
     /// Whether it worked; if not, it is tried again in the next turn.
@@ -70,6 +72,7 @@ extension Scheduler {
 
     /// Brings up to date what could not be written, and the reasons that change without the job: a few at a time.
     func tellReaders() {
+        linkModels()
         for id in stale.sorted().prefix(100) {
             attempt("read job \(id)") {
                 if let job = try state.jobs[id] ?? store.job(id) { refreshStatus(job) } else { stale.remove(id) }

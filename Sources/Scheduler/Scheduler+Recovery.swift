@@ -25,7 +25,10 @@ extension Scheduler {
         try adoptDirectories()
         for job in state.jobs.values.sorted(by: { $0.id < $1.id }) { recover(job, isSameBoot: isSameBoot) }
         try apply(.recovered)
-        for job in try store.unannouncedEndings() { announce(job) }
+        for job in try store.unannouncedEndings() {
+            if job.kind == .train, job.state == .succeeded { unlinked.insert(job.id) }
+            announce(job)
+        }
         try store.set(.bootID, to: boot)
         hasRecovered = true
         logger.notice("recovered: \(state.jobs.count) jobs, \(workers.count) of them with a running worker")

@@ -40,6 +40,8 @@ public actor Scheduler: Service {
     var forecast: Forecast?
     /// Jobs of which `status.json` is out of date because it could not be written.
     var stale: Set<Int> = []
+    /// Trainings that succeeded and whose model has no link yet.
+    var unlinked: Set<Int> = []
     /// The wait reasons that `status.json` shows.
     var shownReasons: [Int: WaitReason] = [:]
     var hub = EventHub()

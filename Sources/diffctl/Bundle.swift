@@ -1,6 +1,7 @@
 import ControlAPI
 import DurableFiles
 import Foundation
+import Glibc
 import JobSpec
 import Problems
 
@@ -26,9 +27,12 @@ struct BundleDrop {
                 remedy: "Wait until diffd has taken it.")
         }
         try files.publishDirectory(target) { temporary in
+            // The daemon moves it, and who moves a directory writes into it.
+            try share(temporary, mode: 0o1770)
             try copy(file.path, to: temporary, files)
             // As it was read, with what the command line sets.
-            try files.writeAtomically(file.bytes, to: Path.join(temporary, "job.json"), mode: 0o660)
+            try files.writeAtomically(file.bytes, to: Path.join(temporary, "job.json"), mode: 0o640)
+            try share(Path.join(temporary, "job.json"), mode: 0o640)
         }
 
         let deadline = ContinuousClock.now + limit
@@ -48,16 +52,27 @@ struct BundleDrop {
         try client.jobs(JobFilter(name: name, limit: 1)).jobs.last
     }
 
+    /// Sets the mode in spite of the user's umask: in the spool the group is the daemon's, which is to read it.
+    private func share(_ path: String, mode: mode_t) throws {
+        guard chmod(path, mode) == 0 else {
+            throw Problem(
+                .io, "cannot set the mode of \(path)", remedy: "See that the spool's file system keeps modes.",
+                cause: String(cString: strerror(errno)))
+        }
+    }
+
     private func copy(_ source: String, to target: String, _ files: PosixFileSystem) throws {
         for entry in try files.list(source).entries {
             let from = Path.join(source, entry.name)
             let to = Path.join(target, entry.name)
             switch entry.kind {
             case .directory:
-                try files.createDirectory(to, mode: 0o777)
+                try files.createDirectory(to, mode: 0o750)
+                try share(to, mode: 0o750)
                 try copy(from, to: to, files)
             case .regular:
                 try FileManager.default.copyItem(atPath: from, toPath: to)
+                try share(to, mode: 0o640)
             case .symbolicLink, .special:
                 throw Problem(
                     .unsupported, "\(from) is neither a file nor a directory",

@@ -11,7 +11,7 @@ enum Layers {
     /// From the bottom to the top. A target uses targets of lower rows only, of its own column or the shared ones.
     static let rows: [[Column: [String]]] = [
         [
-            .shared: ["COpenSSL"],
+            .shared: ["COpenSSL", "CLandlock"],
             .numeric: ["COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CChild", "CZlib"],
             .control: ["CSystemd"],
         ],
@@ -43,6 +43,7 @@ enum Layers {
     /// The only user of each C library.
     static let soleUsers = [
         "COpenBLAS": "TensorCore", "CKernels": "TensorCore", "CPNG": "Media", "CJPEG": "Media", "CGIF": "Media",
-        "CChild": "Media", "CZlib": "Datasets", "COpenSSL": "DurableFiles", "CSystemd": "Service",
+        "CChild": "Media", "CZlib": "Datasets", "COpenSSL": "DurableFiles", "CLandlock": "DurableFiles",
+        "CSystemd": "Service",
     ]
 }

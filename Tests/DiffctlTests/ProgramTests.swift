@@ -123,6 +123,19 @@ import Testing
         }
     }
 
+    @Test func printsALogAsItIsOrAsLinesOfJSON() async throws {
+        let service = FakeJobService()
+        await service.put(.example(1, "a", .succeeded))
+        await service.appendLog("one\n\n\"two\"\nno end", to: 1)
+        try await withControlServer(service) { client in
+            #expect(try await run(["logs", "a", "--socket", client.socket]).output == "one\n\n\"two\"\nno end")
+            let lines = try await run(["logs", "-f", "a", "--json", "--socket", client.socket]).output
+                .split(separator: "\n").map { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
+            #expect(lines.map { $0?["line"] as? String } == ["one", "", "\"two\"", "no end"])
+            #expect(lines.allSatisfy { $0?["job"] as? Int == 1 })
+        }
+    }
+
     @Test func watchesUntilTheJobHasEnded() async throws {
         let service = FakeJobService()
         await service.put(.example(1, "a", .running))

@@ -81,12 +81,27 @@ import Testing
         #expect(models.map(\.name) == ["ok-model"])
         #expect(models.first?.architecture == "DDPMPipeline")
         #expect(models.first?.job == 1)
-        // Where a link cannot be, the training has succeeded all the same.
-        try FileManager.default.createDirectory(
-            atPath: spool.root + "/models/ok-model-b", withIntermediateDirectories: false)
-        try spool.dropTraining("ok-model-b")
-        try await daemon.wait(for: "ok-model-b", .succeeded)
         try await daemon.stop()
+    }
+
+    /// Where a link cannot be, the training has succeeded all the same, and the link comes when it can: in this daemon or in the next.
+    @Test(arguments: [false, true]) func aLinkThatCannotBeIsMadeLater(restarted: Bool) async throws {
+        let spool = try TestSpool()
+        let obstacle = spool.root + "/models/ok-model"
+        try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: true)
+        let daemon = try TestDaemon(spool)
+        try spool.dropTraining("ok-model")
+        try await daemon.wait(for: "ok-model", .succeeded)
+        if restarted { try await daemon.stop() }
+        try FileManager.default.removeItem(atPath: obstacle)
+        func awaitLink(_ daemon: TestDaemon) async throws {
+            try await daemon.wait(for: "ok-model", "linked") { _ in spool.exists("models/ok-model/model_index.json") }
+        }
+        guard restarted else {
+            try await awaitLink(daemon)
+            return try await daemon.stop()
+        }
+        try await withExtendedRestart(of: spool, awaitLink)
     }
 
     @Test func aJobWhoseDirectoryIsGoneIsHeldWhenItsTurnComes() async throws {

@@ -1,0 +1,15 @@
+/// Landlock, landlock(7): a process gives up rights to files for good. The C library has no functions for it.
+
+#ifndef CLANDLOCK_H
+#define CLANDLOCK_H
+
+/// A descriptor that only names a file or directory (O_PATH), or -1.
+int clandlock_name(const char *path);
+
+/// From now on the calling thread, and what it starts, may read only the given files, and what lies below the given directories
+/// (descriptors of them). What is open stays open.
+///
+/// Returns 0, or the negative number of the error: ENOSYS or EOPNOTSUPP where the kernel has no Landlock, EPERM where a filter forbids it.
+int clandlock_read_only_below(const int *files, int count);
+
+#endif
