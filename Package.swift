@@ -102,7 +102,12 @@ let package = Package(
                 "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors", "TensorCore", "NeuralNet",
                 "Diffusion", "Models",
             ]),
-        library("Datasets", ["Problems", "StrictJSON", "Configurations", "TensorCore", "Media", "CZlib"]),
+        library(
+            "Datasets",
+            [
+                "Problems", "StrictJSON", "DurableFiles", "Safetensors", "Configurations", "TensorCore", "Media",
+                "CZlib",
+            ]),
         library(
             "Training",
             ["Problems", "Configurations", "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets"]),
@@ -110,7 +115,7 @@ let package = Package(
 
         // Control column.
         library("JobSpec", ["Problems", "StrictJSON", "Configurations"]),
-        library("Spool", ["Problems", "StrictJSON", "DurableFiles", "JobSpec"]),
+        library("Spool", ["Problems", "StrictJSON", "DurableFiles", "Configurations", "JobSpec"]),
         library("ControlAPI", ["Problems", "StrictJSON", "JobSpec"]),
         library("JobQueue", ["Problems", "JobSpec", grdb]),
         library(

@@ -55,6 +55,13 @@ public struct AutoencoderDirectory: Sendable {
         try WeightsDirectory.save(autoencoder, to: path, in: files)
     }
 
+    /// Adds a second set of weights beside the published one, as diffusers' `variant=` names it.
+    public static func addVariant(
+        _ variant: String, of autoencoder: AutoencoderKL, to path: String, in files: any FileSystem
+    ) throws {
+        try WeightsDirectory.save(autoencoder, variant: variant, to: path, in: files, durability: .synchronized)
+    }
+
     /// Makes the directory appear at `path`, whole and durable, replacing an old one.
     public static func publish(_ autoencoder: AutoencoderKL, at path: String, in files: any FileSystem) throws {
         try files.publishDirectory(path) { try save(autoencoder, to: $0, in: files) }

@@ -6,6 +6,10 @@ public struct AutoencoderKLConfiguration: Described, Hashable {
     public enum DownBlock: String, Sendable, CaseIterable { case plain = "DownEncoderBlock2D" }
     public enum UpBlock: String, Sendable, CaseIterable { case plain = "UpDecoderBlock2D" }
 
+    /// Where its configuration lies in a pipeline's directory, or in its own.
+    public static let files = ["vae/config.json", "config.json"]
+    /// The `architecture` of a job file's `model` that is an autoencoder.
+    public static let architecture = "autoencoder_kl"
     /// `_class_name` of its `config.json`.
     public static let className = "AutoencoderKL"
 
@@ -35,6 +39,10 @@ public struct AutoencoderKLConfiguration: Described, Hashable {
     public var midBlockAddAttention = true
 
     public init() {}
+
+    /// As the `model` of a job file.
+    public static let form = Form<AutoencoderKLConfiguration>.oneOf(
+        "architecture", [Alternative(architecture, { $0 }, { $0 })])
 
     private static let channelNumbers = Form<[Double]>.list(.number(), count: 1...1024)
 

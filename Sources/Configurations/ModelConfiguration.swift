@@ -51,7 +51,7 @@ public enum ModelConfiguration: Sendable, Hashable {
             Alternative(ModelArchitecture.dit.rawValue, Self.dit) {
                 if case .dit(let payload) = $0 { payload } else { nil }
             },
-        ])
+        ], elsewhere: [AutoencoderKLConfiguration.architecture])
 
     public var architecture: ModelArchitecture {
         switch self {
@@ -93,6 +93,9 @@ public enum ModelConfiguration: Sendable, Hashable {
         case .dit(let dit): dit.inChannels
         }
     }
+
+    /// The key that says how many those are.
+    public var channelsKey: String { if case .annotatedUNet = self { "channels" } else { "in_channels" } }
 
     /// Channels of its output, where the configuration gives them apart from the input's.
     public var outputChannels: Int? {

@@ -36,6 +36,8 @@ public struct Dataset: Sendable {
     let validation: [Int]
     private let source: any SampleSource
     private let labels: [Int]?
+    /// Where mirrored samples begin in the source; nil: they are mirrored when they are asked for.
+    private let firstMirrored: Int?
 
     public var trainingCount: Int { training.count }
     public var validationCount: Int { validation.count }
@@ -81,6 +83,7 @@ public struct Dataset: Sendable {
         shape = opened.shape
         classes = opened.classes
         labels = opened.labels
+        firstMirrored = nil
         standardization = opened.standardization
         notes = opened.notes
         mirrors = configuration.images?.horizontalFlip ?? false
@@ -93,6 +96,21 @@ public struct Dataset: Sendable {
             source = opened.source
         }
     }
+
+    /// The samples of another data set in another form, under the same numbers.
+    ///
+    /// - Parameter firstMirrored: where mirrored samples begin in `source`.
+    init(_ other: Dataset, as source: any SampleSource, shape: SampleShape, firstMirrored: Int?) {
+        self.source = source
+        self.shape = shape
+        self.firstMirrored = firstMirrored
+        (training, validation) = (other.training, other.validation)
+        (classes, labels, mirrors) = (other.classes, other.labels, other.mirrors)
+        (standardization, notes) = (other.standardization, other.notes)
+    }
+
+    /// Samples in all.
+    var sampleCount: Int { training.count + validation.count }
 
     /// The batches of a training with this seed.
     ///
@@ -112,6 +130,12 @@ public struct Dataset: Sendable {
         return try hostBatch(of: validation, Array(places)).batch(shape: shape.dimensions, on: device)
     }
 
+    /// `count` samples (fewer when there are fewer) for showing what becomes of them: of those held out, where there are any.
+    public func shownSamples(_ count: Int) throws -> [[Float]] {
+        guard validationCount > 0 else { return try trainingSamples(count) }
+        return try (0..<min(count, validationCount)).map { try hostBatch(of: validation, [$0]).values }
+    }
+
     /// The first `count` training samples (fewer when there are fewer), as the model sees them: for showing beside generated ones.
     public func trainingSamples(_ count: Int) throws -> [[Float]] {
         try (0..<min(count, trainingCount)).map { try hostBatch(of: training, [$0]).values }
@@ -119,18 +143,28 @@ public struct Dataset: Sendable {
 
     /// The samples at `places` of `part`.
     func hostBatch(of part: [Int], _ places: [Int], mirrored: [Bool] = []) throws -> HostBatch {
+        try hostBatch(ofSamples: places.map { part[$0] }, mirrored: mirrored)
+    }
+
+    /// The samples of these numbers.
+    func hostBatch(ofSamples numbers: [Int], mirrored: [Bool]) throws -> HostBatch {
         let length = shape.elementCount
-        var values = [Float](repeating: 0, count: places.count * length)
+        var values = [Float](repeating: 0, count: numbers.count * length)
         var span = values.mutableSpan
-        for (row, place) in places.enumerated() {
+        for (row, number) in numbers.enumerated() {
+            var place = number
             var mirroredRow: (width: Int, channels: Int)?
-            if !mirrored.isEmpty, mirrored[row], case .image(let size, let channels) = shape {
-                mirroredRow = (size.width, channels)
+            if !mirrored.isEmpty, mirrored[row] {
+                if let firstMirrored {
+                    place += firstMirrored
+                } else if case .image(let size, let channels) = shape {
+                    mirroredRow = (size.width, channels)
+                }
             }
-            try source.sample(part[place]).write(to: &span, at: row * length, mirroredRow: mirroredRow)
+            try source.sample(place).write(to: &span, at: row * length, mirroredRow: mirroredRow)
         }
         return HostBatch(
-            values: values, labels: labels.map { labels in places.map { labels[part[$0]] } }, count: places.count)
+            values: values, labels: labels.map { labels in numbers.map { labels[$0] } }, count: numbers.count)
     }
 }
 

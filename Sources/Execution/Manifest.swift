@@ -21,11 +21,19 @@ extension JobContext {
     func writeManifest(
         kind: JobKind, seed: Int, stepsTaken: Int, secondsTaken: Double, _ members: KeyValuePairs<String, JSONNode>
     ) throws {
+        try writeManifest(
+            kind: kind, seed: seed, stepsTaken: stepsTaken, secondsTaken: secondsTaken,
+            members.map { JSONNode.Member($0.key, $0.value) })
+    }
+
+    func writeManifest(
+        kind: JobKind, seed: Int, stepsTaken: Int, secondsTaken: Double, _ members: [JSONNode.Member]
+    ) throws {
         var all: [JSONNode.Member] = [
             .init("kind", JSONNode(.string(kind.rawValue))), .init("job", JSONNode(.string(directoryName))),
             .init("seed", JSONNode(.integer(seed))),
         ]
-        all += members.map { .init($0.key, $0.value) }
+        all += members
         let timing: JSONNode = [
             "attempt": JSONNode(.integer(arguments.attempt)), "steps": JSONNode(.integer(stepsTaken)),
             "seconds": JSONNode(.number(secondsTaken)),

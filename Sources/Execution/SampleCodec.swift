@@ -5,7 +5,7 @@ internal import Problems
 internal import TensorCore
 
 /// Between the samples that a denoiser works on and what a job shows: pictures and their latents where there is an autoencoder,
-/// else one and the same. Each picture goes through by itself, so its bits don't depend on the batch, nor memory on its size.
+/// else one and the same. Pictures are decoded one at a time, in tiles where they are large: memory depends on neither batch nor size.
 struct SampleCodec {
     /// Of what is shown.
     let shape: SampleShape
@@ -16,6 +16,9 @@ struct SampleCodec {
         self.autoencoder = autoencoder
         self.shape = autoencoder?.configuration.pictureShape(of: shape) ?? shape
     }
+
+    /// Pictures of so many pixels are encoded together.
+    private static let encodedPixels = 1 << 15
 
     /// Whether what is shown is only near what it was made from.
     var isLossy: Bool { autoencoder != nil }
@@ -31,8 +34,12 @@ struct SampleCodec {
     /// What the denoiser works on, for pictures (N, H, W, C): the most likely latents.
     func samples(of pictures: Tensor) -> Tensor {
         guard let autoencoder else { return pictures }
-        return .concatenated(
-            pictures.singles.map { autoencoder.scaled(autoencoder.encodeTiled($0).mean) }, axis: 0)  // (N, h, w, c)
+        let size = max(1, Self.encodedPixels / (pictures.shape[1] * pictures.shape[2]))
+        let parts = stride(from: 0, to: pictures.shape[0], by: size).map { first in
+            pictures.sliced(axis: 0, first..<min(first + size, pictures.shape[0]))
+        }
+        // (N, h, w, c)
+        return .concatenated(parts.map { autoencoder.scaled(autoencoder.encodeTiled($0).mean) }, axis: 0)
     }
 }
 

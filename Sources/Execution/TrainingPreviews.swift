@@ -10,17 +10,21 @@ internal import Sampling
 internal import StrictJSON
 internal import TensorCore
 
-/// Samples drawn while a model trains, always from the same noise: `outputs/preview-00000500.png`, and all of them in turn as
-/// `outputs/previews.gif`.
+/// Samples drawn while a model trains, always from the same noise.
 struct TrainingPreviews {
     private let job: TrainJob
     private let model: any Denoiser
     private let dataset: Dataset
     private let context: JobContext
 
-    private static let prefix = "preview-"
+    private let codec: SampleCodec
 
-    init(_ job: TrainJob, _ model: any Denoiser, _ dataset: Dataset, _ context: JobContext) {
+    /// - Parameter autoencoder: whose latents the data set holds; nil: it holds what is shown.
+    init(
+        _ job: TrainJob, _ model: any Denoiser, _ dataset: Dataset, _ autoencoder: AutoencoderKL?,
+        _ context: JobContext
+    ) {
+        codec = SampleCodec(dataset.shape, autoencoder)
         self.job = job
         self.model = model
         self.dataset = dataset
@@ -42,28 +46,15 @@ struct TrainingPreviews {
         var samples: [[Float]] = []
         while let progress = try run.step() {
             if context.stop.wasMade { return }
-            if case .finished(_, let x) = progress { samples += x.samples }
+            if case .finished(_, let x) = progress { samples += codec.shown(x) }
         }
-        let picture: Image
-        switch dataset.shape {
+        switch codec.shape {
         case .image(let size, let channels):
-            picture = .grid(
-                samples.map { Image(width: size.width, height: size.height, channels: channels, signed: $0) })
+            let pictures = samples.map { Image(width: size.width, height: size.height, channels: channels, signed: $0) }
+            try PreviewFiles(context).write(.grid(pictures), step: step)
         case .point:
-            picture = try TrainingPoints(of: dataset, count: 2_000).plot(samples, title: "step \(step)")
+            let plot = try TrainingPoints(of: dataset, count: 2_000).plot(samples, title: "step \(step)")
+            try PreviewFiles(context).write(plot, step: step)
         }
-        let name = Self.prefix + String(repeating: "0", count: max(0, 8 - String(step).count)) + "\(step).png"
-        try context.write(PNG.encode(picture), to: context.output(name))
-        try context.event("preview", ["step": JSONNode(.integer(step)), "file": JSONNode(.string("outputs/\(name)"))])
-    }
-
-    /// Joins the pictures drawn so far, by any attempt, to one animation.
-    func animate() throws {
-        let names = try context.files.list(context.outputs).entries.map(\.name).filter {
-            $0.hasPrefix(Self.prefix) && $0.hasSuffix(".png")
-        }.sorted()
-        guard names.count > 1 else { return }
-        let frames = try names.map { try ImageFile.read(context.output($0)) }
-        try context.write(GIF.encode(frames, delay: 0.3, lastDelay: 2), to: context.output("previews.gif"))
     }
 }

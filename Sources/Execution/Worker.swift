@@ -86,6 +86,7 @@ public enum Worker {
         let root = try JSONNode.parse(context.files.read(path, limit: 8 * JobSpec.maximumFileSize), file: path)
         return switch try JobSpec.decode(root, fileName: path) {
         case .train(let job): try TrainExecution(job, context).run()
+        case .trainAutoencoder(let job): try AutoencoderExecution(job, context).run()
         case .sample(let job): try SampleExecution(job, context).run()
         case .img2img(let job): try SampleExecution(job, context).run()
         }

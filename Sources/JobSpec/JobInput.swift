@@ -1,4 +1,4 @@
-import Configurations
+public import Configurations
 
 /// A path that a job file names and the job reads from.
 public struct JobInput: Sendable, Hashable {
@@ -7,6 +7,7 @@ public struct JobInput: Sendable, Hashable {
         case datasetImages = "$.dataset.images"
         case datasetLabels = "$.dataset.labels"
         case model = "$.model"
+        case autoencoder = "$.autoencoder"
         case image = "$.image"
         case mask = "$.mask"
 
@@ -28,14 +29,9 @@ extension JobSpec {
     public var inputs: [JobInput] {
         switch self {
         case .train(let job):
-            switch job.dataset {
-            case .synthetic: []
-            case .imageFolder(let folder): [JobInput(role: .datasetPath, path: folder.path)]
-            case .idx(let idx):
-                [JobInput(role: .datasetImages, path: idx.imagesPath)]
-                    + (idx.labelsPath.map { [JobInput(role: .datasetLabels, path: $0)] } ?? [])
-            case .cifar10(let cifar): [JobInput(role: .datasetPath, path: cifar.path)]
-            }
+            job.dataset.inputs
+                + (job.autoencoder?.path.map { [JobInput(role: .autoencoder, path: $0)] } ?? [])
+        case .trainAutoencoder(let job): job.dataset.inputs
         case .sample(let job): job.drawing.inputs
         case .img2img(let job):
             job.drawing.inputs + job.image.map { JobInput(role: .image, path: $0) }
@@ -52,25 +48,17 @@ extension JobSpec {
         }
         switch self {
         case .train(var job):
-            switch job.dataset {
-            case .synthetic: break
-            case .imageFolder(var folder):
-                folder.path = try new(.datasetPath, folder.path)
-                job.dataset = .imageFolder(folder)
-            case .idx(var idx):
-                idx.imagesPath = try new(.datasetImages, idx.imagesPath)
-                if let labels = idx.labelsPath { idx.labelsPath = try new(.datasetLabels, labels) }
-                job.dataset = .idx(idx)
-            case .cifar10(var cifar):
-                cifar.path = try new(.datasetPath, cifar.path)
-                job.dataset = .cifar10(cifar)
-            }
+            job.dataset = try job.dataset.mapInputs(transform)
+            if let path = job.autoencoder?.path { job.autoencoder = .path(try new(.autoencoder, path)) }
             return .train(job)
+        case .trainAutoencoder(var job):
+            job.dataset = try job.dataset.mapInputs(transform)
+            return .trainAutoencoder(job)
         case .sample(var job):
-            if case .path(let path) = job.drawing.model { job.drawing.model = .path(try new(.model, path)) }
+            if let path = job.drawing.model.path { job.drawing.model = .path(try new(.model, path)) }
             return .sample(job)
         case .img2img(var job):
-            if case .path(let path) = job.drawing.model { job.drawing.model = .path(try new(.model, path)) }
+            if let path = job.drawing.model.path { job.drawing.model = .path(try new(.model, path)) }
             for index in job.image.indices { job.image[index] = try new(.image, job.image[index]) }
             if let mask = job.mask { job.mask = try new(.mask, mask) }
             return .img2img(job)
@@ -78,8 +66,44 @@ extension JobSpec {
     }
 }
 
+extension DatasetConfiguration {
+    /// Every path that it is read from.
+    var inputs: [JobInput] {
+        switch self {
+        case .synthetic: []
+        case .imageFolder(let folder): [JobInput(role: .datasetPath, path: folder.path)]
+        case .idx(let idx):
+            [JobInput(role: .datasetImages, path: idx.imagesPath)]
+                + (idx.labelsPath.map { [JobInput(role: .datasetLabels, path: $0)] } ?? [])
+        case .cifar10(let cifar): [JobInput(role: .datasetPath, path: cifar.path)]
+        }
+    }
+
+    /// The data set with each of its paths replaced.
+    public func mapInputs<Failure: Error>(
+        _ transform: (JobInput) throws(Failure) -> String
+    ) throws(Failure) -> DatasetConfiguration {
+        func new(_ role: JobInput.Role, _ path: String) throws(Failure) -> String {
+            try transform(JobInput(role: role, path: path))
+        }
+        switch self {
+        case .synthetic: return self
+        case .imageFolder(var folder):
+            folder.path = try new(.datasetPath, folder.path)
+            return .imageFolder(folder)
+        case .idx(var idx):
+            idx.imagesPath = try new(.datasetImages, idx.imagesPath)
+            if let labels = idx.labelsPath { idx.labelsPath = try new(.datasetLabels, labels) }
+            return .idx(idx)
+        case .cifar10(var cifar):
+            cifar.path = try new(.datasetPath, cifar.path)
+            return .cifar10(cifar)
+        }
+    }
+}
+
 extension DrawingOptions {
     fileprivate var inputs: [JobInput] {
-        if case .path(let path) = model { [JobInput(role: .model, path: path)] } else { [] }
+        model.path.map { [JobInput(role: .model, path: $0)] } ?? []
     }
 }

@@ -4,6 +4,7 @@ public import StrictJSON
 /// A job file as understood: every default filled in, every rule checked that needs nothing but the file.
 public enum JobSpec: Sendable, Hashable {
     case train(TrainJob)
+    case trainAutoencoder(AutoencoderJob)
     case sample(SampleJob)
     case img2img(Img2ImgJob)
 
@@ -13,14 +14,19 @@ public enum JobSpec: Sendable, Hashable {
     public static let form = Form<JobSpec>.oneOf(
         "kind",
         [
-            Alternative(JobKind.train.rawValue, Self.train) { if case .train(let job) = $0 { job } else { nil } },
+            Alternative(JobKind.train.rawValue, where: { !AutoencoderJob.isMeant(by: $0) }, Self.train) {
+                if case .train(let job) = $0 { job } else { nil }
+            },
+            Alternative(JobKind.train.rawValue, where: AutoencoderJob.isMeant, Self.trainAutoencoder) {
+                if case .trainAutoencoder(let job) = $0 { job } else { nil }
+            },
             Alternative(JobKind.sample.rawValue, Self.sample) { if case .sample(let job) = $0 { job } else { nil } },
             Alternative(JobKind.img2img.rawValue, Self.img2img) { if case .img2img(let job) = $0 { job } else { nil } },
         ])
 
     public var kind: JobKind {
         switch self {
-        case .train: .train
+        case .train, .trainAutoencoder: .train
         case .sample: .sample
         case .img2img: .img2img
         }
@@ -31,6 +37,7 @@ public enum JobSpec: Sendable, Hashable {
         get {
             switch self {
             case .train(let job): job.common
+            case .trainAutoencoder(let job): job.common
             case .sample(let job): job.common
             case .img2img(let job): job.common
             }
@@ -40,6 +47,9 @@ public enum JobSpec: Sendable, Hashable {
             case .train(var job):
                 job.common = newValue
                 self = .train(job)
+            case .trainAutoencoder(var job):
+                job.common = newValue
+                self = .trainAutoencoder(job)
             case .sample(var job):
                 job.common = newValue
                 self = .sample(job)

@@ -30,6 +30,9 @@ public enum ModelReference: Sendable, Hashable {
         }
     }
 
+    /// The path, where it is named by one.
+    public var path: String? { if case .path(let path) = self { path } else { nil } }
+
     static let form = Form<ModelReference>(
         schema: ["type": "string", "minLength": 1, "maxLength": 4096],
         read: { node, path, report in

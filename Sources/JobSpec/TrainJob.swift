@@ -6,6 +6,8 @@ public struct TrainJob: Described, Hashable {
     public var common = CommonOptions()
     public var model = ModelConfiguration.mlp(MLPConfiguration())
     public var dataset = DatasetConfiguration.synthetic(SyntheticDatasetConfiguration())
+    /// Whose latents the network learns, in the place of the pictures.
+    public var autoencoder: ModelReference?
     public var diffusion = DiffusionOptions()
     public var training = TrainingOptions()
 
@@ -15,24 +17,21 @@ public struct TrainJob: Described, Hashable {
         CommonOptions.fields.map { $0.lifted(\.common) } + [
             Field("model", \.model, ModelConfiguration.form, "The network.", required: true),
             Field("dataset", \.dataset, DatasetConfiguration.form, "What it learns.", required: true),
+            Field(
+                "autoencoder", \.autoencoder, .optional(ModelReference.form),
+                "The autoencoder, or a model that has one, whose latents the network learns; null: pictures or points as they are."
+            ),
             Field("diffusion", \.diffusion, .object, "Noise schedule and loss."),
             Field("training", \.training, .object, "How it is trained.", required: true),
         ]
 
     /// Sizes given only once hold for model and data; points are sampled as minidiffusion does.
     public mutating func complete(from node: JSONNode) {
-        if case .unet2d(var unet) = model, unet.sampleSize == nil, let side = dataset.images?.resolution {
-            unet.sampleSize = ImageSize(side)
-            model = .unet2d(unet)
-        }
-        if case .dit(var dit) = model, !node.gives("model.sample_size"), let side = dataset.images?.resolution {
-            dit.sampleSize = side
-            model = .dit(dit)
-        }
-        if case .image(let size, let channels) = model.sampleShape, var images = dataset.images {
-            images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)
-            images.channels = images.channels ?? (channels == 1 || channels == 3 ? channels : nil)
-            dataset.images = images
+        if autoencoder == nil {
+            completeSizes(from: node)
+        } else if !node.gives("diffusion.clip_sample") {
+            // Latents reach beyond [-1, 1].
+            diffusion.scheduler.clipSample = false
         }
         if case .mlp = model {
             // Standardized points reach beyond [-1, 1], and minidiffusion's reverse step has variance beta_t.
@@ -62,6 +61,22 @@ public struct TrainJob: Described, Hashable {
         }
         if dataset.validationSplit != .none, !node.gives("training.validation_every") {
             training.validationEvery = training.checkpointEvery
+        }
+    }
+
+    private mutating func completeSizes(from node: JSONNode) {
+        if case .unet2d(var unet) = model, unet.sampleSize == nil, let side = dataset.images?.resolution {
+            unet.sampleSize = ImageSize(side)
+            model = .unet2d(unet)
+        }
+        if case .dit(var dit) = model, !node.gives("model.sample_size"), let side = dataset.images?.resolution {
+            dit.sampleSize = side
+            model = .dit(dit)
+        }
+        if case .image(let size, let channels) = model.sampleShape, var images = dataset.images {
+            images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)
+            images.channels = images.channels ?? (channels == 1 || channels == 3 ? channels : nil)
+            dataset.images = images
         }
     }
 }

@@ -6,7 +6,13 @@ extension TrainJob {
     /// What must agree between model, data, schedule and training.
     public func validate(_ checks: inout Checks) {
         switch (model.sampleShape, dataset.images) {
-        case (.point(let dimension), nil): checkPoints(dimension, &checks)
+        case (.point(let dimension), nil):
+            checkPoints(dimension, &checks)
+            if autoencoder != nil {
+                checks.fail(
+                    "autoencoder", and: ["model", "dataset"], "an autoencoder makes latents of pictures, not of points",
+                    remedy: "Remove it.")
+            }
         case (.point, .some):
             checks.fail(
                 "model.architecture", and: ["model", "dataset.format", "dataset.name"],
@@ -18,6 +24,10 @@ extension TrainJob {
                 "the architecture \"\(model.architecture.rawValue)\" learns images, but the data set holds points",
                 remedy: "Use \"mlp\", or a data set of images.")
         case (.image(let size, let channels), .some(let images)): checkImages(size, channels, images, &checks)
+        case (nil, .some) where autoencoder != nil:
+            checks.fail(
+                "model.sample_size", "with an autoencoder, dataset.resolution does not say how many latents there are",
+                remedy: "Add model.sample_size: dataset.resolution divided by what the autoencoder does.")
         case (nil, .some):
             checks.fail(
                 "model.sample_size", and: ["dataset.resolution"],
@@ -42,7 +52,7 @@ extension TrainJob {
         }
         checkClasses(&checks)
         checkSteps(&checks)
-        checkValidation(&checks)
+        dataset.checkValidation(training, &checks)
     }
 
     private func checkPoints(_ dimension: Int, _ checks: inout Checks) {
@@ -58,14 +68,18 @@ extension TrainJob {
             checks.fail(
                 "model.sample_size", "model.sample_size is \(size), but data sets give square samples",
                 remedy: "Give one number.")
+        } else if autoencoder != nil {
+            checkLatents(size, images, &checks)
         } else if let resolution = images.resolution, resolution != size.height {
             checks.fail(
                 "dataset.resolution", and: ["model.sample_size"],
                 "dataset.resolution is \(resolution) but model.sample_size is \(size.height)",
                 remedy: "Make them equal, or leave one out.")
         }
-        let key = if case .annotatedUNet = model { "model.channels" } else { "model.in_channels" }
-        if channels != 1, channels != 3 {
+        let key = "model.\(model.channelsKey)"
+        if autoencoder != nil {
+            // How many channels latents have, the autoencoder says.
+        } else if channels != 1, channels != 3 {
             checks.fail(
                 key, "\(key) is \(channels), but images have 1 channel (grey) or 3 (RGB)", remedy: "Set it to 1 or 3.")
         } else if let given = images.channels, given != channels {
@@ -76,7 +90,8 @@ extension TrainJob {
         // The model's own rules have seen its sample_size before the data set's resolution took its place.
         if case .dit(let dit) = model, dit.sampleSize % dit.patchSize != 0 {
             checks.fail(
-                "dataset.resolution", and: ["model.patch_size", "model.sample_size", "model.preset"],
+                autoencoder == nil ? "dataset.resolution" : "model.sample_size",
+                and: ["model.patch_size", "model.sample_size", "model.preset"],
                 "samples of \(size) are not filled by patches of \(dit.patchSize)x\(dit.patchSize)",
                 remedy: "Use a multiple of \(dit.patchSize), or another patch_size.")
         }
@@ -90,13 +105,7 @@ extension TrainJob {
                     ? "Set it to \(wanted): with variance_type \"learned_range\" the second half says the variance."
                     : "Make them equal: the network predicts something of its input's shape.")
         }
-        let batch = training.batchSize * size.height * size.width * channels
-        if batch > 1 << 30 {
-            checks.fail(
-                "training.batch_size", and: ["model.sample_size", "dataset.resolution"],
-                "a batch of \(training.batchSize) samples of \(size) would hold \(batch) numbers",
-                remedy: "Lower batch_size and raise gradient_accumulation_steps.")
-        }
+        training.checkBatch(of: size, channels, &checks)
     }
 
     private func checkClasses(_ checks: inout Checks) {
@@ -171,15 +180,30 @@ extension TrainJob {
                 remedy: "Give at least 2.")
         }
     }
+}
 
-    private func checkValidation(_ checks: inout Checks) {
-        if training.validationEvery != nil, dataset.validationSplit == .none {
+// MARK: - What holds for the training of any network
+
+extension TrainingOptions {
+    func checkBatch(of size: ImageSize, _ channels: Int, _ checks: inout Checks) {
+        let batch = batchSize * size.height * size.width * channels
+        guard batch > 1 << 30 else { return }
+        checks.fail(
+            "training.batch_size", and: ["model.sample_size", "dataset.resolution"],
+            "a batch of \(batchSize) samples of \(size) would hold \(batch) numbers",
+            remedy: "Lower batch_size and raise gradient_accumulation_steps.")
+    }
+}
+
+extension DatasetConfiguration {
+    func checkValidation(_ training: TrainingOptions, _ checks: inout Checks) {
+        if training.validationEvery != nil, validationSplit == .none {
             checks.fail(
                 "training.validation_every", and: ["dataset.validation_split"],
                 "there is nothing to validate with: dataset.validation_split is 0",
                 remedy: "Set dataset.validation_split, or remove validation_every.")
         }
-        if case .synthetic(let synthetic) = dataset,
+        if case .synthetic(let synthetic) = self,
             synthetic.validationSplit.count(of: synthetic.count) >= synthetic.count
         {
             checks.fail(

@@ -25,14 +25,16 @@ public enum JobManual {
         page.item(
             "*kind*",
             [
-                "Required: "
-                    + kinds.compactMap { $0["properties"]?["kind"]?["const"]?.text.trimmed }.joined(separator: " or ")
-                    + "."
+                "Required: " + JobKind.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: " or ") + "."
             ])
         if let first = kinds.first { write(first, to: &page) { common.contains($0) } }
         for kind in kinds {
             guard let name = kind["properties"]?["kind"]?["const"]?.string else { continue }
-            page.section("KEYS OF KIND \(name.uppercased())")
+            // A kind with one architecture is described by itself.
+            let architectures = kind["properties"]?["model"]?["oneOf"]?.elements ?? []
+            let only =
+                architectures.count == 1 ? architectures[0]["properties"]?["architecture"]?["const"]?.string : nil
+            page.section("KEYS OF KIND \(name.uppercased())" + (only.map { " WITH \($0.uppercased())" } ?? ""))
             write(kind, to: &page) { !common.contains($0) && $0 != "kind" }
         }
         page.section("EXAMPLE")

@@ -1,3 +1,4 @@
+import Configurations
 public import DurableFiles
 public import Foundation
 public import JobSpec
@@ -58,7 +59,9 @@ public struct JobDirectories: Sendable {
                     path = try policy.resolve(input.path, base: base)
                 } catch {
                     // A model may be the work of a job that has not run yet: it is looked for when this one starts.
-                    guard input.role == .model, error.code == .missing else { throw error }
+                    guard input.role == .model || input.role == .autoencoder, error.code == .missing else {
+                        throw error
+                    }
                     return Path.join(base, input.path)
                 }
                 try check(path, input)
@@ -71,6 +74,9 @@ public struct JobDirectories: Sendable {
             }
         }
         guard problems.isEmpty else { throw Problems(problems) }
+        if case .train(let job) = resolved {
+            do throws(Problem) { try checkAutoencoder(of: job) } catch { throw Problems([error.inFile(file)]) }
+        }
         return resolved
     }
 
@@ -80,11 +86,26 @@ public struct JobDirectories: Sendable {
             throw Problem.wrapping(error, cannot: "look at \(input.path)")
         }
         if input.role == .image, kind == .directory { return }
-        let wantsDirectory = input.role == .datasetPath || input.role == .model
+        let wantsDirectory = [.datasetPath, .model, .autoencoder].contains(input.role)
         guard kind != (wantsDirectory ? .directory : .regular) else { return }
         throw Problem(
             .invalid, "\(input.path) is not a \(wantsDirectory ? "directory" : "regular file")",
             remedy: wantsDirectory ? "Name the directory." : "Name the file itself.")
+    }
+
+    /// Whether the autoencoder of a training fits it, where that can be seen now: one that an earlier job has still to make is looked at
+    /// when this one starts.
+    private func checkAutoencoder(of job: TrainJob) throws(Problem) {
+        guard let reference = job.autoencoder, job.common.after.isEmpty else { return }
+        let models = ModelResolver(layout, policy, in: files)
+        // What cannot be found or read yet is told by the job.
+        guard let directory = try? models.directory(of: reference, as: .autoencoder) else { return }
+        for file in AutoencoderKLConfiguration.files.map({ Path.join(directory, $0) }) {
+            guard let bytes = try? files.read(file, limit: 1 << 20, followsLinks: true) else { continue }
+            guard let (configuration, _) = try? AutoencoderKLConfiguration.read(config: bytes) else { return }
+            if let mismatch = job.mismatch(with: configuration) { throw mismatch }
+            return
+        }
     }
 
     /// Makes the job directory of an accepted job, unless it is there; returns its name under `jobs`.

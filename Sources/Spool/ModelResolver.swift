@@ -16,19 +16,23 @@ public struct ModelResolver: Sendable {
 
     /// The absolute path, without links, of the model's directory.
     ///
-    /// - Parameter base: where relative paths start; nil: from the spool.
-    public func directory(of reference: ModelReference, base: String? = nil) throws(Problem) -> String {
+    /// - Parameters:
+    ///   - base: where relative paths start; nil: from the spool.
+    ///   - role: what names it, for problems.
+    public func directory(
+        of reference: ModelReference, base: String? = nil, as role: JobInput.Role = .model
+    ) throws(Problem) -> String {
         do {
             let path = try find(reference, base: base ?? layout.root)
             guard try files.status(path)?.kind == .directory else {
                 throw Problem(
                     .invalid, "the model \(reference) is not a directory",
-                    remedy: "Name a diffusers pipeline directory.")
+                    remedy: "Name a directory.")
             }
             return path
         } catch {
             var problem = Problem.wrapping(error, cannot: "find the model \(reference)")
-            problem.path = problem.path ?? "$.model"
+            problem.path = problem.path ?? role.jsonPath
             throw problem
         }
     }

@@ -13,6 +13,9 @@ public struct SpoolLayout: Sendable, Hashable {
     /// Links to published models, by name.
     public var models: String { Path.join(root, "models") }
 
+    /// Latents of pictures, for trainings to find them again; any of them may be removed.
+    public var latents: String { Path.join(root, "cache/latents") }
+
     public init(root: String) { self.root = root }
 
     /// Makes the directories that are missing and removes what interrupted writes have left.

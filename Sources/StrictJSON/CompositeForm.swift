@@ -55,15 +55,18 @@ extension Form where Value: Described {
 /// One alternative of a `Form.oneOf`: the name that chooses it, and how its struct goes into the enum and out again.
 public struct Alternative<Value: Sendable>: Sendable {
     let name: String
+    let isMeant: @Sendable (JSONNode) -> Bool
     let read: @Sendable (JSONNode, JSONPath, String, inout Report) -> Value?
     let members: @Sendable (Value) -> [JSONNode.Member]?
     let schema: @Sendable (JSONNode.Member) -> JSONNode
 
+    /// - Parameter isMeant: tells alternatives of one name apart; the first that an object is meant for is taken.
     public init<Payload: Described>(
-        _ name: String, _ wrap: @escaping @Sendable (Payload) -> Value,
-        _ unwrap: @escaping @Sendable (Value) -> Payload?
+        _ name: String, where isMeant: @escaping @Sendable (JSONNode) -> Bool = { _ in true },
+        _ wrap: @escaping @Sendable (Payload) -> Value, _ unwrap: @escaping @Sendable (Value) -> Payload?
     ) {
         self.name = name
+        self.isMeant = isMeant
         read = { node, path, key, report in Payload.read(node, at: path, into: &report, besides: key).map(wrap) }
         members = { unwrap($0)?.json.members }
         schema = { discriminator in
@@ -80,8 +83,14 @@ public struct Alternative<Value: Sendable>: Sendable {
 
 extension Form {
     /// An object whose member `key` says which alternative's fields it has: an enum with a struct in each case.
-    public static func oneOf(_ key: String, _ alternatives: [Alternative<Value>]) -> Form {
-        let names = alternatives.map(\.name)
+    ///
+    /// - Parameter elsewhere: further values of the key, which another form reads.
+    public static func oneOf(
+        _ key: String, _ alternatives: [Alternative<Value>], elsewhere: [String] = []
+    ) -> Form {
+        let names = (alternatives.map(\.name) + elsewhere).reduce(into: [String]()) { names, name in
+            if !names.contains(name) { names.append(name) }
+        }
         return Form(
             schema: [
                 "oneOf": JSONNode(
@@ -101,7 +110,7 @@ extension Form {
                 guard let name = choice.string else {
                     return report.mismatch(choice, path.member(key), "one of \(names.quoted)")
                 }
-                guard let alternative = alternatives.first(where: { $0.name == name }) else {
+                guard let alternative = alternatives.first(where: { $0.name == name && $0.isMeant(node) }) else {
                     return report.unknown(name, names, choice, path.member(key))
                 }
                 return alternative.read(node, path, key, &report)

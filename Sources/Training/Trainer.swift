@@ -1,13 +1,11 @@
 public import Checkpoints
-public import Configurations
+internal import Configurations
 public import Datasets
-public import Diffusion
-public import Models
 internal import NeuralNet
 internal import Problems
 internal import TensorCore
 
-/// Trains a denoiser: Ho et al. 2020, algorithm 1, with what a long run needs around it.
+/// Trains a network at its task, with what a long run needs around it.
 ///
 /// Everything random is a function of the seed and the step, and a state is saved between steps only. So a training that
 /// is interrupted anywhere and goes on from its newest state ends with the weights of one that was not, bit for bit.
@@ -22,8 +20,7 @@ public final class Trainer {
     /// How often a training may go back after NaN or infinity.
     private static let maximumRecoveries = 3
 
-    private let model: any Denoiser
-    private let objective: Objective
+    private let task: any TrainingTask
     private let dataset: Dataset
     private let batches: TrainingBatches
     private let plan: TrainingPlan
@@ -31,7 +28,6 @@ public final class Trainer {
     private let parameters: ParameterBuffer
     private let optimizer: Optimizer
     private let report: (TrainingEvent) throws -> Void
-    private let classConditioning: ClassConditioning
 
     /// Where the training went back to last, if it has not come as far as a new state since.
     private var suspect: Int?
@@ -42,23 +38,20 @@ public final class Trainer {
     public private(set) var record = TrainingRecord()
 
     /// - Parameters:
-    ///   - model: its parameters are initialized here, from the plan's seed.
-    ///   - classConditioning: whether the model is told the samples' classes.
+    ///   - task: its network's parameters are initialized here, from the plan's seed.
     ///   - store: where states are saved; the newest one there is gone on from.
     ///   - report: told what happens; what it throws ends the run.
     public init(
-        _ model: any Denoiser, classConditioning: ClassConditioning, objective: Objective, dataset: Dataset,
-        plan: TrainingPlan, store: TrainingStateStore, report: @escaping (TrainingEvent) throws -> Void
+        _ task: any TrainingTask, dataset: Dataset, plan: TrainingPlan, store: TrainingStateStore,
+        report: @escaping (TrainingEvent) throws -> Void
     ) throws {
-        model.initialize(seed: plan.seed)
-        self.model = model
-        self.objective = objective
+        task.network.initialize(seed: plan.seed)
+        self.task = task
         self.dataset = dataset
         self.plan = plan
         self.store = store
         self.report = report
-        self.classConditioning = classConditioning
-        parameters = ParameterBuffer(model)
+        parameters = ParameterBuffer(task.network)
         optimizer = Optimizer(plan.rule, parameters, averaging: plan.options.emaDecay != nil)
         batches = dataset.trainingBatches(
             seed: plan.seed, size: plan.options.batchSize, perStep: plan.options.gradientAccumulationSteps,
@@ -129,46 +122,19 @@ public final class Trainer {
             step: step, total: plan.steps, loss: loss, gradientNorm: norm, learningRate: learningRate)
     }
 
-    /// Algorithm 1, lines 2 to 5: adds the gradient of the loss of one batch, and returns the loss.
+    /// Adds the gradient of the loss of one batch, and returns the loss.
     private func accumulateGradients(_ microbatch: Int) throws -> Double {
         let batch = try batches.batch(step: step, microbatch: microbatch)
-        let first = microbatch * plan.options.batchSize
-        let x0 = batch.x  // x_0 ~ q(x_0)
-        let t = objective.timesteps(seed: plan.seed, step: step, samples: first..<first + batch.count)
-        let noise = Tensor.normal(
-            x0.shape, seed: plan.seed, purpose: .trainingNoise, step: step, firstSample: first, on: x0.device)
-
         let tape = Tape(recomputes: plan.options.gradientCheckpointing)
         parameters.track(on: tape, adding: microbatch > 0)
         defer { parameters.untrack() }
-        let xt = objective.schedule.addNoise(x0, noise, at: t)
-        let output = model(
-            xt, timesteps: t.map(Float.init),
-            classes: trainingClasses(of: batch, first: first),
-            dropout: DropoutMasks(
-                seed: plan.seed, pass: step * plan.options.gradientAccumulationSteps + microbatch))
-        let loss = objective(output, x0: x0, noise: noise, xt: xt, at: t)
+        let loss = task.loss(
+            of: batch,
+            at: BatchPlace(
+                step: step, first: microbatch * plan.options.batchSize,
+                pass: step * plan.options.gradientAccumulationSteps + microbatch))
         tape.backward(from: loss)
         return Double(loss.item)
-    }
-
-    private func classes(of batch: Batch) -> ClassLabels? {
-        classConditioning == .none ? nil : batch.labels.map(ClassLabels.numbers)
-    }
-
-    /// The same with some labels replaced by the null class (Ho & Salimans 2022, algorithm 1, line 3).
-    ///
-    /// - Parameter first: the place of the batch's first sample among those of the step.
-    private func trainingClasses(of batch: Batch, first: Int) -> ClassLabels? {
-        let probability = Float(plan.options.classDropoutProb)
-        guard probability > 0, let null = classConditioning.nullClass, let labels = batch.labels else {
-            return classes(of: batch)
-        }
-        return .numbers(
-            labels.enumerated().map { place, label in
-                var random = Philox(seed: plan.seed, purpose: .labelDropout, step: step, sample: first + place)
-                return random.uniform() < probability ? null : label
-            })
     }
 
     // MARK: - Around the steps
@@ -204,7 +170,7 @@ public final class Trainer {
         if isDue(plan.options.sampleEvery) { try withPublishedWeights { try preview(step) } }
     }
 
-    /// The mean loss on held-out samples, each always at the same timestep with the same noise.
+    /// The mean loss on held-out samples.
     private func validationLoss() throws -> Double {
         let size = plan.options.batchSize
         let count = min(plan.options.validationBatches, dataset.validationBatchCount(size: size))
@@ -212,18 +178,7 @@ public final class Trainer {
         var samples = 0
         for number in 0..<count {
             let batch = try dataset.validationBatch(number, size: size, on: parameters.weights.device)
-            let t = (0..<batch.count).map { sample in
-                var random = Philox(seed: plan.seed, purpose: .validation, sample: number * size + sample)
-                return random.integer(below: objective.schedule.count)
-            }
-            // Step 1 of the same purpose: the timesteps above use step 0.
-            let noise = Tensor.normal(
-                batch.x.shape, seed: plan.seed, purpose: .validation, step: 1, firstSample: number * size,
-                on: batch.x.device)
-            let xt = objective.schedule.addNoise(batch.x, noise, at: t)
-            let output = model(xt, timesteps: t.map(Float.init), classes: classes(of: batch))
-            let loss = objective(output, x0: batch.x, noise: noise, xt: xt, at: t)
-            sum += Double(loss.item) * Double(batch.count)
+            sum += Double(task.validationLoss(of: batch, first: number * size).item) * Double(batch.count)
             samples += batch.count
         }
         return sum / Double(max(1, samples))
@@ -300,7 +255,7 @@ public final class Trainer {
 
     /// The state before the first step.
     private func restart() {
-        model.initialize(seed: plan.seed)
+        task.network.initialize(seed: plan.seed)
         parameters.adoptValues()
         optimizer.average?.overwrite(with: parameters.weights)
         for moment in optimizer.moments { moment.clear() }

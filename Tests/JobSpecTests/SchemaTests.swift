@@ -28,6 +28,7 @@ import Testing
             for alternative in schema["oneOf"]?.elements ?? [] { check(alternative, path) }
         }
         check(JobSpec.schema, "$")
-        #expect(JobSpec.schema["oneOf"]?.elements?.count == JobKind.allCases.count)
+        let kinds = JobSpec.schema["oneOf"]?.elements?.compactMap { $0["properties"]?["kind"]?["const"]?.string }
+        #expect(Set(kinds ?? []) == Set(JobKind.allCases.map(\.rawValue)))
     }
 }

@@ -1,12 +1,13 @@
 """Opens a published model directory with diffusers, draws the same pictures and compares them.
 
-python open_published.py MODEL PICTURES --sampler ddpm --steps 50 --seed 0 [--eta 0] [--label 3]
+python open_published.py MODEL PICTURES --sampler ddpm --steps 50 --seed 0 [--eta 0] [--label 3] [--autoencoder DIRECTORY]
 
 MODEL is a pipeline directory; PICTURES holds 00000.png, 00001.png, ..., drawn from it in one batch with `rng: torch` and that
-seed. Exit status: 0 the same within 1/255, 1 not, 77 skipped because torch or diffusers cannot be imported.
+seed. DIRECTORY is the published autoencoder that a DiTPipeline was trained on. Exit status: 0 the same within 1/255, 1 not, 77 skipped because torch or diffusers cannot be imported.
 """
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
@@ -14,15 +15,31 @@ from pathlib import Path
 try:
     import numpy as np
     import torch
-    from diffusers import DDIMPipeline, DDPMPipeline, utils
+    from diffusers import AutoencoderKL, DDIMPipeline, DDIMScheduler, DDPMPipeline, DiTPipeline, utils
     from PIL import Image
 except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
 
+def draw_latents(arguments, count: int) -> np.ndarray:
+    """Pictures (N, H, W, C) in [0, 1] of a diffusion transformer and its autoencoder, by DDIM without guidance."""
+    pipeline = DiTPipeline.from_pretrained(arguments.model, local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
+    if arguments.autoencoder:  # the same by itself and within the pipeline
+        alone = AutoencoderKL.from_pretrained(arguments.autoencoder, local_files_only=True)
+        assert alone.config.scaling_factor == pipeline.vae.config.scaling_factor
+        within = pipeline.vae.state_dict()
+        assert all(torch.equal(tensor, within[name]) for name, tensor in alone.state_dict().items())
+    generator = torch.Generator("cpu").manual_seed(arguments.seed)
+    return pipeline([arguments.label] * count, guidance_scale=1, generator=generator, num_inference_steps=arguments.steps, output_type="np").images
+
+
 def draw(arguments, count: int) -> np.ndarray:
     """Pictures (N, H, W, C) in [0, 1]."""
+    if json.loads((arguments.model / "model_index.json").read_text())["_class_name"] == "DiTPipeline":
+        return draw_latents(arguments, count)
     pipeline = {"ddpm": DDPMPipeline, "ddim": DDIMPipeline}[arguments.sampler].from_pretrained(arguments.model, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
     if arguments.label is not None:  # neither pipeline passes class labels on
@@ -43,6 +60,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--eta", type=float, default=0.0)
     parser.add_argument("--label", type=int)
+    parser.add_argument("--autoencoder", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(2)
     utils.logging.set_verbosity_error()

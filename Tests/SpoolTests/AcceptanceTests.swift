@@ -110,6 +110,39 @@ import Testing
         #expect(try scene.names(scene.layout.incoming) == ["a.json"])
     }
 
+    /// An autoencoder that is there is looked at; one that another job has still to make is not.
+    @Test func aTrainingOnLatentsFitsItsAutoencoder() throws {
+        let scene = try SpoolScene()
+        func job(_ channels: Int, _ rest: String = "") -> String {
+            """
+            {"kind": "train", "autoencoder": "ae", \(rest)
+             "model": {"architecture": "dit", "num_layers": 1, "in_channels": \(channels), "sample_size": 8,
+                       "num_embeds_ada_norm": 3},
+             "dataset": {"format": "synthetic", "name": "shapes", "resolution": 16}, "training": {"steps": 1}}
+            """
+        }
+        func resolve(_ text: String) throws {
+            let spec = try JobSpec.decode(Array(text.utf8), fileName: "a.json")
+            let directories = JobDirectories(
+                scene.layout, try PathPolicy(spool: scene.layout.root, allowedPaths: [], in: scene.files),
+                in: scene.files)
+            _ = try directories.resolveInputs(of: spec, file: "a.json")
+        }
+        // Nothing is published yet.
+        try resolve(job(3))
+        try scene.files.createDirectory(scene.layout.models + "/ae", mode: 0o700)
+        let config = """
+            {"_class_name": "AutoencoderKL", "block_out_channels": [32, 64], "latent_channels": 2,
+             "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"],
+             "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"]}
+            """
+        try scene.files.writeDurably(Array(config.utf8), to: scene.layout.models + "/ae/config.json")
+        try resolve(job(2))
+        try resolve(job(3, "\"after\": [7],"))
+        let problems = try #require(throws: Problems.self) { try resolve(job(3)) }
+        #expect(problems.all.map(\.path) == ["$.model.in_channels"] && problems.all[0].file == "a.json")
+    }
+
     @Test func refusedDropsMoveAsideWithAReceipt() throws {
         let scene = try SpoolScene()
         let problems = Problems([Problem(.invalid, "bad", remedy: "mend it", path: "$.x", line: 1, column: 2)])

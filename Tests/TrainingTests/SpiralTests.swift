@@ -43,19 +43,21 @@ import Training
         let model = configuration.makeModel(numTrainTimesteps: 1000, on: device)
         let directory = try TemporaryDirectory()
         var losses: [Double] = []
-        let trainer = try Trainer(
+        let plan = TrainingPlan(options, steps: 40_000, seed: seed)
+        let task = DenoisingTask(
             model, classConditioning: .none,
-            objective: Objective(schedule: schedule, predictionType: .epsilon, loss: LossConfiguration()),
-            dataset: dataset, plan: TrainingPlan(options, steps: 40_000, seed: seed),
+            objective: Objective(schedule: schedule, predictionType: .epsilon, loss: LossConfiguration()), plan: plan)
+        let trainer = try Trainer(
+            task, dataset: dataset, plan: plan,
             store: TrainingStateStore(directory("checkpoints"), fingerprint: "", keep: 1)
         ) { if case .logged(_, let mean) = $0 { losses.append(mean) } }
         #expect(try trainer.run(preview: { _ in }, shouldStop: { false }) == .finished)
         #expect(losses.count == 40)
 
-        let plan = SamplingPlan(
+        let sampling = SamplingPlan(
             sampler: try DDPMSampler(schedule: schedule, configuration: scheduler, count: 1000), sampleShape: [2],
             count: 1200, batchSize: 1200)
-        var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: seed)), on: device)
+        var run = SamplingRun(sampling, model, from: SamplingCursor(noise: .philox(seed: seed)), on: device)
         var samples: [Float] = []
         while let progress = try run.step() { if case .finished(_, let x) = progress { samples = x.array() } }
         let restored = try #require(dataset.standardization).restored(samples)

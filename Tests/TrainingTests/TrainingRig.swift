@@ -84,13 +84,14 @@ struct TrainingRig {
         in directory: String, on network: (any Denoiser)? = nil, stopAt stop: Int? = nil,
         report: @escaping (TrainingEvent) throws -> Void = { _ in }, preview: (Int) throws -> Void = { _ in }
     ) throws -> Trainer.Outcome {
-        let trainer = try Trainer(
+        let plan = TrainingPlan(options, steps: steps, seed: 7)
+        let task = DenoisingTask(
             network ?? makeModel(on: Device(threads: threads)), classConditioning: model.classConditioning,
             objective: Objective(
-                schedule: NoiseSchedule(scheduler), predictionType: scheduler.predictionType,
-                loss: LossConfiguration()),
-            dataset: Dataset(.synthetic(dataset), seed: 7), plan: TrainingPlan(options, steps: steps, seed: 7),
-            store: store(directory), report: report)
+                schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType,
+                loss: LossConfiguration()), plan: plan)
+        let trainer = try Trainer(
+            task, dataset: Dataset(.synthetic(dataset), seed: 7), plan: plan, store: store(directory), report: report)
         return try trainer.run(preview: preview) { trainer.step >= stop ?? .max }
     }
 

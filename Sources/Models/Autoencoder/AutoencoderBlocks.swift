@@ -11,6 +11,13 @@ extension ResnetOptions {
     }
 }
 
+extension ResnetBlock2D {
+    /// The block without a timestep, as a part that a tape may compute again.
+    fileprivate func recomputable(_ x: Tensor) -> Tensor {
+        .recomputable([x]) { self($0[0], nil, dropout: nil) }
+    }
+}
+
 /// Added to the variance in every norm of an autoencoder.
 let autoencoderEpsilon: Float = 1e-6
 
@@ -33,7 +40,7 @@ final class EncoderLevel: Module {
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor {  // x (N, H, W, C)
-        let h = resnets.reduce(x) { $1($0, nil, dropout: nil) }  // (N, H, W, C')
+        let h = resnets.reduce(x) { $1.recomputable($0) }  // (N, H, W, C')
         return downsample?(h) ?? h  // (N, H / 2, W / 2, C')
     }
 }
@@ -56,7 +63,7 @@ final class DecoderLevel: Module {
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor {  // x (N, H, W, C)
-        let h = resnets.reduce(x) { $1($0, nil, dropout: nil) }  // (N, H, W, C')
+        let h = resnets.reduce(x) { $1.recomputable($0) }  // (N, H, W, C')
         return upsample?(h) ?? h  // (N, 2 H, 2 W, C')
     }
 }
@@ -81,8 +88,9 @@ final class AutoencoderMiddle: Module {
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor {  // x (N, H, W, C)
-        let h = resnets[0](x, nil, dropout: nil)
-        return resnets[1](attention?(h) ?? h, nil, dropout: nil)  // (N, H, W, C)
+        let h = resnets[0].recomputable(x)
+        let mixed = attention.map { attention in .recomputable([h]) { attention($0[0]) } } ?? h
+        return resnets[1].recomputable(mixed)  // (N, H, W, C)
     }
 }
 

@@ -4,7 +4,7 @@ public import TensorCore
 
 /// The autoencoder of latent diffusion (Rombach et al. 2022, section 3.1) with the names of diffusers' `AutoencoderKL`.
 public final class AutoencoderKL: Module {
-    public let configuration: AutoencoderKLConfiguration
+    public internal(set) var configuration: AutoencoderKLConfiguration
     private let encoder: Encoder
     private let decoder: Decoder
     private let quantConv: Convolution2D?

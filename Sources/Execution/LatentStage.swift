@@ -1,0 +1,81 @@
+internal import Checkpoints
+internal import Configurations
+internal import Datasets
+internal import DurableFiles
+internal import JobSpec
+internal import Models
+internal import Problems
+internal import Spool
+internal import StrictJSON
+internal import TensorCore
+
+/// The autoencoder of a training on latents, and the way of its pictures to latents.
+struct LatentStage {
+    let autoencoder: AutoencoderKL
+    /// SHA-256 of all that decides what it computes: configuration and weights.
+    let digest: String
+    private let context: JobContext
+
+    /// - Throws: `invalid` where the job and the autoencoder don't fit, with the job's key.
+    init(_ reference: ModelReference, for job: TrainJob, _ context: JobContext) throws {
+        self.context = context
+        let path = try context.models.directory(of: reference, base: context.directory, as: .autoencoder)
+        let directory = try pointing(to: JobInput.Role.autoencoder.jsonPath) { try AutoencoderDirectory(path) }
+        for warning in directory.warnings { context.log("warning: \(warning)") }
+        if let mismatch = job.mismatch(with: directory.configuration) { throw mismatch }
+        (autoencoder, digest) = try pointing(to: JobInput.Role.autoencoder.jsonPath) {
+            let parts = [
+                try directory.weights().digest(),
+                directory.configuration.config(diffusersVersion: PipelineDirectory.diffusersVersion).line,
+            ]
+            return (
+                try directory.autoencoder(on: context.device),
+                try SHA256.digest(of: Array(parts.joined(separator: "\n").utf8)).description
+            )
+        }
+        context.log("latents of the autoencoder from \(directory.path)")
+    }
+
+    /// The data set's options with what follows from the autoencoder.
+    func completed(_ dataset: DatasetConfiguration) -> DatasetConfiguration {
+        var dataset = dataset
+        if dataset.images?.channels == nil { dataset.images?.channels = autoencoder.configuration.inChannels }
+        return dataset
+    }
+
+    /// The pictures of a data set as scaled latents, from the spool's cache where they are known.
+    func encoded(_ pictures: Dataset, _ common: CommonOptions) throws -> Dataset {
+        let c = autoencoder.configuration
+        guard case .image(let size, c.inChannels) = pictures.shape, size.height % c.downsampling == 0,
+            size.width % c.downsampling == 0
+        else {
+            throw Problem(
+                .invalid,
+                "the samples are \(pictures.shape.dimensions), but the autoencoder takes \(c.inChannels) channels and sizes that "
+                    + "\(c.downsampling) divides",
+                remedy: "Set dataset.resolution to a multiple of \(c.downsampling).", path: "$.dataset")
+        }
+        let shape = SampleShape.image(
+            ImageSize(height: size.height / c.downsampling, width: size.width / c.downsampling),
+            channels: c.latentChannels)
+        let codec = SampleCodec(shape, autoencoder)
+        let directory = SpoolLayout(root: context.arguments.spool).latents
+        var computed = 0
+        let latents = try pictures.encoded(
+            as: shape, cache: LatentCache(directory, encoder: digest, in: context.files),
+            memory: JobContext.cacheLimit(common), on: context.device, encode: { codec.samples(of: $0) }
+        ) { event in
+            switch event {
+            case .damaged(let problem): context.log("warning: \(problem)")
+            case .encoded(let done, let total, let news):
+                if news > computed { context.log("\(done) of \(total) pictures are latents") }
+                computed = news
+                if context.stop.wasMade { throw Stopped() }
+            }
+        }
+        context.log(
+            "\(latents.shape.dimensions) latents of \(pictures.shape.dimensions) pictures, \(computed) of them new in \(directory)"
+        )
+        return latents
+    }
+}
