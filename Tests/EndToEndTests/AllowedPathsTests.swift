@@ -3,6 +3,7 @@ import DurableFiles
 import Foundation
 import Glibc
 import JobSpec
+import Problems
 import ProgramTestSupport
 import StrictJSON
 import TestSupport
