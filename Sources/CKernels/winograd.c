@@ -105,3 +105,45 @@ void ck_winograd(
             y, m, outputs, bias, bias_stride, residual, shape, tile, count, first_output, last_output);
     }
 }
+
+// The weights of one panel are a half of a second-level cache for so many inputs at a time.
+enum { CK_PANEL_INPUTS = 128 };
+
+/// Floats from one matrix of a panel's weights to the next.
+enum { CK_PANEL_STEP = CK_PANEL_INPUTS * CK_PANEL + CK_PAD };
+
+size_t ck_winograd_input_size(const CKWinograd *shape) {
+    return CK_PATCH_AREA * ck_matrices(ck_winograd_tiles(shape), shape->inputs).step;
+}
+
+size_t ck_winograd_panel_scratch(const CKWinograd *shape) {
+    return CK_PATCH_AREA * (CK_PANEL_STEP + ck_matrices(ck_winograd_tiles(shape), CK_PANEL).step);
+}
+
+void ck_winograd_inputs(
+    float *v, const float *x, const CKWinograd *shape, size_t first_tile, size_t last_tile, float *scratch) {
+    const CKMatrices to = ck_matrices(ck_winograd_tiles(shape), shape->inputs);
+    memset(scratch, 0, ck_round_up(shape->inputs, CK_LANES) * sizeof *scratch);
+    ck_input_tiles(
+        v + first_tile * to.ld, to, x, shape, first_tile, last_tile - first_tile, 0, shape->inputs, scratch);
+}
+
+void ck_winograd_panel(
+    float *y, const float *v, const float *weights, bool turned, const float *bias, size_t bias_stride,
+    const float *residual, const CKWinograd *shape, size_t panel, float *scratch) {
+    const size_t tiles = ck_winograd_tiles(shape), first = panel * CK_PANEL;
+    const size_t last = ck_min_size(shape->outputs, first + CK_PANEL);
+    const CKMatrices inputs = ck_matrices(tiles, shape->inputs), outputs = ck_matrices(tiles, CK_PANEL);
+    float *w = scratch, *m = w + CK_PATCH_AREA * CK_PANEL_STEP;
+    for (size_t i = 0; i < shape->inputs; i += CK_PANEL_INPUTS) {
+        const size_t count = ck_min_size(CK_PANEL_INPUTS, shape->inputs - i);
+        ck_winograd_panel_weights(
+            w, CK_PANEL_STEP, weights, shape->inputs, shape->outputs, turned, i, i + count, first);
+        for (size_t e = 0; e < CK_PATCH_AREA; e++) {
+            ck_product(
+                m + e * outputs.step, outputs.ld, v + e * inputs.step + i, inputs.ld, 1, w + e * CK_PANEL_STEP, tiles,
+                last - first, count, i > 0);
+        }
+    }
+    ck_output_tiles(y, m, outputs, bias, bias_stride, residual, shape, 0, tiles, first, last);
+}

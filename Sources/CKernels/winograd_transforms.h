@@ -116,6 +116,12 @@ CK_INLINE void ck_weight_slope_line(CKVector *to, size_t step, const CKVector *u
         }                                                             \
     } while (0)
 
+/// Transforms the weights of outputs [o, o + CK_PANEL) for inputs [first, last): matrix e of the panel at
+/// panel + e * step.
+void ck_winograd_panel_weights(
+    float *panel, size_t step, const float *weights, size_t inputs, size_t outputs, bool turned, size_t first,
+    size_t last, size_t o);
+
 /// Where a tile lies.
 typedef struct CKPlace {
     size_t image, row, column;  ///< of its first output

@@ -24,11 +24,12 @@ CK_INLINE void ck_weight_square(float *u, size_t step, const CKVector *taps) {
 
 /// Weights (outputs, 9, inputs): their vectors of inputs are turned to vectors of outputs first, 16 x 16 for each tap.
 CK_INLINE void ck_forward_weights(
-    float *panel, size_t step, const float *weights, size_t inputs, size_t outputs, size_t o) {
+    float *panel, size_t step, const float *weights, size_t inputs, size_t outputs, size_t first, size_t last,
+    size_t o) {
     const size_t columns = o < outputs ? ck_min_size(CK_LANES, outputs - o) : 0;
     float rows[CK_LANES][CK_LANES] = {0}, taps[CK_TAPS][CK_LANES][CK_LANES];
-    for (size_t i = 0; i < inputs; i += CK_LANES) {
-        const size_t count = ck_min_size(CK_LANES, inputs - i);
+    for (size_t i = first; i < last; i += CK_LANES) {
+        const size_t count = ck_min_size(CK_LANES, last - i);
         for (size_t k = 0; k < CK_TAPS; k++) {
             const float *from = weights + (o * CK_TAPS + k) * inputs + i;
             if (columns == CK_LANES && count == CK_LANES) {
@@ -45,20 +46,33 @@ CK_INLINE void ck_forward_weights(
             for (size_t k = 0; k < CK_TAPS; k++) {
                 w[k] = CK_LOAD(taps[k][n]);
             }
-            ck_weight_square(panel + (i + n) * CK_PANEL, step, w);
+            ck_weight_square(panel + (i - first + n) * CK_PANEL, step, w);
         }
     }
 }
 
 /// Weights (inputs, 9, outputs), taps in reverse order: vectors of outputs already.
 CK_INLINE void ck_turned_weights(
-    float *panel, size_t step, const float *weights, size_t inputs, size_t outputs, size_t o) {
-    for (size_t i = 0; i < inputs; i++) {
+    float *panel, size_t step, const float *weights, size_t outputs, size_t first, size_t last, size_t o) {
+    for (size_t i = first; i < last; i++) {
         CKVector w[CK_TAPS] = {0};
         for (size_t k = 0; k < CK_TAPS && o < outputs; k++) {
             ck_load_channels(w + CK_TAPS - 1 - k, weights + (i * CK_TAPS + k) * outputs + o, outputs - o);
         }
-        ck_weight_square(panel + i * CK_PANEL, step, w);
+        ck_weight_square(panel + (i - first) * CK_PANEL, step, w);
+    }
+}
+
+/// A panel's weights for inputs [first, last), matrix e at panel + e * step.
+CK_INLINE void ck_panel_weights(
+    float *panel, size_t step, const float *weights, size_t inputs, size_t outputs, bool turned, size_t first,
+    size_t last, size_t o) {
+    for (size_t half = 0; half < CK_PANEL; half += CK_LANES) {
+        if (turned) {
+            ck_turned_weights(panel + half, step, weights, outputs, first, last, o + half);
+        } else {
+            ck_forward_weights(panel + half, step, weights, inputs, outputs, first, last, o + half);
+        }
     }
 }
 
@@ -66,14 +80,16 @@ CK_MULTIVERSION
 void ck_winograd_weights(
     float *transformed, const float *weights, size_t inputs, size_t outputs, bool turned, size_t first, size_t last) {
     const size_t step = ck_weight_matrix(inputs, outputs);
-    for (size_t o = first * CK_PANEL; o < last * CK_PANEL; o += CK_LANES) {
-        float *panel = transformed + o / CK_PANEL * CK_PANEL * inputs + o % CK_PANEL;
-        if (turned) {
-            ck_turned_weights(panel, step, weights, inputs, outputs, o);
-        } else {
-            ck_forward_weights(panel, step, weights, inputs, outputs, o);
-        }
+    for (size_t o = first * CK_PANEL; o < last * CK_PANEL; o += CK_PANEL) {
+        ck_panel_weights(transformed + o * inputs, step, weights, inputs, outputs, turned, 0, inputs, o);
     }
+}
+
+CK_MULTIVERSION
+void ck_winograd_panel_weights(
+    float *panel, size_t step, const float *weights, size_t inputs, size_t outputs, bool turned, size_t first,
+    size_t last, size_t o) {
+    ck_panel_weights(panel, step, weights, inputs, outputs, turned, first, last, o);
 }
 
 /// Tiles of a block: the more, the fewer passes over the sums.

@@ -7,6 +7,8 @@ enum Winograd {
     private static let fewestChannels = 16
     /// Channels on either side of a block of the weight gradient: its sums stay in a core's second-level cache.
     private static let gradientBlock = 64
+    /// So many tiles are all transformed before they are multiplied (measured).
+    private static let fewTiles = 64
     /// Chunks of work that a convolution is cut into at least, where it can be.
     private static let leastChunks = 4
     /// Parts that a weight gradient is cut into where blocks of channels alone are too few.
@@ -29,17 +31,20 @@ enum Winograd {
         let (inputs, outputs) = (x.shape[3], output[3])
         let shape = Self.shape(image: x.shape, output: output, padding: padding)
         let result = Tensor(uninitialized: output, on: device)
-        let transformed = Storage(ck_winograd_weight_size(inputs, outputs), on: device)
-        device.forEach(ck_winograd_panels(outputs)) { panel in
-            ck_winograd_weights(transformed.pointer, weight.pointer, inputs, outputs, turned, panel, panel + 1)
-        }
         withUnsafePointer(to: shape) { shape in
             nonisolated(unsafe) let shape = shape
-            let scratch = ck_winograd_scratch(shape)
-            let (tiles, block) = (ck_winograd_tiles(shape), ck_winograd_block(shape))
-            let blocks = (tiles + block - 1) / block
-            // Few tiles are shared by their outputs too.
+            let tiles = ck_winograd_tiles(shape)
+            guard tiles > fewTiles else {
+                return convolveFewTiles(x, weight: weight, turned: turned, bias: bias, shape, into: result)
+            }
+            let transformed = Storage(ck_winograd_weight_size(inputs, outputs), on: device)
             let panels = ck_winograd_panels(outputs)
+            device.forEach(panels) { panel in
+                ck_winograd_weights(transformed.pointer, weight.pointer, inputs, outputs, turned, panel, panel + 1)
+            }
+            let (scratch, block) = (ck_winograd_scratch(shape), ck_winograd_block(shape))
+            let blocks = (tiles + block - 1) / block
+            // Few blocks are shared by their outputs too.
             let parts = min(panels, max(1, leastChunks / max(1, blocks)))
             let width = (panels + parts - 1) / parts * PackedMatrix.panel
             device.forEach(blocks * parts) { chunk in
@@ -54,6 +59,31 @@ enum Winograd {
             }
         }
         return result
+    }
+
+    /// The same for small images and batches, where reading and transforming the weights is most of the work: each panel of
+    /// weights is multiplied where it was transformed. The bits are the same.
+    private static func convolveFewTiles(
+        _ x: Tensor, weight: Tensor, turned: Bool, bias: Tensor?, _ shape: UnsafePointer<CKWinograd>,
+        into result: Tensor
+    ) {
+        let device = x.device
+        nonisolated(unsafe) let shape = shape
+        let tiles = ck_winograd_tiles(shape)
+        let transformed = Storage(ck_winograd_input_size(shape), on: device)
+        device.forEachRange(tiles, grain: 4, work: 4 * x.elementCount) { range in
+            device.withScratch((x.shape[3] + 15) & ~15) {
+                ck_winograd_inputs(transformed.pointer, x.pointer, shape, range.lowerBound, range.upperBound, $0)
+            }
+        }
+        let scratch = ck_winograd_panel_scratch(shape)
+        device.forEach(ck_winograd_panels(result.shape[3])) { panel in
+            device.withScratch(scratch) {
+                ck_winograd_panel(
+                    result.pointer, transformed.pointer, weight.pointer, turned, bias?.pointer, 0, nil, shape, panel,
+                    $0)
+            }
+        }
     }
 
     /// d/dW, (O, 3, 3, C): blocks of channels, and where these are few also slices of the batch, whose sums are added in order.

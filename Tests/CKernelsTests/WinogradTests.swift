@@ -97,6 +97,32 @@ struct WinogradTests {
         }
     }
 
+    /// Few tiles are multiplied panel by panel: that must not show either.
+    @Test(arguments: cases)
+    func panelsHaveTheSameBits(_ test: Case) {
+        let numbers = Numbers(test)
+        var shape = numbers.shape
+        for turned in [false, true] {
+            // The same numbers serve as turned weights of the same size.
+            ck_winograd_weights(
+                numbers.transformed.pointer, numbers.weights.pointer, shape.inputs, shape.outputs, turned, 0,
+                ck_winograd_panels(shape.outputs))
+            let whole = numbers.run(bias: numbers.bias, residual: numbers.residual)
+            let y = Floats(count: whole.count, misalignedBy: 1)
+            let tiles = Floats(count: ck_winograd_input_size(&shape))
+            let scratch = Floats(count: max(ck_winograd_panel_scratch(&shape), shape.inputs + 15))
+            for tile in 0..<ck_winograd_tiles(&shape) {
+                ck_winograd_inputs(tiles.pointer, numbers.x.pointer, &shape, tile, tile + 1, scratch.pointer)
+            }
+            for panel in 0..<ck_winograd_panels(shape.outputs) {
+                ck_winograd_panel(
+                    y.pointer, tiles.pointer, numbers.weights.pointer, turned, numbers.bias.pointer, shape.outputs,
+                    numbers.residual.pointer, &shape, panel, scratch.pointer)
+            }
+            #expect(y.bits == whole.bits && y.isIntact && tiles.isIntact && scratch.isIntact, "turned: \(turned)")
+        }
+    }
+
     @Test(arguments: cases)
     func turnedWeightsGiveTheGradientToTheInput(_ test: Case) {
         let numbers = Numbers(test)

@@ -52,6 +52,23 @@ void ck_winograd(
     const float *_Nullable residual, const CKWinograd *shape, size_t first_tile, size_t last_tile, size_t first_output,
     size_t last_output, float *scratch);
 
+/// Few tiles, as small images have: all are transformed first, and each panel of weights is multiplied while it is in
+/// cache, so transformed weights are never written to memory. The bits are those of `ck_winograd`.
+///
+/// Floats that the transformed tiles take, and floats of scratch of `ck_winograd_panel`.
+size_t ck_winograd_input_size(const CKWinograd *shape);
+size_t ck_winograd_panel_scratch(const CKWinograd *shape);
+
+/// Transforms tiles [first_tile, last_tile) of x to v. Scratch: inputs floats, rounded up to 16.
+void ck_winograd_inputs(
+    float *v, const float *x, const CKWinograd *shape, size_t first_tile, size_t last_tile, float *scratch);
+
+/// Outputs of panel `panel` for all tiles, from weights as in `ck_winograd_weights`; bias and residual as in
+/// `ck_winograd`.
+void ck_winograd_panel(
+    float *y, const float *v, const float *weights, bool turned, const float *_Nullable bias, size_t bias_stride,
+    const float *_Nullable residual, const CKWinograd *shape, size_t panel, float *scratch);
+
 /// Floats of scratch that the gradient to that many inputs and outputs of the weights needs.
 size_t ck_winograd_gradient_scratch(const CKWinograd *shape, size_t inputs, size_t outputs);
 
