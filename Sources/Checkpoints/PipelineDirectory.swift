@@ -109,8 +109,8 @@ public struct PipelineDirectory: Sendable {
     /// Where the denoiser's weights lie.
     public func weights() throws -> WeightsDirectory { try WeightsDirectory(Path.join(path, component)) }
 
-    /// SHA-256 of the denoiser's weights; with an autoencoder, of both digests.
-    public func digest() throws -> String {
+    /// SHA-256 of the denoiser's weights; with an autoencoder, its own or another, of both digests.
+    public func digest(with autoencoder: AutoencoderDirectory?) throws -> String {
         let own = try weights().digest()
         guard let autoencoder else { return own }
         return try SHA256.digest(of: Array((own + autoencoder.weights().digest()).utf8)).description

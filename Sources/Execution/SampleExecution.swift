@@ -43,13 +43,14 @@ struct SampleExecution {
             throw Problem(.unsupported, mismatch.message, remedy: mismatch.remedy, file: path)
         }
         let shape = try sampleShape(of: pipeline)
+        let autoencoder = try self.autoencoder(of: pipeline)
         let codec = SampleCodec(
-            shape, try pointing(to: "$.model") { try pipeline.autoencoder?.autoencoder(on: context.device) })
+            shape, try pointing(to: "$.model") { try autoencoder?.autoencoder(on: context.device) })
         var drawing = Drawing()
         for request in requests { drawing.append(request, try plan(request, pipeline, shape, codec)) }
         try requests[0].edits?.check()
         let (digest, network) = try pointing(to: "$.model") {
-            (try pipeline.digest(), try pipeline.model(on: context.device))
+            (try pipeline.digest(with: autoencoder), try pipeline.model(on: context.device))
         }
         let outputs = try SampleOutputs(
             drawing, sweep: sweep, codec, pipeline, modelDigest: digest, context)
@@ -168,6 +169,24 @@ struct SampleExecution {
             plan.editing = edits.editing(codec)
         }
         return plan
+    }
+
+    /// The model's autoencoder, or the one that the job names in its place.
+    private func autoencoder(of pipeline: PipelineDirectory) throws -> AutoencoderDirectory? {
+        guard let reference = requests[0].options.autoencoder else { return pipeline.autoencoder }
+        let role = JobInput.Role.autoencoder
+        let path = try context.models.directory(of: reference, base: context.directory, as: role)
+        let directory = try pointing(to: role.jsonPath) { try AutoencoderDirectory(path) }
+        for warning in directory.warnings { context.log("warning: \(warning)") }
+        let latents = directory.configuration.latentChannels
+        guard latents == pipeline.configuration.channels else {
+            throw Problem(
+                .invalid,
+                "the autoencoder's latents have \(latents) channels, but the model makes "
+                    + "\(pipeline.configuration.channels.map(String.init) ?? "points")",
+                remedy: "Name the autoencoder that the model was trained with, or one like it.", path: role.jsonPath)
+        }
+        return directory
     }
 
     private func sampleShape(of pipeline: PipelineDirectory) throws -> SampleShape {

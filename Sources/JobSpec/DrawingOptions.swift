@@ -13,6 +13,8 @@ public struct DrawingOptions: Described, Hashable {
     }
 
     public var model = ModelReference.published("model")
+    /// What makes pictures of the model's latents; nil: the model's own, if it has one.
+    public var autoencoder: ModelReference?
     public var sampler = SamplerOptions()
     /// Samples in one forward pass.
     public var batchSize = 8
@@ -35,6 +37,9 @@ public struct DrawingOptions: Described, Hashable {
             "model", \.model, ModelReference.form,
             "The model: a path with a /, \"job:ID\", \"job:NAME\", or the name of a published model.",
             required: true),
+        Field(
+            "autoencoder", \.autoencoder, .optional(ModelReference.form),
+            "An autoencoder, or a model that has one, in the place of the model's own; null: its own, if it has one."),
         Field("sampler", \.sampler, .object, "Algorithm and steps."),
         Field("batch_size", \.batchSize, .integer(in: 1...65536), "Samples in one forward pass."),
         Field("rng", \.randomSource, .choice(), "Where the random numbers come from."),

@@ -55,10 +55,10 @@ extension JobSpec {
             job.dataset = try job.dataset.mapInputs(transform)
             return .trainAutoencoder(job)
         case .sample(var job):
-            if let path = job.drawing.model.path { job.drawing.model = .path(try new(.model, path)) }
+            job.drawing = try job.drawing.mapInputs(transform)
             return .sample(job)
         case .img2img(var job):
-            if let path = job.drawing.model.path { job.drawing.model = .path(try new(.model, path)) }
+            job.drawing = try job.drawing.mapInputs(transform)
             for index in job.image.indices { job.image[index] = try new(.image, job.image[index]) }
             if let mask = job.mask { job.mask = try new(.mask, mask) }
             return .img2img(job)
@@ -104,6 +104,18 @@ extension DatasetConfiguration {
 
 extension DrawingOptions {
     fileprivate var inputs: [JobInput] {
-        model.path.map { [JobInput(role: .model, path: $0)] } ?? []
+        (model.path.map { [JobInput(role: .model, path: $0)] } ?? [])
+            + (autoencoder?.path.map { [JobInput(role: .autoencoder, path: $0)] } ?? [])
+    }
+
+    fileprivate func mapInputs<Failure: Error>(
+        _ transform: (JobInput) throws(Failure) -> String
+    ) throws(Failure) -> DrawingOptions {
+        var copy = self
+        if let path = model.path { copy.model = .path(try transform(JobInput(role: .model, path: path))) }
+        if let path = autoencoder?.path {
+            copy.autoencoder = .path(try transform(JobInput(role: .autoencoder, path: path)))
+        }
+        return copy
     }
 }

@@ -72,13 +72,13 @@ extension Scheduler {
 
     /// What the model says it is; nil when it does not say.
     private nonisolated func architecture(_ path: String) -> String? {
-        // A directory without the file, or with a damaged one, is listed all the same.
-        guard let bytes = try? files.read("\(path)/model_index.json", limit: 1 << 20),
-            let root = try? JSONNode.parse(bytes)
-        else {
-            return nil
+        // That of a pipeline, or of a network by itself, such as an autoencoder.
+        for name in ["model_index.json", "config.json"] {
+            // A directory without the file, or with a damaged one, is listed all the same.
+            guard let bytes = try? files.read("\(path)/\(name)", limit: 1 << 20) else { continue }
+            return (try? JSONNode.parse(bytes))?["_class_name"]?.string
         }
-        return root["_class_name"]?.string
+        return nil
     }
 
     private nonisolated func size(_ path: String) throws -> Int {

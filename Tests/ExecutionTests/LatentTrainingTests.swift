@@ -119,6 +119,27 @@ import Testing
             """)
         try await drawn.succeed()
         #expect(try ImageFile.read(drawn("outputs/00002.png")).width == 8)
+
+        // The same latents through another autoencoder, and through one of more channels.
+        try await scene.job(5, self.autoencoder(steps: 5).replacing("\"ae\"", with: "\"other\"")).succeed()
+        try await scene.job(
+            6, self.autoencoder(steps: 5).replacing("latent_channels\": 2", with: "latent_channels\": 3")
+        )
+        .succeed()
+        func other(_ id: Int, _ autoencoder: String) throws -> JobDirectory {
+            try scene.job(
+                id,
+                """
+                {"kind": "sample", "name": "other", "model": "job:latents", "autoencoder": "\(autoencoder)", "count": 3,
+                 "class_labels": [0, 1, 2], "guidance_scale": 2, "sampler": {"name": "ddim", "steps": 5}}
+                """)
+        }
+        let exchanged = try other(7, "job:other")
+        try await exchanged.succeed()
+        #expect(try exchanged.bytes("outputs/00000.png") != drawn.bytes("outputs/00000.png"))
+        let refused = try other(8, "job:6")
+        #expect(try await refused.run() == .status(WorkerExit.badInput))
+        #expect(try refused.result().problem?.path == "$.autoencoder")
     }
 
     @Test(
