@@ -51,7 +51,7 @@ let package = Package(
             name: "DiffdEngine",
             targets: [
                 "Problems", "StrictJSON", "DurableFiles", "Safetensors", "Configurations", "TensorCore", "NeuralNet",
-                "Diffusion", "Models", "Checkpoints", "Sampling",
+                "Diffusion", "Models", "Checkpoints", "Sampling", "Media",
             ]),
     ],
     dependencies: [

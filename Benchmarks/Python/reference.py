@@ -21,8 +21,8 @@ sys.path.insert(0, str(HERE.parent / "Tests" / "Reference"))
 CHECKED_STEPS = 3
 
 
-def make_model(config: dict, timesteps: int):
-    """The network, and how it is called: predict(x, t) with one timestep for each sample."""
+def make_model(config: dict, timesteps: int, task: str):
+    """The network, and how it is called: predict(x, t) with one timestep for each sample, which an autoencoder takes no notice of."""
     name = config["_class_name"]
     options = {key: value for key, value in config.items() if not key.startswith("_")}
     if name == "UNet2DModel":
@@ -30,6 +30,20 @@ def make_model(config: dict, timesteps: int):
 
         model = UNet2DModel(**options)
         return model, lambda x, t: model(x, t).sample
+    if name == "DiTTransformer2DModel":
+        from diffusers import DiTTransformer2DModel
+
+        model = DiTTransformer2DModel(**options)
+        for block in model.transformer_blocks:  # labels fall at random in training otherwise
+            block.norm1.emb.class_embedder.dropout_prob = 0
+        return model, lambda x, t: model(x, t, class_labels=torch.arange(x.shape[0]) * 7 % options["num_embeds_ada_norm"]).sample
+    if name == "AutoencoderKL":
+        from diffusers import AutoencoderKL
+
+        model = AutoencoderKL(**options)
+        if task == "encode":
+            return model, lambda x, t: model.encode(x).latent_dist.mean
+        return model, lambda x, t: model.decode(x).sample
     if name == "AnnotatedUNet":
         from networks import AnnotatedUnet
 
@@ -41,7 +55,10 @@ def make_model(config: dict, timesteps: int):
     return model, lambda x, t: model((x, t / (timesteps - 1) - 0.5))
 
 
-def sample_shape(config: dict) -> list[int]:
+def sample_shape(config: dict, task: str) -> list[int]:
+    if task == "decode":
+        side = config["sample_size"] >> len(config["block_out_channels"]) - 1
+        return [config["latent_channels"], side, side]
     if "data_dimension" in config:
         return [config["data_dimension"]]
     return [config.get("in_channels", config.get("channels")), config["sample_size"], config["sample_size"]]
@@ -51,8 +68,8 @@ class Benchmark:
     def __init__(self, case: dict):
         self.case = case
         self.config = json.loads((HERE / "Models" / f"{case['model']}.json").read_text())
-        self.model, self.predict = make_model(self.config, case["timesteps"])
-        self.shape = [case["batch"], *sample_shape(self.config)]
+        self.model, self.predict = make_model(self.config, case["timesteps"], case["task"])
+        self.shape = [case["batch"], *sample_shape(self.config, case["task"])]
         betas = torch.linspace(1e-4, 0.02, case["timesteps"], dtype=torch.float64)
         self.alphas = 1 - betas
         self.abar = torch.cumprod(self.alphas, dim=0)
@@ -129,7 +146,7 @@ class Benchmark:
             for step in range(CHECKED_STEPS):
                 losses.append(self.train(*(inputs[key][step] for key in ("x0", "noise", "timesteps")), observe if step == 0 else None))
             expected["losses"] = torch.tensor(losses)
-        elif self.case["task"] == "forward":
+        elif self.case["task"] in ("forward", "encode", "decode"):
             inputs["x"] = torch.randn(self.shape)
             inputs["timesteps"] = self.timesteps()
             with torch.no_grad():

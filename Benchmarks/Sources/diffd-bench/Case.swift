@@ -5,7 +5,11 @@ internal import StrictJSON
 
 /// A case of `cases.json`, which both programs read.
 struct Case: Decodable {
-    enum Task: String, Decodable { case train, forward, sample }
+    enum Task: String, Decodable {
+        case train, forward, sample
+        /// Of an autoencoder.
+        case encode, decode
+    }
     enum LossKind: String, Decodable { case mse, huber }
     enum OptimizerKind: String, Decodable { case adam, adamw }
 
@@ -61,17 +65,32 @@ struct Catalogue {
                 .missing, "there is no case \(name)",
                 remedy: "Choose one of \(cases.map(\.name).joined(separator: ", ")).")
         }
-        return try CaseOfModel(case: found, model: model(named: found.model))
+        return CaseOfModel(case: found, modelFile: file(ofModel: found.model))
     }
 
+    private func file(ofModel name: String) -> String { "\(directory)/Models/\(name).json" }
+
     func model(named name: String) throws -> ModelConfiguration {
-        let path = "\(directory)/Models/\(name).json"
-        let bytes = try PosixFileSystem().read(path, limit: 1 << 20, followsLinks: true)
-        return try ModelConfiguration.read(config: bytes, file: path).configuration
+        try CaseOfModel.configuration(in: file(ofModel: name)) { try ModelConfiguration.read(config: $0, file: $1) }
     }
 }
 
 struct CaseOfModel {
     var `case`: Case
-    var model: ModelConfiguration
+    /// Its `config.json`.
+    var modelFile: String
+
+    func model() throws -> ModelConfiguration {
+        try Self.configuration(in: modelFile) { try ModelConfiguration.read(config: $0, file: $1) }
+    }
+
+    func autoencoder() throws -> AutoencoderKLConfiguration {
+        try Self.configuration(in: modelFile) { try AutoencoderKLConfiguration.read(config: $0, file: $1) }
+    }
+
+    fileprivate static func configuration<Configuration>(
+        in file: String, _ read: ([UInt8], String) throws -> (configuration: Configuration, warnings: [Problem])
+    ) throws -> Configuration {
+        try read(PosixFileSystem().read(file, limit: 1 << 20, followsLinks: true), file).configuration
+    }
 }

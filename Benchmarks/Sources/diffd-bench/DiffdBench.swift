@@ -1,11 +1,12 @@
 internal import ArgumentParser
 
-/// Times diffd's engine: beside PyTorch, op by op, and as sizes grow.
+/// Times diffd's engine: beside PyTorch, op by op, and as sizes grow; and measures how near tiles come to the whole.
 @main
 struct DiffdBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diffd-bench", abstract: "Times diffd's engine.",
-        subcommands: [Compare.self, Ops.self, Scaling.self, Check.self, Measure.self], defaultSubcommand: Compare.self)
+        subcommands: [Compare.self, Ops.self, Scaling.self, Tiles.self, Check.self, Measure.self],
+        defaultSubcommand: Compare.self)
 }
 
 /// What every verb can be told.

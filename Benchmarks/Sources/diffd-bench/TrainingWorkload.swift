@@ -71,7 +71,8 @@ final class TrainingWorkload: Workload {
         let tape = Tape()
         parameters.track(on: tape, adding: false)
         defer { parameters.untrack() }
-        let prediction = model(objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init))
+        let prediction = model(
+            objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init), classes: inputs.classes)
         let loss = objective(prediction, objective.target(x0, noise, at: t), at: t)
         observe(prediction)
         tape.backward(from: loss)

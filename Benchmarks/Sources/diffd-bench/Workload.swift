@@ -36,6 +36,12 @@ extension Workload {
 extension CaseOfModel {
     func workload(weights: String, threads: Int) throws -> any Workload {
         let device = Device(threads: threads)
+        if `case`.task == .encode || `case`.task == .decode {
+            let autoencoder = AutoencoderKL(try autoencoder(), on: device)
+            try WeightsDirectory(weights).load(into: autoencoder)
+            return AutoencoderWorkload(`case`, autoencoder, device)
+        }
+        let model = try model()
         let network = model.makeModel(numTrainTimesteps: `case`.timesteps, on: device)
         try WeightsDirectory(weights).load(into: network)
         guard let shape = model.sampleShape else {
@@ -46,12 +52,23 @@ extension CaseOfModel {
             case .point(let dimension): ([dimension], false)
             case .image(let size, let channels): ([size.height, size.width, channels], true)
             }
-        let inputs = Inputs(shape: Shape([`case`.batch] + extents), areImages: images, device: device)
+        let inputs = Inputs(
+            shape: Shape([`case`.batch] + extents), areImages: images, device: device,
+            classes: model.classConditioning.numbers(`case`.batch))
         return switch `case`.task {
         case .train: try TrainingWorkload(`case`, network, inputs)
         case .forward: ForwardWorkload(`case`, network, inputs)
         case .sample: try SamplingWorkload(`case`, network, inputs)
+        case .encode, .decode: throw Problem(.internal, "an autoencoder's case has no denoiser")
         }
+    }
+}
+
+extension ClassConditioning {
+    /// The classes of a batch, as the other side has them; nil for a model without classes.
+    fileprivate func numbers(_ count: Int) -> ClassLabels? {
+        guard case .table(let classes, _) = self else { return nil }
+        return .numbers((0..<count).map { $0 * 7 % classes })
     }
 }
 
@@ -61,6 +78,8 @@ struct Inputs {
     let shape: Shape
     let areImages: Bool
     let device: Device
+    /// What a model that knows classes is told.
+    var classes: ClassLabels?
 
     /// Standard normals.
     func random(_ purpose: Philox.Purpose, step: Int = 0) -> Tensor {
