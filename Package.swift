@@ -184,7 +184,9 @@ let package = Package(
         tests("ConfigurationsTests", ["Problems", "StrictJSON", "Configurations"]),
         tests("JobSpecTests", ["Problems", "StrictJSON", "Configurations", "JobSpec"]),
         tests("CKernelsTests", ["CKernels"]),
-        tests("DatasetsTests", ["Problems", "Configurations", "TensorCore", "Media", "Datasets", "CZlib"]),
+        tests(
+            "DatasetsTests",
+            ["Problems", "DurableFiles", "Configurations", "TensorCore", "Media", "Datasets", "CZlib"]),
         .target(
             name: "ControlTestSupport",
             dependencies: ["ControlAPI", "ControlServer", "JobSpec", "Problems", logging, serviceLifecycle],
