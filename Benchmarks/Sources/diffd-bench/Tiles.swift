@@ -34,14 +34,14 @@ struct Tiles: ParsableCommand {
         let fitted = image.centreFitted(width: width, height: height)
         let x = Tensor(fitted.signed, shape: [1, height, width, channels], on: device)
         let z = model.encode(x).mean  // (1, h, w, latent)
-        let whole = model.decode(z)
+        let whole = model.decode(z).clamped(to: -1...1)
         print("\(width)x\(height) pixels; errors of latents in % of their spread, of pixels in 1/255")
         print("| tiles | latents, rms | pixels, rms | pixels, largest | beside edges, rms |")
         print("| --- | --- | --- | --- | --- |")
         for side in side {
             let latents = max(4, side / factor / 4 * 4)
             let encoded = model.encodeTiled(x, side: latents).mean
-            let decoded = model.decodeTiled(z, side: latents)
+            let decoded = model.decodeTiled(z, side: latents).clamped(to: -1...1)
             let errors = (decoded - whole).array().map { abs(Double($0)) * 127.5 }
             // A quarter of a tile before its end the next begins.
             let step = (latents - latents / 4) * factor
