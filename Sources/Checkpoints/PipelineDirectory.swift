@@ -192,7 +192,7 @@ extension ModelClass {
     var component: String {
         switch self {
         case .unet2d, .annotatedUNet: "unet"
-        case .ditTransformer2D, .transformer2D, .dit: "transformer"
+        case .ditTransformer2D, .transformer2D, .dit, .videoDiT: "transformer"
         case .mlp: "denoiser"
         }
     }

@@ -87,11 +87,16 @@ public struct AutoencoderKLConfiguration: Described, Hashable {
     /// Pixels in each direction that become one latent.
     public var downsampling: Int { 1 << (blockOutChannels.count - 1) }
 
-    /// The shape of pictures whose latents have this one; nil for points.
+    /// The shape of pictures, or of clips frame by frame, whose latents have this one; nil for points.
     public func pictureShape(of latents: SampleShape) -> SampleShape? {
-        guard case .image(let size, _) = latents else { return nil }
-        return .image(
-            ImageSize(height: downsampling * size.height, width: downsampling * size.width), channels: outChannels)
+        func picture(_ size: ImageSize) -> ImageSize {
+            ImageSize(height: downsampling * size.height, width: downsampling * size.width)
+        }
+        return switch latents {
+        case .point: nil
+        case .image(let size, _): .image(picture(size), channels: outChannels)
+        case .video(let frames, let size, _): .video(frames: frames, picture(size), channels: outChannels)
+        }
     }
 
     public func validate(_ checks: inout Checks) {

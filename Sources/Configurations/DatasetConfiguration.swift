@@ -4,6 +4,7 @@ public import StrictJSON
 public enum DatasetConfiguration: Sendable, Hashable {
     case synthetic(SyntheticDatasetConfiguration)
     case imageFolder(ImageFolderConfiguration)
+    case videoFolder(VideoFolderConfiguration)
     case idx(IDXConfiguration)
     case cifar10(CIFAR10Configuration)
 
@@ -14,6 +15,9 @@ public enum DatasetConfiguration: Sendable, Hashable {
             Alternative("image_folder", Self.imageFolder) {
                 if case .imageFolder(let payload) = $0 { payload } else { nil }
             },
+            Alternative("video_folder", Self.videoFolder) {
+                if case .videoFolder(let payload) = $0 { payload } else { nil }
+            },
             Alternative("idx", Self.idx) { if case .idx(let payload) = $0 { payload } else { nil } },
             Alternative("cifar10", Self.cifar10) { if case .cifar10(let payload) = $0 { payload } else { nil } },
         ])
@@ -22,8 +26,9 @@ public enum DatasetConfiguration: Sendable, Hashable {
     public var images: ImageOptions? {
         get {
             switch self {
-            case .synthetic(let synthetic): synthetic.name == .shapes ? synthetic.images : nil
+            case .synthetic(let synthetic): synthetic.holdsPoints ? nil : synthetic.images
             case .imageFolder(let folder): folder.images
+            case .videoFolder(let folder): folder.images
             case .idx(let idx): idx.images
             case .cifar10(let cifar): cifar.images
             }
@@ -37,6 +42,9 @@ public enum DatasetConfiguration: Sendable, Hashable {
             case .imageFolder(var folder):
                 folder.images = newValue
                 self = .imageFolder(folder)
+            case .videoFolder(var folder):
+                folder.images = newValue
+                self = .videoFolder(folder)
             case .idx(var idx):
                 idx.images = newValue
                 self = .idx(idx)
@@ -47,11 +55,43 @@ public enum DatasetConfiguration: Sendable, Hashable {
         }
     }
 
+    /// Whether its samples are clips.
+    public var holdsClips: Bool {
+        switch self {
+        case .videoFolder: true
+        case .synthetic(let synthetic): synthetic.name == .movingShapes
+        case .imageFolder, .idx, .cifar10: false
+        }
+    }
+
+    /// Frames of a clip; nil where that is not known yet, and for data without clips.
+    public var frames: Int? {
+        get {
+            switch self {
+            case .videoFolder(let folder): folder.frames
+            case .synthetic(let synthetic): synthetic.frames
+            case .imageFolder, .idx, .cifar10: nil
+            }
+        }
+        set {
+            switch self {
+            case .videoFolder(var folder):
+                folder.frames = newValue
+                self = .videoFolder(folder)
+            case .synthetic(var synthetic):
+                synthetic.frames = newValue
+                self = .synthetic(synthetic)
+            case .imageFolder, .idx, .cifar10: break
+            }
+        }
+    }
+
     /// What is kept from training to measure it by.
     public var validationSplit: ValidationSplit {
         switch self {
         case .synthetic(let synthetic): synthetic.validationSplit
         case .imageFolder(let folder): folder.validationSplit
+        case .videoFolder(let folder): folder.validationSplit
         case .idx(let idx): idx.validationSplit
         case .cifar10(let cifar): cifar.validationSplit
         }

@@ -7,15 +7,19 @@ public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
         case discGrid = "disc_grid"
         /// Anti-aliased discs, squares and triangles in colours; labels 0, 1, 2.
         case shapes
+        /// Clips of one such shape that moves and bounces; labelled by motion: horizontal, vertical, diagonal.
+        case movingShapes = "moving_shapes"
     }
 
-    /// Classes of `shapes`: disc, square, triangle.
+    /// Classes of `shapes`, disc, square, triangle, and of `moving_shapes`.
     public static let shapeClasses = 3
 
     public var name = Name.spiral
-    /// Number of samples; 25,000 points or 10,000 images unless given.
+    /// Number of samples; 25,000 points, 10,000 images or 4,000 clips unless given.
     public var count = 25_000
     public var seed = 0
+    /// Frames of a clip; nil until it is known from the model.
+    public var frames: Int?
     public var images = ImageOptions()
     public var validationSplit = ValidationSplit.none
 
@@ -25,16 +29,33 @@ public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
         [
             Field("name", \.name, .choice(), "Which set.", required: true),
             Field(
-                "count", \.count, .integer(in: 1...100_000_000), "Number of samples; 10000 for shapes when left out."),
+                "count", \.count, .integer(in: 1...100_000_000),
+                "Number of samples; 10000 for shapes and 4000 for moving_shapes when left out."),
             Field("seed", \.seed, .integer(in: 0...Int.max), "Seed of the set's own random numbers."),
+            Field(
+                "frames", \.frames, .optional(ClipLength.form),
+                "Frames of a clip of moving_shapes; the model's sample_frames when left out."),
         ] + imageFields + [splitField]
 
     public mutating func complete(from node: JSONNode) {
-        if name == .shapes, !node.gives("count") { count = 10_000 }
+        guard !node.gives("count") else { return }
+        switch name {
+        case .spiral, .discGrid: break
+        case .shapes: count = 10_000
+        case .movingShapes: count = 4_000
+        }
     }
 
+    /// Whether its samples are points in the plane.
+    public var holdsPoints: Bool { name == .spiral || name == .discGrid }
+
     public func validate(_ checks: inout Checks) {
-        guard name != .shapes, images != ImageOptions() else { return }
+        if frames != nil, name != .movingShapes {
+            checks.fail(
+                "frames", and: ["name"], "frames has no meaning for \"\(name.rawValue)\", which holds no clips",
+                remedy: "Remove it.")
+        }
+        guard holdsPoints, images != ImageOptions() else { return }
         let keys = [
             ("resolution", images.resolution != nil), ("channels", images.channels != nil),
             ("horizontal_flip", images.horizontalFlip),

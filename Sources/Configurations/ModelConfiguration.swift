@@ -7,6 +7,7 @@ public enum ModelArchitecture: String, Sendable, CaseIterable {
     case unet2d
     case annotatedUNet = "annotated_unet"
     case dit
+    case videoDiT = "video_dit"
 }
 
 /// The `_class_name` of a model's `config.json`: diffusers' where it has the class, ours otherwise.
@@ -19,11 +20,12 @@ public enum ModelClass: String, Sendable, CaseIterable {
     case transformer2D = "Transformer2DModel"
     /// A DiT that diffusers' class does not compute.
     case dit = "DiT"
+    case videoDiT = "VideoDiT"
 
     public var isDiffusersClass: Bool {
         switch self {
         case .unet2d, .ditTransformer2D, .transformer2D: true
-        case .mlp, .annotatedUNet, .dit: false
+        case .mlp, .annotatedUNet, .dit, .videoDiT: false
         }
     }
 }
@@ -34,6 +36,7 @@ public enum ModelConfiguration: Sendable, Hashable {
     case unet2d(UNet2DConfiguration)
     case annotatedUNet(AnnotatedUNetConfiguration)
     case dit(DiTConfiguration)
+    case videoDiT(VideoDiTConfiguration)
 
     /// As the `model` of a job file: an object whose `architecture` says the rest.
     public static let form = Form<ModelConfiguration>.oneOf(
@@ -51,6 +54,9 @@ public enum ModelConfiguration: Sendable, Hashable {
             Alternative(ModelArchitecture.dit.rawValue, Self.dit) {
                 if case .dit(let payload) = $0 { payload } else { nil }
             },
+            Alternative(ModelArchitecture.videoDiT.rawValue, Self.videoDiT) {
+                if case .videoDiT(let payload) = $0 { payload } else { nil }
+            },
         ], elsewhere: [AutoencoderKLConfiguration.architecture])
 
     public var architecture: ModelArchitecture {
@@ -59,6 +65,7 @@ public enum ModelConfiguration: Sendable, Hashable {
         case .unet2d: .unet2d
         case .annotatedUNet: .annotatedUNet
         case .dit: .dit
+        case .videoDiT: .videoDiT
         }
     }
 
@@ -68,6 +75,7 @@ public enum ModelConfiguration: Sendable, Hashable {
         case .unet2d: .unet2d
         case .annotatedUNet: .annotatedUNet
         case .dit(let dit): dit.isDiffusersModel ? .ditTransformer2D : .dit
+        case .videoDiT: .videoDiT
         }
     }
 
@@ -81,6 +89,8 @@ public enum ModelConfiguration: Sendable, Hashable {
         case .unet2d(let unet): unet.sampleSize.map { .image($0, channels: unet.inChannels) }
         case .annotatedUNet(let unet): .image(ImageSize(unet.sampleSize), channels: unet.channels)
         case .dit(let dit): .image(ImageSize(dit.sampleSize), channels: dit.inChannels)
+        case .videoDiT(let dit):
+            .video(frames: dit.sampleFrames, ImageSize(dit.sampleSize), channels: dit.inChannels)
         }
     }
 
@@ -91,6 +101,7 @@ public enum ModelConfiguration: Sendable, Hashable {
         case .unet2d(let unet): unet.inChannels
         case .annotatedUNet(let unet): unet.channels
         case .dit(let dit): dit.inChannels
+        case .videoDiT(let dit): dit.inChannels
         }
     }
 
@@ -100,7 +111,7 @@ public enum ModelConfiguration: Sendable, Hashable {
     /// Channels of its output, where the configuration gives them apart from the input's.
     public var outputChannels: Int? {
         switch self {
-        case .mlp, .annotatedUNet: nil
+        case .mlp, .annotatedUNet, .videoDiT: nil
         case .unet2d(let unet): unet.outChannels
         case .dit(let dit): dit.outputChannels
         }
@@ -108,17 +119,37 @@ public enum ModelConfiguration: Sendable, Hashable {
 
     /// The key that says how many classes it knows.
     public var classCountKey: String {
-        if case .dit = self { "num_embeds_ada_norm" } else { "num_class_embeds" }
+        isTransformer ? "num_embeds_ada_norm" : "num_class_embeds"
     }
 
     /// What that key must say for so many classes. diffusers' DiT counts its null class beside them.
     public func classTableSize(for classes: Int) -> Int {
-        if case .dit = self { classes } else { classConditioning.nullClass == nil ? classes : classes + 1 }
+        isTransformer || classConditioning.nullClass == nil ? classes : classes + 1
+    }
+
+    private var isTransformer: Bool {
+        switch self {
+        case .dit, .videoDiT: true
+        case .mlp, .unet2d, .annotatedUNet: false
+        }
+    }
+
+    /// Height and width of a patch, of which a side of its samples must be a multiple; nil for networks without patches.
+    public var patchSize: Int? {
+        switch self {
+        case .mlp, .unet2d, .annotatedUNet: nil
+        case .dit(let dit): dit.patchSize
+        case .videoDiT(let dit): dit.patchSize
+        }
     }
 
     /// What it costs, where that is known before it is built.
     public var cost: NetworkCost? {
-        if case .dit(let dit) = self { dit.cost } else { nil }
+        switch self {
+        case .mlp, .unet2d, .annotatedUNet: nil
+        case .dit(let dit): dit.cost
+        case .videoDiT(let dit): dit.cost(frames: dit.sampleFrames)
+        }
     }
 
     /// Why it cannot be asked about every timestep of a schedule: the key of the model that is to blame, what is wrong, and the
@@ -146,7 +177,7 @@ public enum ModelConfiguration: Sendable, Hashable {
     /// Timesteps that it can be asked about, `0..<knownTimesteps`; nil: any. A noise schedule must not have more.
     public var knownTimesteps: Int? {
         switch self {
-        case .mlp, .annotatedUNet, .dit: nil
+        case .mlp, .annotatedUNet, .dit, .videoDiT: nil
         case .unet2d(let unet): unet.timeEmbeddingType == .learned ? unet.numTrainTimesteps : nil
         }
     }
@@ -157,6 +188,7 @@ public enum ModelConfiguration: Sendable, Hashable {
         case .mlp, .annotatedUNet: .none
         case .unet2d(let unet): unet.classConditioning
         case .dit(let dit): dit.classConditioning
+        case .videoDiT(let dit): dit.classConditioning
         }
     }
 }
@@ -193,6 +225,7 @@ extension ModelConfiguration {
             case .annotatedUNet: AnnotatedUNetConfiguration.read(root, into: &report).map(Self.annotatedUNet)
             case .ditTransformer2D, .dit: DiTConfiguration.read(root, into: &report).map(Self.dit)
             case .transformer2D: DiTConfiguration.read(transformer2D: root, into: &report).map(Self.dit)
+            case .videoDiT: VideoDiTConfiguration.read(root, into: &report).map(Self.videoDiT)
             case nil: nil
             }
         try report.check(file: file)
@@ -212,6 +245,7 @@ extension ModelConfiguration {
             case .unet2d(let unet): unet.configJSON
             case .annotatedUNet(let unet): unet.json
             case .dit(let dit): dit.configJSON
+            case .videoDiT(let dit): dit.json
             }
         return payload.asConfig(className: className, diffusersVersion: diffusersVersion)
     }

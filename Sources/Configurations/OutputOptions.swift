@@ -4,8 +4,15 @@ public import StrictJSON
 public struct OutputOptions: Described, Hashable {
     public enum Format: String, Sendable, CaseIterable { case png }
     public enum Animation: String, Sendable, CaseIterable { case gif }
+    public enum Video: String, Sendable, CaseIterable {
+        case mp4, gif
+        /// A directory of frames.
+        case png
+    }
 
     public var format = Format.png
+    /// Nil: MP4, for models of video.
+    public var video: Video?
     /// All pictures in one, `grid.png`.
     public var grid = true
     /// The way from noise to picture; nil: none.
@@ -17,6 +24,9 @@ public struct OutputOptions: Described, Hashable {
 
     public static let fields: [Field<Self>] = [
         Field("format", \.format, .choice(), "Format of the pictures."),
+        Field(
+            "video", \.video, .optional(.choice()),
+            "Format of the clips that a model of video makes: mp4 (when null), gif, or png for a directory of frames."),
         Field("grid", \.grid, .boolean, "All pictures in one, grid.png."),
         Field("animation", \.animation, .optional(.choice()), "The way from noise to picture as a GIF; null: none."),
         Field(

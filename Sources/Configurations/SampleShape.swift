@@ -1,4 +1,4 @@
-import StrictJSON
+public import StrictJSON
 
 /// Height and width of an image in pixels; one number in JSON where they are equal, `[height, width]` otherwise.
 public struct ImageSize: Sendable, Hashable {
@@ -15,7 +15,7 @@ public struct ImageSize: Sendable, Hashable {
     /// Longest side that a configuration may name.
     public static let maximumSide = 4096
 
-    static let form = Form<ImageSize>.either(
+    public static let form = Form<ImageSize>.either(
         .integer(in: 1...maximumSide), .list(.integer(in: 1...maximumSide), count: 2...2),
         isFirst: { $0.elements == nil }, { ImageSize($0) }, { ImageSize(height: $0[0], width: $0[1]) },
         write: { size in
@@ -35,12 +35,26 @@ public enum SampleShape: Sendable, Hashable {
     case point(dimension: Int)
     /// (H, W, C)
     case image(ImageSize, channels: Int)
+    /// (T, H, W, C)
+    case video(frames: Int, ImageSize, channels: Int)
 
-    /// (D) or (H, W, C).
+    /// (D), (H, W, C) or (T, H, W, C).
     public var dimensions: [Int] {
         switch self {
         case .point(let dimension): [dimension]
         case .image(let size, let channels): [size.height, size.width, channels]
+        case .video(let frames, let size, let channels): [frames, size.height, size.width, channels]
+        }
+    }
+
+    /// Whether samples are single pictures.
+    public var isImage: Bool { if case .image = self { true } else { false } }
+
+    /// Size and channels of a picture or of a frame; nil for points.
+    public var frame: (size: ImageSize, channels: Int)? {
+        switch self {
+        case .point: nil
+        case .image(let size, let channels), .video(_, let size, let channels): (size, channels)
         }
     }
 

@@ -22,7 +22,7 @@ public struct LoadingOptions: Sendable, Hashable {
 
 /// What a model trains on: samples of one shape, with or without a class each. Sample i is always the same.
 public struct Dataset: Sendable {
-    /// (H, W, C) or (D).
+    /// (T, H, W, C), (H, W, C) or (D).
     public let shape: SampleShape
     /// The names of the classes, by number; empty when the samples have none.
     public let classes: [String]
@@ -38,6 +38,8 @@ public struct Dataset: Sendable {
     private let labels: [Int]?
     /// Where mirrored samples begin in the source; nil: they are mirrored when they are asked for.
     private let firstMirrored: Int?
+    /// Pictures that are trained on beside the clips.
+    let stills: Stills?
 
     public var trainingCount: Int { training.count }
     public var validationCount: Int { validation.count }
@@ -67,6 +69,10 @@ public struct Dataset: Sendable {
             opened = try OpenedSource(folder, limits: loading.limits)
             mayCache = folder.cache != .stream
             mustCache = folder.cache == .memory
+        case .videoFolder(let folder):
+            opened = try OpenedSource(folder, loading: loading, progress: progress)
+            // Whole videos are kept, not clips, which may overlap.
+            mayCache = false
         case .idx(let idx):
             opened = try OpenedSource(idx, memory: loading.memory)
         case .cifar10(let cifar):
@@ -87,6 +93,7 @@ public struct Dataset: Sendable {
         standardization = opened.standardization
         notes = opened.notes
         mirrors = configuration.images?.horizontalFlip ?? false
+        stills = try Stills(configuration, beside: opened, seed: seed, loading: loading, progress: progress)
         if mayCache, !opened.source.isInMemory {
             let limit = mustCache ? Int.max : loading.memory
             source =
@@ -107,6 +114,7 @@ public struct Dataset: Sendable {
         (training, validation) = (other.training, other.validation)
         (classes, labels, mirrors) = (other.classes, other.labels, other.mirrors)
         (standardization, notes) = (other.standardization, other.notes)
+        stills = nil
     }
 
     /// Samples in all.
@@ -157,7 +165,7 @@ public struct Dataset: Sendable {
             if !mirrored.isEmpty, mirrored[row] {
                 if let firstMirrored {
                     place += firstMirrored
-                } else if case .image(let size, let channels) = shape {
+                } else if let (size, channels) = shape.frame {
                     mirroredRow = (size.width, channels)
                 }
             }

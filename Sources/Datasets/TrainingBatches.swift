@@ -12,6 +12,9 @@ public final class TrainingBatches {
     private let shape: [Int]
     private var maker: BatchMaker
     private let prefetcher: Prefetcher?
+    /// The pictures among clips.
+    private let stills: TrainingBatches?
+    private let seed: UInt64
 
     init(_ dataset: Dataset, seed: UInt64, size: Int, perStep: Int, on device: Device) {
         precondition(size > 0 && perStep > 0, "a batch has samples and a step has batches")
@@ -19,6 +22,10 @@ public final class TrainingBatches {
         self.perStep = perStep
         self.device = device
         shape = dataset.shape.dimensions
+        self.seed = seed
+        stills = dataset.stills.map {
+            TrainingBatches($0.pictures, seed: seed, size: size, perStep: perStep, on: device)
+        }
         maker = BatchMaker(dataset, seed: seed, size: size)
         prefetcher = dataset.isInMemory ? nil : Prefetcher(maker, ahead: 3)
     }
@@ -28,6 +35,9 @@ public final class TrainingBatches {
     /// - Throws: the `Problem` of a file that cannot be decoded (only where samples are streamed).
     public func batch(step: Int, microbatch: Int = 0) throws -> Batch {
         let number = step * perStep + microbatch
+        if let stills, maker.dataset.stills?.isDue(batch: number, seed: seed) == true {
+            return try stills.batch(step: step, microbatch: microbatch).asClips
+        }
         let host = try prefetcher?.batch(number) ?? maker.batch(number)
         return host.batch(shape: shape, on: device)
     }

@@ -6,6 +6,8 @@ public import TensorCore
 public struct Objective: Sendable {
     public let schedule: NoiseSchedule
     public let predictionType: PredictionType
+    /// How the levels of a clip's frames are drawn; nil for samples without frames.
+    let frameNoise: FrameNoise?
     private let loss: Loss
     private let gamma: Double?
     /// For a model whose second half of channels says the variance.
@@ -16,10 +18,12 @@ public struct Objective: Sendable {
     ///   - predictionType: what the model predicts.
     ///   - loss: the distance, and gamma of min-SNR weighting.
     ///   - learnsVariance: whether the model has twice the channels of its input, the second half for the variance.
+    ///   - frameNoise: how the levels of a clip's frames are drawn; nil for samples without frames.
     public init(
         schedule: NoiseSchedule, predictionType: PredictionType, loss configuration: LossConfiguration,
-        learnsVariance: Bool = false
+        learnsVariance: Bool = false, frameNoise: FrameNoise? = nil
     ) {
+        self.frameNoise = frameNoise
         bound = learnsVariance ? VariationalBound(schedule, predictionType) : nil
         self.schedule = schedule
         self.predictionType = predictionType
@@ -33,9 +37,11 @@ public struct Objective: Sendable {
     }
 
     /// t ~ Uniform(0..<T) for the given samples of a step's batch (algorithm 1, line 3).
-    public func timesteps(seed: UInt64, step: Int, samples: Range<Int>) -> [Int] {
+    public func timesteps(
+        seed: UInt64, purpose: Philox.Purpose = .timesteps, step: Int, samples: Range<Int>
+    ) -> [Int] {
         samples.map { sample in
-            var random = Philox(seed: seed, purpose: .timesteps, step: step, sample: sample)
+            var random = Philox(seed: seed, purpose: purpose, step: step, sample: sample)
             return random.integer(below: schedule.count)
         }
     }
@@ -73,7 +79,12 @@ public struct Objective: Sendable {
 
     /// The mean loss over all elements, each sample weighed by its timestep: a scalar.
     public func callAsFunction(_ prediction: Tensor, _ target: Tensor, at timesteps: [Int]) -> Tensor {
-        loss(prediction, target, weights: timesteps.map { Float(weight(at: $0)) })
+        distance(prediction, target, weights: timesteps.map { Float(weight(at: $0)) })
+    }
+
+    /// The mean loss over all elements, with a weight for each entry of the first axis.
+    func distance(_ prediction: Tensor, _ target: Tensor, weights: [Float]) -> Tensor {
+        loss(prediction, target, weights: weights)
     }
 
     /// The weight of a timestep: min(SNR, gamma) for x_0, divided by SNR for epsilon and by SNR + 1 for v, which are the

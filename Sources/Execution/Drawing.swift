@@ -15,11 +15,14 @@ struct DrawingRequest {
     var origin: NoiseSource.Origin
     /// What samples are made from; nil: nothing but noise.
     var edits: EditedPictures?
+    /// For a model of video.
+    var clip = ClipOptions()
 
     init(_ job: SampleJob) {
         options = job.drawing
         seed = job.common.seed
         count = job.count
+        clip = job.clip
         if let seeds = job.seeds {
             origin = .seeds(seeds.map(UInt64.init))
         } else if let path = job.interpolate {
@@ -35,6 +38,15 @@ struct DrawingRequest {
         count = edits.count
         origin = .seed(UInt64(seed))
         self.edits = edits
+    }
+
+    /// The windows of a clip, one after the other.
+    init(_ job: VideoExtendJob, windows: Int) {
+        options = job.drawing
+        options.batchSize = 1
+        seed = job.common.seed
+        count = windows
+        origin = .seed(UInt64(seed))
     }
 
     var noise: NoiseSource { options.randomSource == .torch ? .torch(origin) : .philox(origin) }

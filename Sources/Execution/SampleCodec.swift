@@ -28,7 +28,9 @@ struct SampleCodec {
     /// - Parameter x: what the denoiser works on (N, ...).
     func shown(_ x: Tensor) -> [[Float]] {
         guard let autoencoder else { return x.samples }
-        return x.singles.map { autoencoder.decodeTiled(autoencoder.unscaled($0)).array() }
+        return x.singles.map { sample in
+            sample.pictures.flatMap { autoencoder.decodeTiled(autoencoder.unscaled($0)).array() }
+        }
     }
 
     /// What the denoiser works on, for pictures (N, H, W, C): the most likely latents.
@@ -46,6 +48,11 @@ struct SampleCodec {
 extension Tensor {
     /// The elements of each sample (index of the first axis).
     var samples: [[Float]] { singles.map { $0.array() } }
+
+    /// The frames of clips (N, T, H, W, C) as pictures (1, H, W, C) each; pictures as they are.
+    fileprivate var pictures: [Tensor] {
+        shape.rank == 5 ? reshaped(to: Shape([shape[0] * shape[1]] + Array(shape)[2...])).singles : [self]
+    }
 
     /// Each sample as a batch of its own (1, ...).
     fileprivate var singles: [Tensor] { (0..<shape[0]).map { sliced(axis: 0, $0..<$0 + 1) } }

@@ -3,6 +3,7 @@ internal import Configurations
 internal import Diffusion
 internal import DurableFiles
 internal import JobSpec
+internal import Media
 internal import Models
 internal import Problems
 internal import Sampling
@@ -34,6 +35,14 @@ struct SampleExecution {
         sweep = nil
     }
 
+    /// For the plan alone: a video_extend job draws window by window.
+    init(_ job: VideoExtendJob, windows: Int, _ context: JobContext) {
+        spec = .videoExtend(job)
+        self.context = context
+        requests = [DrawingRequest(job, windows: windows)]
+        sweep = nil
+    }
+
     func run() throws -> Ending {
         let model = requests[0].options.model
         let path = try context.models.directory(of: model, base: context.directory)
@@ -51,6 +60,11 @@ struct SampleExecution {
         try requests[0].edits?.check()
         let (digest, network) = try pointing(to: "$.model") {
             (try pipeline.digest(with: autoencoder), try pipeline.model(on: context.device))
+        }
+        if requests[0].options.output.video != nil, pipeline.configuration.frameNoise == nil {
+            throw Problem(
+                .invalid, "output.video is given, but the model makes no video", remedy: "Remove it.",
+                path: "$.output.video")
         }
         let outputs = try SampleOutputs(
             drawing, sweep: sweep, codec, pipeline, modelDigest: digest, context)
@@ -121,7 +135,8 @@ struct SampleExecution {
     /// What saved states must belong to: everything that decides the samples.
     private func fingerprint(_ modelDigest: String) throws -> String {
         var parts = [modelDigest, spec.json.line]
-        for path in requests[0].edits?.files ?? [] { parts.append(try SHA256.digest(ofFile: path).description) }
+        let files = (requests[0].edits?.files ?? []) + (try firstFrame().map { [$0] } ?? [])
+        for path in files { parts.append(try SHA256.digest(ofFile: path).description) }
         return try SHA256.digest(of: Array(parts.joined(separator: "\n").utf8)).description
     }
 
@@ -145,6 +160,11 @@ struct SampleExecution {
 
     // MARK: - What only the model can tell
 
+    /// The plan of the first request, with a model that has been read.
+    func plan(_ pipeline: PipelineDirectory, _ shape: SampleShape) throws -> SamplingPlan {
+        try plan(requests[0], pipeline, shape, SampleCodec(shape, nil))
+    }
+
     private func plan(
         _ request: DrawingRequest, _ pipeline: PipelineDirectory, _ shape: SampleShape, _ codec: SampleCodec
     ) throws -> SamplingPlan {
@@ -159,6 +179,25 @@ struct SampleExecution {
             sampler: sampler, sampleShape: shape.dimensions, count: request.count, batchSize: options.batchSize,
             classes: options.classLabels ?? model.classConditioning.nullClass.map { [$0] })
         plan.guidance = try guidance(options, model, pipeline.scheduler)
+        if case .videoDiT(let video) = model, case .video(let frames, let size, let channels) = shape,
+            let path = try firstFrame()
+        {
+            guard !codec.isLossy else {
+                throw Problem(
+                    .unsupported, "the model makes latents, and begins with no picture", remedy: "Remove image.",
+                    path: "$.image")
+            }
+            let first = try pointing(to: JobInput.Role.image.jsonPath) {
+                try ImageFile.read(path).converted(toChannels: channels).centreFitted(
+                    width: size.width, height: size.height)
+            }
+            let given = GivenFrames(
+                frames: [first] + [Image?](repeating: nil, count: frames - 1),
+                conditioning: try GivenFrames.Conditioning(nil, video, pipeline.scheduler))
+            plan.editing = Editing(beginsWithNoise: true) { samples, device in
+                given.pictures(clips: samples.count, size, channels: channels, on: device)
+            }
+        }
         if let edits = request.edits {
             guard case .image(_, let channels) = codec.shape, channels == 1 || channels == 3 else {
                 throw Problem(
@@ -195,12 +234,19 @@ struct SampleExecution {
                 .invalid, "the model's config.json has no sample_size, so the size of its pictures is not known",
                 remedy: "Add sample_size to the model's config.json.", file: pipeline.path, path: "$.model")
         }
-        if sweep != nil, case .point = shape {
+        if sweep != nil, shape.isImage == false {
             throw Problem(
-                .unsupported, "the model draws points, and a sweep's grid shows pictures",
+                .unsupported, "the model draws no pictures, which a sweep's grid shows",
                 remedy: "Use a model of pictures, or a job for each value.", path: "$.sweep")
         }
-        return shape
+        return try requests[0].clip.shape(of: pipeline.configuration, shape)
+    }
+
+    /// The file that is the first frame of each clip.
+    private func firstFrame() throws -> String? {
+        try requests[0].clip.image.map { image in
+            try pointing(to: JobInput.Role.image.jsonPath) { try context.permitted(image) }
+        }
     }
 
     private func checkOutputs(of model: ModelConfiguration, _ shape: SampleShape, _ sampler: any Sampler) throws {
@@ -275,7 +321,7 @@ struct SampleExecution {
 }
 
 /// How many steps of a sampling are done, and how fast they are.
-private struct SamplingSteps {
+struct SamplingSteps {
     let total: Int
     /// By earlier attempts.
     let before: Int

@@ -25,6 +25,7 @@ struct SampleOutputs {
     private let points: TrainingPoints?
     /// Steps of the first batch after which a frame of the animation is kept.
     private let frameSteps: Set<Int>
+    private let clipFile: ClipFile
 
     /// More pictures than this make no grid that anybody could look at.
     private static let largestGrid = 1024
@@ -41,6 +42,12 @@ struct SampleOutputs {
         self.modelDigest = modelDigest
         self.context = context
         points = try TrainingPoints(modelDirectory: pipeline.path, in: context.files)
+        let fps = drawing.parts[0].request.clip.fps ?? ClipOptions.usualFPS
+        guard let rate = FrameRate(perSecond: fps) else {
+            throw Problem(
+                .invalid, "\(fps) frames a second are out of bounds", remedy: "Use 0.1 to 1000.", path: "$.fps")
+        }
+        clipFile = ClipFile(output.video, rate)
         let steps = drawing.parts[0].plan.stepsPerBatch
         let frames = min(output.animationFrames, steps)
         frameSteps = output.animation == nil ? [] : Set((1...frames).map { $0 * steps / frames })
@@ -49,6 +56,7 @@ struct SampleOutputs {
 
     /// Of what is shown.
     private var shape: SampleShape { codec.shape }
+    private var makesClips: Bool { if case .video = shape { true } else { false } }
 
     private static func number(_ index: Int) -> String {
         let digits = String(index)
@@ -57,6 +65,10 @@ struct SampleOutputs {
 
     private static func pictureName(_ sample: Int) -> String { number(sample) + ".png" }
     private func picturePath(_ sample: Int) -> String { context.output(Self.pictureName(sample)) }
+    /// A few frames of a clip.
+    private func stripPath(_ sample: Int) -> String {
+        Path.join(context.checkpoints, "strip-\(Self.number(sample)).png")
+    }
     private func pointsPath(_ batch: Int) -> String {
         Path.join(context.checkpoints, "points-\(Self.number(batch)).csv")
     }
@@ -68,6 +80,11 @@ struct SampleOutputs {
         try (0..<batches).allSatisfy { batch in
             switch shape {
             case .image: try samples(of: batch).allSatisfy { try context.files.exists(picturePath($0)) }
+            case .video:
+                try samples(of: batch).allSatisfy {
+                    let clip = context.output(clipFile.name(Self.number($0)))
+                    return try context.files.exists(clip) && context.files.exists(stripPath($0))
+                }
             case .point: try context.files.exists(pointsPath(batch))
             }
         }
@@ -88,6 +105,12 @@ struct SampleOutputs {
                 if let alpha = original?.alpha { picture = picture.withAlpha(alpha) }
                 try context.write(PNG.encode(picture, texts: texts(number)), to: picturePath(number))
             }
+        case .video:
+            for (number, values) in zip(self.samples(of: batch), samples) {
+                let frames = Filmstrip.frames(of: values, shape)
+                try clipFile.write(frames, Self.number(number), context)
+                try context.write(PNG.encode(Filmstrip.picture([frames])), to: stripPath(number))
+            }
         case .point:
             let lines = samples.map { restored($0).map { "\($0)" }.joined(separator: ",") + "\n" }
             try context.write(Array(lines.joined().utf8), to: pointsPath(batch))
@@ -106,6 +129,7 @@ struct SampleOutputs {
         let frame: Image =
             switch shape {
             case .image: .grid(codec.shown(x).map(picture))
+            case .video: Filmstrip.picture(codec.shown(x).map { Filmstrip.frames(of: $0, shape) })
             case .point:
                 plot(codec.shown(x).map(restored), title: "step \(index) of \(drawing.parts[0].plan.stepsPerBatch)")
             }
@@ -144,13 +168,16 @@ struct SampleOutputs {
     /// Writes what is made of all samples together.
     func finish() throws {
         switch shape {
-        case .image where !output.grid: break
-        case .image where drawing.sampleCount > Self.largestGrid:
+        case .image where !output.grid, .video where !output.grid: break
+        case .image where drawing.sampleCount > Self.largestGrid, .video where drawing.sampleCount > Self.largestGrid:
             context.log(
                 "no grid.png: \(drawing.sampleCount) pictures are more than the \(Self.largestGrid) it can hold")
         case .image:
             let pictures = try (0..<drawing.sampleCount).map { try ImageFile.read(picturePath($0)) }
             try context.write(PNG.encode(grid(pictures)), to: context.output("grid.png"))
+        case .video:
+            let strips = try (0..<drawing.sampleCount).map { try ImageFile.read(stripPath($0)) }
+            try context.write(PNG.encode(.grid(strips, columns: 1, padding: 0)), to: context.output("grid.png"))
         case .point: try finishPoints()
         }
         guard !frameSteps.isEmpty else { return }
@@ -251,6 +278,11 @@ struct SampleOutputs {
                 (0..<drawing.sampleCount).map { sample in
                     JSONNode(.object([.init("file", JSONNode(.string(Self.pictureName(sample))))] + entry(sample)))
                 }
+            case .video:
+                (0..<drawing.sampleCount).map { sample in
+                    let file: JSONNode.Member = .init("file", JSONNode(.string(clipFile.name(Self.number(sample)))))
+                    return JSONNode(.object([file] + entry(sample)))
+                }
             case .point: []
             }
         let options = drawing.parts[0].request.options
@@ -266,6 +298,8 @@ struct SampleOutputs {
             "rng": JSONNode(.string(options.randomSource.rawValue)),
             "guidance_scale": JSONNode(.number(options.guidanceScale)),
             "sweep": sweep.map(\.json) ?? .null, "count": JSONNode(.integer(drawing.sampleCount)),
+            "sample_shape": JSONNode(.array(shape.dimensions.map { JSONNode(.integer($0)) })),
+            "fps": makesClips ? JSONNode(.number(clipFile.rate.perSecond)) : .null,
             "batch_size": JSONNode(.integer(options.batchSize)), "images": JSONNode(.array(images)),
         ]
     }

@@ -32,11 +32,15 @@ struct TrainExecution {
             numTrainTimesteps: job.diffusion.scheduler.numTrainTimesteps, on: context.device)
         context.log(
             "\(job.model.className) with \(model.parameterCount) parameters, \(dataset.trainingCount) training samples")
+        if case .videoDiT(let video) = job.model {
+            context.log(TrainingForecast(video, job.training, on: context.device).description)
+        }
         let objective = Objective(
             schedule: try NoiseSchedule(job.diffusion.scheduler),
             predictionType: job.diffusion.scheduler.predictionType,
             loss: job.diffusion.loss,
-            learnsVariance: job.diffusion.scheduler.varianceType == .learnedRange)
+            learnsVariance: job.diffusion.scheduler.varianceType == .learnedRange,
+            frameNoise: job.model.frameNoise)
         let previews = TrainingPreviews(job, model, dataset, latents?.autoencoder, context)
         let reporter = TrainingReporter(context)
         let plan = try context.plan(job.training, job.common, for: dataset)

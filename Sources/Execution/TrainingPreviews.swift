@@ -52,6 +52,9 @@ struct TrainingPreviews {
         case .image(let size, let channels):
             let pictures = samples.map { Image(width: size.width, height: size.height, channels: channels, signed: $0) }
             try PreviewFiles(context).write(.grid(pictures), step: step)
+        case .video:
+            let clips = samples.map { Filmstrip.frames(of: $0, codec.shape) }
+            try PreviewFiles(context).write(Filmstrip.picture(clips), step: step)
         case .point:
             let plot = try TrainingPoints(of: dataset, count: 2_000).plot(samples, title: "step \(step)")
             try PreviewFiles(context).write(plot, step: step)

@@ -89,6 +89,7 @@ public enum Worker {
         case .trainAutoencoder(let job): try AutoencoderExecution(job, context).run()
         case .sample(let job): try SampleExecution(job, context).run()
         case .img2img(let job): try SampleExecution(job, context).run()
+        case .videoExtend(let job): try VideoExtendExecution(job, context).run()
         }
     }
 

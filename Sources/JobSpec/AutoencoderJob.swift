@@ -46,6 +46,11 @@ public struct AutoencoderJob: Described, Hashable {
                 "dataset.format", and: ["dataset.name"], "an autoencoder learns images, but the data set holds points",
                 remedy: "Use a data set of images.")
         }
+        if dataset.holdsClips {
+            checks.fail(
+                "dataset.format", and: ["dataset.name"], "an autoencoder learns images, but the data set holds videos",
+                remedy: "Use a data set of images.")
+        }
         checkSize(images, &checks)
         if model.inChannels != 1, model.inChannels != 3 {
             checks.fail(

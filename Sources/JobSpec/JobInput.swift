@@ -10,6 +10,8 @@ public struct JobInput: Sendable, Hashable {
         case autoencoder = "$.autoencoder"
         case image = "$.image"
         case mask = "$.mask"
+        case video = "$.video"
+        case to = "$.to"
 
         /// Where it stands in the job file.
         public var jsonPath: String { rawValue }
@@ -32,10 +34,13 @@ extension JobSpec {
             job.dataset.inputs
                 + (job.autoencoder?.path.map { [JobInput(role: .autoencoder, path: $0)] } ?? [])
         case .trainAutoencoder(let job): job.dataset.inputs
-        case .sample(let job): job.drawing.inputs
+        case .sample(let job): job.drawing.inputs + (job.clip.image.map { [JobInput(role: .image, path: $0)] } ?? [])
         case .img2img(let job):
             job.drawing.inputs + job.image.map { JobInput(role: .image, path: $0) }
                 + (job.mask.map { [JobInput(role: .mask, path: $0)] } ?? [])
+        case .videoExtend(let job):
+            job.drawing.inputs + [JobInput(role: .video, path: job.video)]
+                + (job.to.map { [JobInput(role: .to, path: $0)] } ?? [])
         }
     }
 
@@ -56,12 +61,18 @@ extension JobSpec {
             return .trainAutoencoder(job)
         case .sample(var job):
             job.drawing = try job.drawing.mapInputs(transform)
+            if let image = job.clip.image { job.clip.image = try new(.image, image) }
             return .sample(job)
         case .img2img(var job):
             job.drawing = try job.drawing.mapInputs(transform)
             for index in job.image.indices { job.image[index] = try new(.image, job.image[index]) }
             if let mask = job.mask { job.mask = try new(.mask, mask) }
             return .img2img(job)
+        case .videoExtend(var job):
+            job.drawing = try job.drawing.mapInputs(transform)
+            job.video = try new(.video, job.video)
+            if let to = job.to { job.to = try new(.to, to) }
+            return .videoExtend(job)
         }
     }
 }
@@ -72,6 +83,9 @@ extension DatasetConfiguration {
         switch self {
         case .synthetic: []
         case .imageFolder(let folder): [JobInput(role: .datasetPath, path: folder.path)]
+        case .videoFolder(let folder):
+            [JobInput(role: .datasetPath, path: folder.path)]
+                + (folder.stills.map { [JobInput(role: .datasetImages, path: $0)] } ?? [])
         case .idx(let idx):
             [JobInput(role: .datasetImages, path: idx.imagesPath)]
                 + (idx.labelsPath.map { [JobInput(role: .datasetLabels, path: $0)] } ?? [])
@@ -91,6 +105,10 @@ extension DatasetConfiguration {
         case .imageFolder(var folder):
             folder.path = try new(.datasetPath, folder.path)
             return .imageFolder(folder)
+        case .videoFolder(var folder):
+            folder.path = try new(.datasetPath, folder.path)
+            if let stills = folder.stills { folder.stills = try new(.datasetImages, stills) }
+            return .videoFolder(folder)
         case .idx(var idx):
             idx.imagesPath = try new(.datasetImages, idx.imagesPath)
             if let labels = idx.labelsPath { idx.labelsPath = try new(.datasetLabels, labels) }

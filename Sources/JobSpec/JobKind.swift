@@ -3,4 +3,5 @@ public enum JobKind: String, Sendable, Codable, CaseIterable {
     case train
     case sample
     case img2img
+    case videoExtend = "video_extend"
 }

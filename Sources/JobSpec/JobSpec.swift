@@ -7,6 +7,7 @@ public enum JobSpec: Sendable, Hashable {
     case trainAutoencoder(AutoencoderJob)
     case sample(SampleJob)
     case img2img(Img2ImgJob)
+    case videoExtend(VideoExtendJob)
 
     /// A larger job file is refused unread. Data belong in files of their own.
     public static let maximumFileSize = 1 << 20
@@ -22,6 +23,9 @@ public enum JobSpec: Sendable, Hashable {
             },
             Alternative(JobKind.sample.rawValue, Self.sample) { if case .sample(let job) = $0 { job } else { nil } },
             Alternative(JobKind.img2img.rawValue, Self.img2img) { if case .img2img(let job) = $0 { job } else { nil } },
+            Alternative(JobKind.videoExtend.rawValue, Self.videoExtend) {
+                if case .videoExtend(let job) = $0 { job } else { nil }
+            },
         ])
 
     public var kind: JobKind {
@@ -29,6 +33,7 @@ public enum JobSpec: Sendable, Hashable {
         case .train, .trainAutoencoder: .train
         case .sample: .sample
         case .img2img: .img2img
+        case .videoExtend: .videoExtend
         }
     }
 
@@ -40,6 +45,7 @@ public enum JobSpec: Sendable, Hashable {
             case .trainAutoencoder(let job): job.common
             case .sample(let job): job.common
             case .img2img(let job): job.common
+            case .videoExtend(let job): job.common
             }
         }
         set {
@@ -56,6 +62,9 @@ public enum JobSpec: Sendable, Hashable {
             case .img2img(var job):
                 job.common = newValue
                 self = .img2img(job)
+            case .videoExtend(var job):
+                job.common = newValue
+                self = .videoExtend(job)
             }
         }
     }

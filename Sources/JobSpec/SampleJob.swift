@@ -1,4 +1,4 @@
-import Configurations
+public import Configurations
 import Problems
 public import StrictJSON
 
@@ -12,6 +12,7 @@ public struct SampleJob: Described, Hashable {
     public var seeds: [Int]?
     public var interpolate: SeedInterpolation?
     public var sweep: Sweep?
+    public var clip = ClipOptions()
 
     public init() {}
 
@@ -27,7 +28,7 @@ public struct SampleJob: Described, Hashable {
                 "interpolate", \.interpolate, .optional(.object),
                 "Samples on the way from one seed's to another's; null: none."),
             Field("sweep", \.sweep, .optional(.object), "A grid of samples over one or two keys; null: none."),
-        ]
+        ] + ClipOptions.fields.map { $0.lifted(\.clip) }
 
     public mutating func complete(from node: JSONNode) {
         guard !node.gives("count") else { return }
@@ -59,6 +60,40 @@ public struct SampleJob: Described, Hashable {
             check(sweep, &checks)
         }
     }
+}
+
+/// What only samples of a model of video have.
+public struct ClipOptions: Described, Hashable {
+    /// Nil: as many as the clips that the model was trained on have.
+    public var frames: Int?
+    /// Nil: 8.
+    public var fps: Double?
+    /// Nil: that of the model's training.
+    public var size: ImageSize?
+    /// The clip's first frame; nil: made up like the others.
+    public var image: String?
+
+    public init() {}
+
+    /// Frames a second where nothing says it.
+    public static let usualFPS = 8.0
+
+    static let framesForm = Form<Int>.integer(in: 1...65536)
+    static let fpsForm = Form<Double>.number(in: 0.1...1000)
+
+    public static let fields: [Field<Self>] = [
+        Field(
+            "frames", \.frames, .optional(framesForm),
+            "Frames of each clip, for a model of video; null: the model's sample_frames."),
+        Field(
+            "fps", \.fps, .optional(fpsForm), "Frames a second of the clips of a model of video; null: 8."),
+        Field(
+            "size", \.size, .optional(ImageSize.form),
+            "Height and width of the clips of a model of video; null: the model's sample_size."),
+        Field(
+            "image", \.image, .optional(.string()),
+            "A PNG or JPEG file that is the first frame of each clip of a model of video; null: none."),
+    ]
 }
 
 /// The `interpolate` of a sample job: the initial noise turns from that of one seed to that of another.

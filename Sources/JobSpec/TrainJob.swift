@@ -47,7 +47,7 @@ public struct TrainJob: Described, Hashable {
             case .dit(var dit):
                 dit.outChannels = 2 * dit.inChannels
                 model = .dit(dit)
-            case .mlp, .annotatedUNet: break
+            case .mlp, .annotatedUNet, .videoDiT: break
             }
         }
         if training.classDropoutProb > 0, case .unet2d(var unet) = model, unet.numClassEmbeds ?? 0 > 1,
@@ -73,7 +73,13 @@ public struct TrainJob: Described, Hashable {
             dit.sampleSize = side
             model = .dit(dit)
         }
-        if case .image(let size, let channels) = model.sampleShape, var images = dataset.images {
+        if case .videoDiT(var dit) = model {
+            if !node.gives("model.sample_size"), let side = dataset.images?.resolution { dit.sampleSize = side }
+            if !node.gives("model.sample_frames"), let frames = dataset.frames { dit.sampleFrames = frames }
+            model = .videoDiT(dit)
+            dataset.frames = dataset.frames ?? dit.sampleFrames
+        }
+        if let (size, channels) = model.sampleShape?.frame, var images = dataset.images {
             images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)
             images.channels = images.channels ?? (channels == 1 || channels == 3 ? channels : nil)
             dataset.images = images

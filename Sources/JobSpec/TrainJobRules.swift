@@ -18,12 +18,29 @@ extension TrainJob {
                 "model.architecture", and: ["model", "dataset.format", "dataset.name"],
                 "the architecture \"\(model.architecture.rawValue)\" learns points, but the data set holds images",
                 remedy: "Use \"unet2d\" or \"annotated_unet\", or the data sets \"spiral\" and \"disc_grid\".")
-        case (.image, nil):
+        case (.image, .some) where dataset.holdsClips:
+            checks.fail(
+                "model.architecture", and: ["model", "dataset.format", "dataset.name"],
+                "the architecture \"\(model.architecture.rawValue)\" learns images, but the data set holds videos",
+                remedy: "Use \"video_dit\", or a data set of images.")
+        case (.video, _) where !dataset.holdsClips:
+            checks.fail(
+                "model.architecture", and: ["model", "dataset.format", "dataset.name"],
+                "the architecture \"\(model.architecture.rawValue)\" learns videos, but the data set holds none",
+                remedy: "Use the data sets \"video_folder\" or \"moving_shapes\", or \"dit\" for images.")
+        case (.image, nil), (.video, nil):
             checks.fail(
                 "model.architecture", and: ["model", "dataset.format", "dataset.name"],
                 "the architecture \"\(model.architecture.rawValue)\" learns images, but the data set holds points",
                 remedy: "Use \"mlp\", or a data set of images.")
         case (.image(let size, let channels), .some(let images)): checkImages(size, channels, images, &checks)
+        case (.video, .some) where autoencoder != nil:
+            checks.fail(
+                "autoencoder", "models of video are trained on pixels, not on latents", remedy: "Remove it.",
+                code: .unsupported)
+        case (.video(let frames, let size, let channels), .some(let images)):
+            checkImages(size, channels, images, &checks)
+            checkClips(frames, &checks)
         case (nil, .some) where autoencoder != nil:
             checks.fail(
                 "model.sample_size", "with an autoencoder, dataset.resolution does not say how many latents there are",
@@ -53,6 +70,31 @@ extension TrainJob {
         checkClasses(&checks)
         checkSteps(&checks)
         dataset.checkValidation(training, &checks)
+    }
+
+    private func checkClips(_ frames: Int, _ checks: inout Checks) {
+        if let given = dataset.frames, given != frames {
+            checks.fail(
+                "dataset.frames", and: ["model.sample_frames"],
+                "dataset.frames is \(given) but model.sample_frames is \(frames)",
+                remedy: "Make them equal, or leave one out.")
+        }
+        guard case .videoDiT(let dit) = model else { return }
+        // The model's own rules have seen its sample_frames before the data set's took their place.
+        if dit.sampleFrames % dit.patchSizeT != 0 || dit.sampleFrames > dit.maxFrames {
+            checks.fail(
+                "dataset.frames", and: ["model.patch_size_t", "model.sample_frames", "model.max_frames"],
+                "clips of \(dit.sampleFrames) frames are not filled by patches of \(dit.patchSizeT), or longer than "
+                    + "model.max_frames \(dit.maxFrames)",
+                remedy: "Use a multiple of \(dit.patchSizeT) up to \(dit.maxFrames).")
+        }
+        if dit.contextTimestep >= diffusion.scheduler.numTrainTimesteps {
+            checks.fail(
+                "model.context_timestep", and: ["diffusion.num_train_timesteps"],
+                "model.context_timestep is \(dit.contextTimestep), but the schedule has "
+                    + "\(diffusion.scheduler.numTrainTimesteps) timesteps",
+                remedy: "Use a small one, such as 0.")
+        }
     }
 
     private func checkPoints(_ dimension: Int, _ checks: inout Checks) {
@@ -88,12 +130,12 @@ extension TrainJob {
                 remedy: "Make them equal, or leave dataset.channels out.")
         }
         // The model's own rules have seen its sample_size before the data set's resolution took its place.
-        if case .dit(let dit) = model, dit.sampleSize % dit.patchSize != 0 {
+        if let patch = model.patchSize, size.height % patch != 0 {
             checks.fail(
                 autoencoder == nil ? "dataset.resolution" : "model.sample_size",
                 and: ["model.patch_size", "model.sample_size", "model.preset"],
-                "samples of \(size) are not filled by patches of \(dit.patchSize)x\(dit.patchSize)",
-                remedy: "Use a multiple of \(dit.patchSize), or another patch_size.")
+                "samples of \(size) are not filled by patches of \(patch)x\(patch)",
+                remedy: "Use a multiple of \(patch), or another patch_size.")
         }
         let learnsVariance = diffusion.scheduler.varianceType == .learnedRange
         let wanted = learnsVariance ? 2 * channels : channels
@@ -105,7 +147,8 @@ extension TrainJob {
                     ? "Set it to \(wanted): with variance_type \"learned_range\" the second half says the variance."
                     : "Make them equal: the network predicts something of its input's shape.")
         }
-        training.checkBatch(of: size, channels, &checks)
+        let frames = if case .video(let frames, _, _) = model.sampleShape { frames } else { 1 }
+        training.checkBatch(of: size, frames: frames, channels, &checks)
     }
 
     private func checkClasses(_ checks: inout Checks) {
@@ -124,7 +167,7 @@ extension TrainJob {
         let have: Int?
         switch dataset {
         case .synthetic(let synthetic):
-            have = synthetic.name == .shapes ? SyntheticDatasetConfiguration.shapeClasses : nil
+            have = synthetic.holdsPoints ? nil : SyntheticDatasetConfiguration.shapeClasses
         case .cifar10: have = 10
         case .idx(let idx):
             if idx.labelsPath == nil {
@@ -135,11 +178,10 @@ extension TrainJob {
             }
             have = nil
         case .imageFolder(let folder):
-            if folder.labels == .none {
-                checks.fail(
-                    "dataset.labels", and: [key], "the model has \(count) classes, but dataset.labels is \"none\"",
-                    remedy: "Set dataset.labels to \"auto\", or \(key) to null.")
-            }
+            checkLabels(folder.labels, count, key, &checks)
+            have = nil
+        case .videoFolder(let folder):
+            checkLabels(folder.labels, count, key, &checks)
             have = nil
         }
         if let have, have > count {
@@ -148,6 +190,15 @@ extension TrainJob {
                 "the model has room for \(count) classes, but the data set has \(have)",
                 remedy: "Set it to at least \(model.classTableSize(for: have)).")
         }
+    }
+
+    private func checkLabels(
+        _ labels: ImageFolderConfiguration.Labels, _ count: Int, _ key: String, _ checks: inout Checks
+    ) {
+        guard labels == .none else { return }
+        checks.fail(
+            "dataset.labels", and: [key], "the model has \(count) classes, but dataset.labels is \"none\"",
+            remedy: "Set dataset.labels to \"auto\", or \(key) to null.")
     }
 
     private func checkClassDropout(_ checks: inout Checks) {
@@ -185,12 +236,12 @@ extension TrainJob {
 // MARK: - What holds for the training of any network
 
 extension TrainingOptions {
-    func checkBatch(of size: ImageSize, _ channels: Int, _ checks: inout Checks) {
-        let batch = batchSize * size.height * size.width * channels
+    func checkBatch(of size: ImageSize, frames: Int = 1, _ channels: Int, _ checks: inout Checks) {
+        let batch = batchSize * frames * size.height * size.width * channels
         guard batch > 1 << 30 else { return }
         checks.fail(
             "training.batch_size", and: ["model.sample_size", "dataset.resolution"],
-            "a batch of \(batchSize) samples of \(size) would hold \(batch) numbers",
+            "a batch of \(batchSize) samples of \(frames > 1 ? "\(frames) frames of " : "")\(size) would hold \(batch) numbers",
             remedy: "Lower batch_size and raise gradient_accumulation_steps.")
     }
 }

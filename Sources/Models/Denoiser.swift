@@ -5,11 +5,11 @@ public import TensorCore
 /// A network that, given a noisy sample and its timestep, predicts the noise, the sample or the velocity.
 public protocol Denoiser: Module {
     /// - Parameters:
-    ///   - x: (N, H, W, C) images or (N, D) points.
-    ///   - timesteps: one for each sample.
+    ///   - x: (N, H, W, C) images, (N, T, H, W, C) clips or (N, D) points.
+    ///   - timesteps: one for each sample; for clips, perhaps one for each frame of each.
     ///   - classes: one for each sample, for a model that is conditioned on classes; nil for others.
     ///   - dropout: what falls in this pass of training; nil in sampling.
-    /// - Returns: (N, H, W, output channels) or (N, D).
+    /// - Returns: (N, H, W, output channels), (N, T, H, W, C) or (N, D).
     func callAsFunction(
         _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
     ) -> Tensor
@@ -40,6 +40,7 @@ extension ModelConfiguration {
         case .unet2d(let configuration): UNet2DModel(configuration, on: device)
         case .annotatedUNet(let configuration): AnnotatedUNet(configuration, on: device)
         case .dit(let configuration): DiT(configuration, on: device)
+        case .videoDiT(let configuration): VideoDiT(configuration, on: device)
         }
     }
 }

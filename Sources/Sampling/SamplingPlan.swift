@@ -57,10 +57,30 @@ public struct Editing {
         public var x0: Tensor
         /// 1 where something new is to be made, 0 where the picture stays; its shape stretches to that of `x0`.
         public var mask: Tensor?
+        /// How a model that was trained with known frames is told of those that the mask keeps; nil: it is not, and sees what is
+        /// known as noisy as the rest.
+        public var knownFrames: KnownFrames?
 
-        public init(x0: Tensor, mask: Tensor?) {
+        public init(x0: Tensor, mask: Tensor?, knownFrames: KnownFrames? = nil) {
             self.x0 = x0
             self.mask = mask
+            self.knownFrames = knownFrames
+        }
+    }
+
+    /// Frames of clips that the model sees as they are, among those that it makes (Chen et al. 2024, "Diffusion Forcing").
+    public struct KnownFrames: Sendable, Hashable {
+        /// For each frame of a clip.
+        public var isKnown: [Bool]
+        /// The timestep that the model is told of them.
+        public var timestep: Float
+        /// How noisy they are shown.
+        public var level: NoiseLevel
+
+        public init(isKnown: [Bool], timestep: Float, level: NoiseLevel) {
+            self.isKnown = isKnown
+            self.timestep = timestep
+            self.level = level
         }
     }
 

@@ -61,7 +61,9 @@ public struct SamplingRun {
             goBack(&state, to: visits[state.calls])
             cursor.noise.repetitions = state.calls - state.index
             let timestep = plan.sampler.steps[state.index].timestep
-            plan.sampler.advance(&state, predict(plan.sampler.modelInput(state), timestep, batch), &cursor.noise)
+            let input = withKnownFrames(plan.sampler.modelInput(state), pictures, state.initialNoise)
+            let prediction = predict(input, timestep, batch, pictures?.knownFrames)
+            plan.sampler.advance(&state, prediction, &cursor.noise)
             state.calls += 1
             keepKnown(&state, pictures)
         }
@@ -75,10 +77,14 @@ public struct SamplingRun {
     }
 
     /// The model's output for a batch, guided where the plan says so: with the variance for a sampler that wants it.
-    private func predict(_ x: Tensor, _ timestep: Double, _ batch: Int) -> Tensor {
+    private func predict(
+        _ x: Tensor, _ timestep: Double, _ batch: Int, _ known: Editing.KnownFrames?
+    ) -> Tensor {
         let (axis, channels) = (x.shape.rank - 1, x.shape.last)
         let labels = plan.labels(of: batch)
-        let times = [Float](repeating: Float(timestep), count: x.shape[0])
+        let times = (0..<x.shape[0]).flatMap { _ in
+            known.map { known in known.isKnown.map { $0 ? known.timestep : Float(timestep) } } ?? [Float(timestep)]
+        }
         func mean(_ output: Tensor) -> Tensor {
             output.shape.last == channels ? output : output.sliced(axis: axis, 0..<channels)
         }
@@ -125,6 +131,18 @@ public struct SamplingRun {
         let known = plan.sampler.noised(pictures.x0, noise, at: state.index)
         let changing = mask.broadcast(to: state.x.shape)
         state.x = known * (1 - changing) + state.x * changing
+    }
+
+    /// What the model is given, with known frames as it is to see them.
+    private func withKnownFrames(_ x: Tensor, _ pictures: Editing.Pictures?, _ noise: Tensor?) -> Tensor {
+        guard let pictures, let frames = pictures.knownFrames, let noise else { return x }
+        let level = frames.level
+        let known =
+            level.noise == 0 ? pictures.x0 : pictures.x0 * Float(level.signal) + noise * Float(level.noise)
+        let changing = Tensor(
+            frames.isKnown.map { $0 ? 0 : 1 }, shape: [1, frames.isKnown.count, 1, 1, 1], on: x.device
+        ).broadcast(to: x.shape)
+        return known * (1 - changing) + x * changing
     }
 
     /// Adds noise until x is as noisy as before step `index`, for steps that are taken again (equation 8 of the same, its forward

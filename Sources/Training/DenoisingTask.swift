@@ -27,29 +27,28 @@ public struct DenoisingTask: TrainingTask {
     /// Lines 2 to 5.
     public func loss(of batch: Batch, at place: BatchPlace) -> Tensor {
         let x0 = batch.x  // x_0 ~ q(x_0)
-        let t = objective.timesteps(seed: plan.seed, step: place.step, samples: place.first..<place.first + batch.count)
+        let levels = objective.levels(
+            for: x0.shape, seed: plan.seed, step: place.step, samples: place.first..<place.first + batch.count)
         let noise = Tensor.normal(
             x0.shape, seed: plan.seed, purpose: .trainingNoise, step: place.step, firstSample: place.first,
             on: x0.device)
-        let xt = objective.schedule.addNoise(x0, noise, at: t)
+        let xt = objective.addNoise(x0, noise, at: levels)
         let output = model(
-            xt, timesteps: t.map(Float.init), classes: trainingClasses(of: batch, at: place),
+            xt, timesteps: levels.timesteps.map(Float.init), classes: trainingClasses(of: batch, at: place),
             dropout: DropoutMasks(seed: plan.seed, pass: place.pass))
-        return objective(output, x0: x0, noise: noise, xt: xt, at: t)
+        return objective(output, x0: x0, noise: noise, xt: xt, at: levels)
     }
 
     /// At timesteps and with noise that never change.
     public func validationLoss(of batch: Batch, first: Int) -> Tensor {
-        let t = (0..<batch.count).map { sample in
-            var random = Philox(seed: plan.seed, purpose: .validation, sample: first + sample)
-            return random.integer(below: objective.schedule.count)
-        }
+        let levels = objective.levels(
+            for: batch.x.shape, seed: plan.seed, purpose: .validation, step: 0, samples: first..<first + batch.count)
         // Step 1 of the same purpose: the timesteps above use step 0.
         let noise = Tensor.normal(
             batch.x.shape, seed: plan.seed, purpose: .validation, step: 1, firstSample: first, on: batch.x.device)
-        let xt = objective.schedule.addNoise(batch.x, noise, at: t)
-        let output = model(xt, timesteps: t.map(Float.init), classes: classes(of: batch))
-        return objective(output, x0: batch.x, noise: noise, xt: xt, at: t)
+        let xt = objective.addNoise(batch.x, noise, at: levels)
+        let output = model(xt, timesteps: levels.timesteps.map(Float.init), classes: classes(of: batch))
+        return objective(output, x0: batch.x, noise: noise, xt: xt, at: levels)
     }
 
     private func classes(of batch: Batch) -> ClassLabels? {

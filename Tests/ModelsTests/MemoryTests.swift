@@ -41,7 +41,7 @@ import Testing
     }
 
     /// Gradient checkpointing changes no bit, also with dropout, and lowers the peak.
-    @Test(arguments: [ModelBitsTests.Network.unet2D, .annotatedConvNext, .annotatedResnet, .dit])
+    @Test(arguments: [ModelBitsTests.Network.unet2D, .annotatedConvNext, .annotatedResnet, .dit, .videoDiT])
     func recomputingTakesLessMemory(_ network: ModelBitsTests.Network) {
         let (plain, recomputed) = (
             step(recomputing: false, network.make(on:)), step(recomputing: true, network.make(on:))

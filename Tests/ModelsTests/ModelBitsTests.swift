@@ -8,7 +8,9 @@ import Testing
 /// Whole networks compute the same bits for any number of threads and any split of a batch.
 @Suite struct ModelBitsTests {
     enum Network: String, CaseIterable, Sendable {
-        case unet2D, unet2DScaleShift, annotatedConvNext, annotatedResnet, mlp, dit, ditInContext, ditCrossAttention
+        case unet2D, unet2DScaleShift, annotatedConvNext, annotatedResnet, mlp, dit, ditInContext, ditCrossAttention,
+            videoDiT,
+            videoDiTFull
 
         func make(on device: Device) -> (model: any Denoiser, sampleShape: [Int]) {
             switch self {
@@ -40,6 +42,12 @@ import Testing
                 (c.inChannels, c.sampleSize, c.numEmbedsAdaNorm) = (3, 14, nil)
                 c.normType = self == .dit ? .adaNormZero : self == .ditInContext ? .inContext : .crossAttention
                 return (DiT(c, on: device), [14, 14, 3])
+            case .videoDiT, .videoDiTFull:
+                var c = VideoDiTConfiguration()
+                (c.numAttentionHeads, c.attentionHeadDim, c.numLayers) = (3, 24, 2)
+                (c.sampleSize, c.sampleFrames, c.patchSize, c.patchSizeT) = (12, 6, 4, self == .videoDiT ? 1 : 2)
+                c.attention = self == .videoDiT ? .factorized : .full
+                return (VideoDiT(c, on: device), [6, 12, 12, 3])
             case .mlp:
                 let c = MLPConfiguration(dataDimension: 2, hiddenSize: 256, hiddenLayers: 3)
                 return (MLPDenoiser(c, numTrainTimesteps: 1000, on: device), [2])

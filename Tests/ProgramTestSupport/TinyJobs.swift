@@ -33,6 +33,29 @@ public enum TinyJobs {
         """
     }
 
+    /// Trains a transformer of 3,000 parameters on clips of 4 frames of moving shapes, 8 x 8 pixels.
+    public static func video(_ name: String = "tiny", steps: Int = 20) -> String {
+        """
+        {"kind": "train", "name": "\(name)",
+         "model": {"architecture": "video_dit", "sample_size": 8, "sample_frames": 4, "patch_size": 4, "num_layers": 1,
+                   "num_attention_heads": 2, "attention_head_dim": 4, "num_embeds_ada_norm": 3, "max_frames": 32},
+         "dataset": {"format": "synthetic", "name": "moving_shapes", "count": 40},
+         "diffusion": {"num_train_timesteps": 50},
+         "training": {"steps": \(steps), "batch_size": 4, "learning_rate": 2e-3, "checkpoint_every": 5, "sample_every": 20,
+                      "sample_count": 2, "log_every": 1}}
+        """
+    }
+
+    /// Draws three clips from a model of `video`.
+    ///
+    /// - Parameter extra: further members, each ended by a comma.
+    public static func clips(_ name: String = "clips", extra: String = "") -> String {
+        """
+        {"kind": "sample", "name": "\(name)", "model": "job:1", "sampler": {"name": "ddim", "steps": 4}, "count": 3,
+         "batch_size": 2, \(extra) "class_labels": [0, 1, 2]}
+        """
+    }
+
     /// Draws pictures from a model of `training`.
     ///
     /// - Parameter extra: further members, each ended by a comma.

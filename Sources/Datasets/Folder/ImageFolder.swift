@@ -18,15 +18,7 @@ struct ImageFolder: SampleSource {
 
     func sample(_ index: Int) throws -> Sample {
         let image = try ImageFile.read("\(root)/\(images[index])", limits: limits)
-        let sized =
-            if centreCrop {
-                image.centreSquare(resolution: resolution)
-            } else if image.width == resolution && image.height == resolution {
-                image
-            } else {
-                image.resized(width: resolution, height: resolution)
-            }
-        return Sample(sized.converted(toChannels: channels))
+        return Sample(image.brought(to: resolution, channels: channels, centreCrop: centreCrop))
     }
 }
 
@@ -57,17 +49,7 @@ extension OpenedSource {
             listing.files.contains(ImageMetadata.fileName)
             ? try ImageMetadata("\(root)/\(ImageMetadata.fileName)") : nil
         if let metadata {
-            let present = Set(images)
-            let unknown = metadata.entries.filter { !present.contains($0.file) }.prefix(SampleCache.reportedProblems)
-            if !unknown.isEmpty {
-                throw Problems(
-                    unknown.map {
-                        metadata.place(
-                            Problem(
-                                .missing, "there is no image \"\($0.file)\"",
-                                remedy: "Add it, or remove the line; names are relative to this file."), $0.line)
-                    })
-            }
+            try metadata.refuseUnknown(present: Set(images), "image")
         }
         let labels = try FolderLabels(configuration.labels, images: images, metadata: metadata, root: root)
         self.init(
@@ -86,7 +68,7 @@ extension OpenedSource {
     }
 
     /// Says in one sentence what happened to files, naming the first few.
-    private mutating func note(_ files: [String], _ one: String, _ many: String) {
+    mutating func note(_ files: [String], _ one: String, _ many: String) {
         guard !files.isEmpty else { return }
         let named = files.prefix(5).joined(separator: ", ") + (files.count > 5 ? " and \(files.count - 5) more" : "")
         notes.append("\(named) \(files.count == 1 ? one : many).")

@@ -85,6 +85,21 @@ struct ImageMetadata {
 
     var hasLabels: Bool { entries.contains { $0.label != nil } }
 
+    /// Throws problems for lines that name what is not there, up to 20.
+    ///
+    /// - Parameter kind: what a line names, for people.
+    func refuseUnknown(present: Set<String>, _ kind: String) throws {
+        let unknown = entries.filter { !present.contains($0.file) }.prefix(SampleCache.reportedProblems)
+        guard !unknown.isEmpty else { return }
+        throw Problems(
+            unknown.map {
+                place(
+                    Problem(
+                        .missing, "there is no \(kind) \"\($0.file)\"",
+                        remedy: "Add it, or remove the line; names are relative to this file."), $0.line)
+            })
+    }
+
     func place(_ problem: Problem, _ line: Int) -> Problem {
         var problem = problem.inFile(path)
         problem.line = line

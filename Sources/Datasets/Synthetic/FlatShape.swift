@@ -67,11 +67,21 @@ struct ShapeImages: SampleSource {
                     value: isDark ? uniform(0.75, 1) : uniform(0.55, 0.85))
             }
 
+        return shape.image(
+            resolution: resolution, channels: channels, centre: centre, radius: radius, ground: ground, ink: ink)
+    }
+}
+
+extension FlatShape {
+    /// The shape on a ground, with smooth edges.
+    func image(
+        resolution: Int, channels: Int, centre: (x: Double, y: Double), radius: Double, ground: Colour, ink: Colour
+    ) -> Image {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(resolution * resolution * channels)
         for row in 0..<resolution {
             for column in 0..<resolution {
-                let alpha = Float(shape.coverage(column: column, row: row, centre: centre, radius: radius))
+                let alpha = Float(coverage(column: column, row: row, centre: centre, radius: radius))
                 for (from, to) in zip(ground.components(channels), ink.components(channels)) {
                     bytes.append(UInt8(((from + alpha * (to - from)) * 255).rounded()))
                 }
@@ -82,10 +92,10 @@ struct ShapeImages: SampleSource {
 }
 
 extension Colour {
-    fileprivate init(grey: Double) { self.init(red: Float(grey), green: Float(grey), blue: Float(grey)) }
+    init(grey: Double) { self.init(red: Float(grey), green: Float(grey), blue: Float(grey)) }
 
     /// From hue, saturation and value, each in [0, 1].
-    fileprivate init(hue: Double, saturation: Double, value: Double) {
+    init(hue: Double, saturation: Double, value: Double) {
         func component(_ shift: Double) -> Float {
             let sextant = (shift + 6 * hue).truncatingRemainder(dividingBy: 6)
             return Float(value * (1 - saturation * max(0, min(sextant, 4 - sextant, 1))))
@@ -93,5 +103,5 @@ extension Colour {
         self.init(red: component(5), green: component(3), blue: component(1))
     }
 
-    fileprivate func components(_ channels: Int) -> [Float] { channels == 1 ? [red] : [red, green, blue] }
+    func components(_ channels: Int) -> [Float] { channels == 1 ? [red] : [red, green, blue] }
 }

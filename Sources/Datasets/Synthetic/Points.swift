@@ -86,6 +86,16 @@ extension OpenedSource {
             self.init(
                 source: source, shape: shape, classes: FlatShape.allCases.map(\.rawValue),
                 labels: (0..<configuration.count).map(ShapeImages.label))
+        case .movingShapes:
+            guard case .image(let size, let channels) = try configuration.images.shape() else {
+                preconditionFailure("shapes are images")
+            }
+            let frames = configuration.frames ?? 16
+            let clips = MovingShapes(frames: frames, resolution: size.width, channels: channels, seed: seed)
+            self.init(
+                source: MovingShapeClips(clips: clips, count: configuration.count),
+                shape: .video(frames: frames, size, channels: channels), classes: ShapeMotion.allCases.map(\.rawValue),
+                labels: (0..<configuration.count).map { $0 % ShapeMotion.allCases.count })
         }
     }
 }

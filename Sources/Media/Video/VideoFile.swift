@@ -89,24 +89,30 @@ public enum VideoFile {
 
     /// Reads a whole video, or its first frames up to the limits: an hour-long file costs no more than they say.
     ///
+    /// - Parameter kept: what is kept of a frame; what it throws is thrown on.
     /// - Throws: as `open` and `FrameReader.next`; `corrupt` for a video without frames or with frames of several sizes; `invalid`
     ///   when the frames take more memory than `limits` allow.
-    public static func read(_ path: String, limits: VideoLimits = VideoLimits()) throws -> Clip {
+    public static func read(
+        _ path: String, limits: VideoLimits = VideoLimits(), keeping kept: (Image) throws -> Image = { $0 }
+    ) throws -> Clip {
         let reader = try open(path, limits: limits)
         do {
             var clip = Clip(frames: [], rate: reader.rate, notes: reader.notes)
             var memory = 0
+            var size: (width: Int, height: Int)?
             while let frame = try reader.next() {
                 if clip.frames.count == limits.frames {
                     clip.isCutOff = true
                     break
                 }
-                if let first = clip.frames.first, first.width != frame.width || first.height != frame.height {
+                if let size, size != (frame.width, frame.height) {
                     throw Problem(
                         .corrupt,
-                        "frame \(clip.frames.count) is \(frame.width) x \(frame.height), those before it are \(first.width) x "
-                            + "\(first.height)", remedy: "Bring all frames to one size.")
+                        "frame \(clip.frames.count) is \(frame.width) x \(frame.height), those before it are \(size.width) x "
+                            + "\(size.height)", remedy: "Bring all frames to one size.")
                 }
+                size = (frame.width, frame.height)
+                let frame = try kept(frame)
                 memory += 2 * frame.samples.count
                 guard memory <= limits.memory else {
                     throw Problem(

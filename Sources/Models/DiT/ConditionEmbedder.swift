@@ -45,3 +45,13 @@ final class ConditionEmbedder: Module {
         return table(labels)
     }
 }
+
+extension ClassLabels {
+    /// The numbers of the classes, which is all that a diffusion transformer is told.
+    var numbers: [Int] {
+        guard case .numbers(let labels) = self else {
+            preconditionFailure("a diffusion transformer's classes are numbers")
+        }
+        return labels
+    }
+}

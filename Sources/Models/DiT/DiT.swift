@@ -71,7 +71,7 @@ public final class DiT: Denoiser {
         _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
     ) -> Tensor {
         let condition = DiTCondition(
-            features: timeFeatures(timesteps, on: x.device), labels: classes.map(Self.numbers))
+            features: timeFeatures(timesteps, on: x.device), labels: classes.map(\.numbers))
         let (tokens, height, width) = patches(x)  // (N, L, D)
         var h = tokens
         /// What the last norm is told (N, D).
@@ -106,27 +106,13 @@ public final class DiT: Denoiser {
             for block in blocks { h = .recomputable([h], dropout: dropout) { block($0[0], dropout: dropout) } }
             h = h.sliced(axis: 1, context.shape[1]..<h.shape[1])  // (N, L, D)
         }
-        return image(out(lastNorm(h, c)), height, width)  // (N, H, W, out)
+        return out(lastNorm(h, c)).unpatched(height, width, patchSize: configuration.patchSize)  // (N, H, W, out)
     }
 
     private func lastNorm(_ h: Tensor, _ c: Tensor?) -> Tensor {
         guard let modulation, let c else { return normOut(h) }
         let m = modulation(c.silu()).vectors(2)
         return Modulation(shift: m[0], scale: m[1])(normOut, h)  // (N, L, D)
-    }
-
-    /// (N, h w, p p C) as (N, h p, w p, C).
-    private func image(_ tokens: Tensor, _ height: Int, _ width: Int) -> Tensor {
-        let (n, p, channels) = (tokens.shape[0], configuration.patchSize, configuration.outputChannels)
-        return tokens.reshaped(to: [n, height, width, p, p, channels]).permuted([0, 1, 3, 2, 4, 5])
-            .reshaped(to: [n, height * p, width * p, channels])
-    }
-
-    private static func numbers(_ classes: ClassLabels) -> [Int] {
-        guard case .numbers(let labels) = classes else {
-            preconditionFailure("a diffusion transformer's classes are numbers")
-        }
-        return labels
     }
 }
 

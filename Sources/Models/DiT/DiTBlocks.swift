@@ -49,12 +49,17 @@ package final class AdaNormZeroBlock: Module {
     /// Timestep and class by this block's own embedder (N, D).
     func embed(_ condition: DiTCondition) -> Tensor { embedder(condition) }
 
-    /// - Parameter c: what `embed` returned.
-    package func callAsFunction(_ x: Tensor, _ c: Tensor, dropout: DropoutMasks?) -> Tensor {  // x (N, L, D), c (N, D)
+    /// - Parameters:
+    ///   - c: what `embed` returned.
+    ///   - attend: applies the attention to the tokens so that those see each other that should; all of a sample when left out.
+    package func callAsFunction(
+        _ x: Tensor, _ c: Tensor, dropout: DropoutMasks?,
+        attend: (_ tokens: Tensor, _ attention: (Tensor) -> Tensor) -> Tensor = { $1($0) }
+    ) -> Tensor {  // x (N, L, D), c (N, D)
         let m = modulation(c.silu()).vectors(6)  // 6 x (N, D)
         let (attended, transformed) = (Modulation(shift: m[0], scale: m[1]), Modulation(shift: m[3], scale: m[4]))
-        let h = x.adding(
-            layers.attention(attended(layers.norm1, x), dropout: dropout), gatedBy: m[2])  // (N, L, D)
+        let mixed = attend(attended(layers.norm1, x)) { layers.attention($0, dropout: dropout) }  // (N, L, D)
+        let h = x.adding(mixed, gatedBy: m[2])  // (N, L, D)
         return h.adding(
             layers.feedForward(transformed(layers.norm3, h), dropout: dropout), gatedBy: m[5])  // (N, L, D)
     }

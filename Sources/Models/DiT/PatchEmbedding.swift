@@ -84,3 +84,12 @@ final class PatchEmbedding: Module {
         return Tensor(values, shape: [height * width, size], on: device)
     }
 }
+
+extension Tensor {
+    /// Tokens (N, h w, p p C) as pictures (N, h p, w p, C).
+    func unpatched(_ height: Int, _ width: Int, patchSize p: Int) -> Tensor {
+        let (n, channels) = (shape[0], shape[2] / (p * p))
+        return reshaped(to: [n, height, width, p, p, channels]).permuted([0, 1, 3, 2, 4, 5])
+            .reshaped(to: [n, height * p, width * p, channels])
+    }
+}

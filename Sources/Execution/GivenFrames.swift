@@ -1,0 +1,104 @@
+internal import Configurations
+internal import Diffusion
+internal import JobSpec
+internal import Media
+internal import Problems
+internal import Sampling
+internal import TensorCore
+
+/// Frames of a clip that are given, among those that a model makes.
+struct GivenFrames: Sendable {
+    /// How a model is told of them.
+    enum Conditioning: Sendable {
+        /// It was trained with known frames, which it sees as they are or with the noise of a timestep.
+        case frameNoise(timestep: Int, NoiseLevel, patchSize: Int)
+        /// They are put in their places after each step, as noisy as the rest.
+        case replacement
+
+        /// - Parameter wanted: nil: what the model was trained for.
+        init(
+            _ wanted: VideoExtendJob.Conditioning?, _ model: VideoDiTConfiguration, _ scheduler: SchedulerConfiguration
+        ) throws {
+            switch wanted {
+            case .replacement: self = .replacement
+            case .frameNoise where !model.knowsContext:
+                throw Problem(
+                    .invalid, "the model was trained with frame_noise \"shared\", so it cannot be told of known frames",
+                    remedy: "Use \"replacement\".", path: "$.conditioning")
+            case nil where !model.knowsContext: self = .replacement
+            case .frameNoise, nil:
+                let schedule = try NoiseSchedule(scheduler)
+                let t = model.contextTimestep
+                let level =
+                    t == 0
+                    ? NoiseLevel(signal: 1, noise: 0)
+                    : NoiseLevel(signal: schedule.signal(t), noise: schedule.noise(t))
+                self = .frameNoise(timestep: t, level, patchSize: model.patchSizeT)
+            }
+        }
+    }
+
+    /// The frames of a clip in their order; nil: to be made.
+    let frames: [Image?]
+    let conditioning: Conditioning
+
+    /// - Parameters:
+    ///   - clips: how many clips have these frames.
+    ///   - size: of the frames, as they are given.
+    func pictures(clips: Int, _ size: ImageSize, channels: Int, on device: Device) -> Editing.Pictures {
+        let blank = [Float](repeating: 0, count: size.height * size.width * channels)
+        let one = Tensor(
+            frames.flatMap { $0?.signed ?? blank }, shape: [1, frames.count, size.height, size.width, channels],
+            on: device)
+        let mask = Tensor(frames.map { $0 == nil ? 1 : 0 }, shape: [1, frames.count, 1, 1, 1], on: device)
+        return Editing.Pictures(
+            x0: .concatenated([Tensor](repeating: one, count: clips), axis: 0), mask: mask, knownFrames: known)
+    }
+
+    /// Nil where the model is not told.
+    private var known: Editing.KnownFrames? {
+        guard case .frameNoise(let timestep, let level, let patchSize) = conditioning else { return nil }
+        // The frames of a patch have one timestep: all are known, or they are treated as if none were.
+        let isKnown = frames.indices.map { frame in
+            let first = frame / patchSize * patchSize
+            return frames[first..<min(first + patchSize, frames.count)].allSatisfy { $0 != nil }
+        }
+        return isKnown.contains(true)
+            ? Editing.KnownFrames(isKnown: isKnown, timestep: Float(timestep), level: level) : nil
+    }
+}
+
+extension ClipOptions {
+    /// The shape of clips with these options; `shape` is that of the model's training.
+    func shape(of model: ModelConfiguration, _ shape: SampleShape) throws -> SampleShape {
+        guard case .videoDiT(let video) = model, case .video(let trained, let trainedSize, let channels) = shape else {
+            let keys = [("frames", frames != nil), ("fps", fps != nil), ("size", size != nil), ("image", image != nil)]
+            if let key = keys.first(where: \.1)?.0 {
+                throw Problem(
+                    .invalid, "\(key) is given, but the model makes no video",
+                    remedy: "Remove it, or use a model of the architecture \"video_dit\".", path: "$.\(key)")
+            }
+            return shape
+        }
+        let (frames, size) = (frames ?? trained, size ?? trainedSize)
+        try video.check(frames: frames, path: "$.frames")
+        try video.check(size: size)
+        return .video(frames: frames, size, channels: channels)
+    }
+}
+
+extension VideoDiTConfiguration {
+    func check(frames: Int, path: String) throws {
+        guard frames > maxFrames else { return }
+        throw Problem(
+            .invalid, "a clip of \(frames) frames is longer than the \(maxFrames) that the model may be asked for",
+            remedy: "Ask for fewer, or raise max_frames in the model's config.json.", path: path)
+    }
+
+    func check(size: ImageSize) throws {
+        guard size.height % patchSize != 0 || size.width % patchSize != 0 else { return }
+        throw Problem(
+            .invalid, "frames of \(size) are not filled by the model's patches of \(patchSize)x\(patchSize)",
+            remedy: "Use multiples of \(patchSize).", path: "$.size")
+    }
+}

@@ -1,0 +1,153 @@
+internal import Configurations
+internal import DurableFiles
+internal import JobSpec
+internal import Media
+internal import Problems
+internal import StrictJSON
+
+/// The clips that a video_extend job is given, brought to the size that the model works at, 8 bits deep.
+struct GivenClips {
+    private(set) var clips: [[Image]] = []
+    /// Of the result.
+    let rate: FrameRate
+    /// Of all frames.
+    let digest: String
+
+    /// - Throws: what is wrong with a file: `missing`, `corrupt`, `unsupported`; `invalid` where it is too long, or of another size
+    ///   and must not be resized.
+    init(_ job: VideoExtendJob, _ size: ImageSize, channels: Int, _ context: JobContext) throws {
+        var rates: [FrameRate] = []
+        let given = [(JobInput.Role.video, job.video)] + (job.to.map { [(.to, $0)] } ?? [])
+        for (role, path) in given {
+            let clip = try pointing(to: role.jsonPath) {
+                let permitted = try context.permitted(path)
+                if try context.files.status(permitted)?.kind == .directory {
+                    for entry in try context.files.list(permitted).entries {
+                        _ = try context.permitted(Path.join(permitted, entry.name))
+                    }
+                }
+                return try Self.read(permitted, job, size, channels: channels, context)
+            }
+            for note in clip.notes { context.log("note: \(path): \(note)") }
+            clips.append(clip.frames)
+            if let rate = clip.rate { rates.append(rate) }
+        }
+        if rates.count == 2, rates[0] != rates[1], job.fps == nil {
+            context.log("note: the clips have \(rates[0]) and \(rates[1]) frames a second; the result has \(rates[0]).")
+        }
+        guard
+            let rate = job.fps.map({ FrameRate(perSecond: $0) }) ?? rates.first
+                ?? FrameRate(perSecond: ClipOptions.usualFPS)
+        else {
+            throw Problem(.invalid, "fps is out of bounds", remedy: "Use 0.1 to 1000.", path: "$.fps")
+        }
+        self.rate = rate
+        digest = try SHA256.digest(of: clips.flatMap { [UInt8(truncatingIfNeeded: $0.count)] + $0.flatMap(\.bytes) })
+            .description
+    }
+
+    private static func read(
+        _ path: String, _ job: VideoExtendJob, _ size: ImageSize, channels: Int, _ context: JobContext
+    ) throws -> Clip {
+        let clip = try VideoFile.read(path, limits: VideoLimits(frames: job.maxVideoFrames)) { frame in
+            if context.stop.wasMade { throw Stopped() }
+            if !job.resize, (frame.height, frame.width) != (size.height, size.width) {
+                throw Problem(
+                    .invalid, "the clip's frames are \(frame.height)x\(frame.width), but the model works at \(size)",
+                    remedy: "Set \"resize\" to true, or give a clip of that size.", file: path)
+            }
+            let fitted = frame.converted(toChannels: channels).centreFitted(width: size.width, height: size.height)
+            return Image(width: size.width, height: size.height, channels: channels, bytes: fitted.bytes)
+        }
+        guard !clip.isCutOff else {
+            throw Problem(
+                .invalid, "the video has more than \(job.maxVideoFrames) frames",
+                remedy: "Cut it, or raise max_video_frames.", file: path)
+        }
+        return clip
+    }
+}
+
+/// The frames of a result: `outputs/frames/00000.png` and so on, without loss, so that an extension goes on from them with the same bits.
+struct ExtendedFrames: Sendable {
+    static let directory = "frames"
+
+    private let plan: ExtensionPlan
+    private let path: String
+    private let files: any FileSystem
+
+    init(_ plan: ExtensionPlan, _ context: JobContext) {
+        self.plan = plan
+        path = context.output(Self.directory)
+        files = context.files
+    }
+
+    private func path(_ place: Int) -> String { Path.join(path, ClipFile.frameName(place)) }
+
+    /// Writes the given frames.
+    func begin(_ clips: GivenClips) throws {
+        try files.createDirectoriesDurably(path, mode: 0o770)
+        try files.removeStaleTemporaries(in: path)
+        for (places, clip) in zip(plan.given, clips.clips) { try write(Array(zip(places, clip))) }
+    }
+
+    /// Writes what a window has made.
+    func write(window: Int, _ frames: [Image]) throws {
+        let first = plan.windows[window].places.lowerBound
+        try write(plan.new(window).map { ($0, frames[$0 - first]) })
+    }
+
+    private func write(_ frames: [(place: Int, frame: Image)]) throws {
+        for (place, frame) in frames {
+            try files.writeAtomically(PNG.encode(frame), to: path(place), mode: 0o660)
+        }
+        try files.synchronizeTree(path)
+    }
+
+    /// Whether all that the first windows made is there.
+    func areThere(windows: Int) throws -> Bool {
+        try (0..<windows).allSatisfy { try plan.new($0).allSatisfy { try files.exists(path($0)) } }
+    }
+
+    /// The known frames of a window.
+    func given(window: Int, _ conditioning: GivenFrames.Conditioning) throws -> GivenFrames {
+        let window = plan.windows[window]
+        return GivenFrames(
+            frames: try window.places.map { window.isKnown($0) ? try ImageFile.read(path($0)) : nil },
+            conditioning: conditioning)
+    }
+
+    func all() throws -> [Image] { try (0..<plan.count).map { try ImageFile.read(path($0)) } }
+}
+
+/// A joint of given and new frames: the difference of the two frames beside it, in grey levels of 0 to 255, and the mean one of
+/// neighbours within the given clip.
+struct Seam: Hashable {
+    /// The place of the first frame behind the joint.
+    let place: Int
+    let difference: Double
+    /// Nil for a clip of one frame.
+    let within: Double?
+
+    static func all(of frames: [Image], given: [Range<Int>]) -> [Seam] {
+        func difference(_ place: Int) -> Double {
+            let (a, b) = (frames[place - 1].samples, frames[place].samples)
+            return zip(a, b).reduce(0) { $0 + abs(Double($1.0) - Double($1.1)) } / Double(max(a.count, 1))
+        }
+        return given.flatMap { clip in
+            let inner = clip.dropFirst().map(difference)
+            let within = inner.isEmpty ? nil : inner.reduce(0, +) / Double(inner.count)
+            return [clip.lowerBound, clip.upperBound].filter { $0 > 0 && $0 < frames.count }.map {
+                Seam(place: $0, difference: difference($0), within: within)
+            }
+        }
+    }
+
+    var json: JSONNode {
+        [
+            "frame": JSONNode(.integer(place)), "difference": JSONNode(.number(difference)),
+            "difference_within_clip": within.map { JSONNode(.number($0)) } ?? .null,
+            "ratio": within.flatMap { $0 > 0 ? JSONNode(.number(difference / $0)) : nil } ?? .null,
+        ]
+    }
+}
