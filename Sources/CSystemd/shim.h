@@ -4,6 +4,7 @@
 // Without this, sd_journal_sendv and others are macros that add the C source location, which Swift cannot call.
 #define SD_JOURNAL_SUPPRESS_LOCATION
 
+#include <malloc.h>  // Not in Glibc's module.
 #include <sys/uio.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>

@@ -53,8 +53,13 @@ public struct JobFilter: Sendable, Hashable {
     public var name: String?
     /// Only the newest (highest ids) of those selected.
     public var limit: Int?
+    /// Of the queued, only so many: those that come first. Has no effect where finished jobs are asked for.
+    public var next: Int?
 
-    public init(states: Set<JobState> = Set(JobState.allCases), name: String? = nil, limit: Int? = nil) {
+    public init(
+        states: Set<JobState> = Set(JobState.allCases), name: String? = nil, limit: Int? = nil, next: Int? = nil
+    ) {
+        self.next = next
         self.states = states
         self.name = name
         self.limit = limit

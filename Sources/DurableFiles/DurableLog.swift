@@ -11,12 +11,15 @@ public final class DurableLog: Sendable {
     /// flock excludes other processes; this excludes other threads.
     private let turn = Mutex(())
 
-    public init(_ path: String, in files: any FileSystem, mode: UInt32 = 0o666) throws {
+    /// - Parameter durability: of the name of a new log.
+    public init(
+        _ path: String, in files: any FileSystem, mode: UInt32 = 0o666, durability: Durability = .synchronized
+    ) throws {
         self.path = path
         let isNew = try !files.exists(path)
         let file = try files.openForAppending(path, mode: mode)
         self.file = file
-        if isNew { try files.synchronizeDirectory(Path.parent(path)) }
+        if isNew, durability == .synchronized { try files.synchronizeDirectory(Path.parent(path)) }
         try file.withExclusiveLock {
             let size = try file.size()
             let end = try files.endOfLastLine(path, size: size)

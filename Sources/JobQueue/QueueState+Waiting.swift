@@ -12,6 +12,9 @@ extension QueueState {
         runningJobs.compactMap(\.run).reduce((0, 0)) { ($0.0 + $1.threads, $0.1 + $1.memory) }
     }
 
+    /// The first `count` of the queued jobs, first in order first, whether they could start now or not.
+    public func first(_ count: Int) -> [Int] { order.prefix(count).map(\.id) }
+
     /// When the next `tick` could change something.
     public func nextDeadline(after now: Date) -> Date? {
         var next: Date?

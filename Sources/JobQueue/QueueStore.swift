@@ -184,8 +184,11 @@ public final class QueueStore: Sendable {
     }
 
     /// The id for the drop that `drop` identifies: a new one, or the one that it was given before.
-    public func reserve(drop: String) throws(Problem) -> Reservation {
-        try write { db in
+    ///
+    /// - Parameter isDurable: whether it survives a crash of the machine before anything else is written. It must where a drop would still
+    ///   be there then; without, a directory that was made by then is found as one of an unknown job.
+    public func reserve(drop: String, isDurable: Bool = true) throws(Problem) -> Reservation {
+        try write(isDurable: isDurable) { db in
             if let row = try Row.fetchOne(
                 db, sql: "SELECT id, visible FROM jobs WHERE drop_token = ?", arguments: [drop])
             {
@@ -196,12 +199,18 @@ public final class QueueStore: Sendable {
         }
     }
 
-    /// Puts reserved jobs into the queue, together with others that change by it.
-    public func publish(_ job: JobRecord, with others: [JobRecord] = []) throws(Problem) {
+    /// Puts a reserved job into the queue, together with others that change by it.
+    ///
+    /// - Parameter forgetsDrop: whether there is no drop that has yet to be removed.
+    public func publish(
+        _ job: JobRecord, with others: [JobRecord] = [], forgetsDrop: Bool = false
+    ) throws(Problem) {
         try write { db in
             try job.update(db)
             for other in others where other.id != job.id { try other.update(db) }
             try db.execute(sql: "UPDATE jobs SET visible = 1 WHERE id = ?", arguments: [job.id])
+            guard forgetsDrop else { return }
+            try db.execute(sql: "UPDATE jobs SET drop_token = NULL WHERE id = ?", arguments: [job.id])
         }
     }
 
@@ -285,8 +294,29 @@ public final class QueueStore: Sendable {
         do { return try database.read(body) } catch { throw Self.problem(error, path) }
     }
 
-    private func write<Value>(_ body: (Database) throws -> Value) throws(Problem) -> Value {
-        do { return try database.write(body) } catch { throw Self.problem(error, path) }
+    /// - Parameter isDurable: whether to wait for the disk; otherwise the next write that does so carries this one along.
+    private func write<Value>(isDurable: Bool = true, _ body: (Database) throws -> Value) throws(Problem) -> Value {
+        do {
+            if isDurable { return try database.write(body) }
+            return try database.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA synchronous = NORMAL")
+                let result = Result { try Self.transaction(db, body) }
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                return try result.get()
+            }
+        } catch {
+            throw Self.problem(error, path)
+        }
+    }
+
+    private static func transaction<Value>(_ db: Database, _ body: (Database) throws -> Value) throws -> Value {
+        var value: Value?
+        try db.inTransaction {
+            value = try body(db)
+            return .commit
+        }
+        guard let value else { throw Problem(.internal, "a transaction of the store did not run") }
+        return value
     }
 
     private static func problem(_ error: any Error, _ path: String) -> Problem {

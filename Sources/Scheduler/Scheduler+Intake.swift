@@ -1,4 +1,5 @@
 public import ControlAPI
+import Dispatch
 import DurableFiles
 import Foundation
 import Glibc
@@ -117,14 +118,16 @@ extension Scheduler {
     }
 
     /// Makes a job whose directory is there visible, and puts it into the queue.
-    private func publish(_ job: JobRecord) throws {
+    ///
+    /// - Parameter forgetsDrop: whether there is no drop that has yet to be removed.
+    private func publish(_ job: JobRecord, forgetsDrop: Bool = false) throws {
         var ended: [Int: Ending] = [:]
         for id in job.waitsFor where state.jobs[id] == nil {
             if case .ended(let ending, _)? = try store.job(id)?.phase { ended[id] = ending }
         }
         try apply(.accepted(job, ended: ended)) { [store] jobs throws(Problem) in
             guard let accepted = jobs.first(where: { $0.id == job.id }) else { return }
-            try store.publish(accepted, with: jobs)
+            try store.publish(accepted, with: jobs, forgetsDrop: forgetsDrop)
         }
         counters.accepted += 1
     }
@@ -142,8 +145,7 @@ extension Scheduler {
                 if reservation.isPublished {
                     try store.forget(drop: reservation.drop)
                 } else if let directory = names[reservation.id] {
-                    try publish(recordOf(directory, id: reservation.id))
-                    try store.forget(drop: reservation.drop)
+                    try publish(recordOf(directory, id: reservation.id), forgetsDrop: true)
                 } else {
                     try store.abandon(reservation.id)
                 }
@@ -179,14 +181,26 @@ extension Scheduler {
             let directories = try await self.directories()
             let resolved = try directories.resolveInputs(of: spec, file: file)
             let (acceptance, predecessors) = try await admit(resolved, file: file, owner: caller.ownerName)
-            // Here, outside the actor, several submissions wait for the disk at the same time.
-            let directory = try directories.prepare(resolved, request: submission.bytes, acceptance: acceptance)
+            let directory = try await Self.waitingForDisk(acceptance.id) {
+                try directories.prepare(resolved, request: submission.bytes, acceptance: acceptance)
+            }
             return try await complete(
                 JobRecord(resolved, acceptance, directory: directory, waitsFor: predecessors), acceptance)
         } catch let problems as Problems {
             throw problems
         } catch {
             throw Problems([Problem(error)])
+        }
+    }
+
+    /// Threads that may wait for the disk, outside the actor and its few threads: as many submissions are written at the same time.
+    private static let diskQueues = (0..<8).map { DispatchQueue(label: "disk \($0)") }
+
+    private nonisolated static func waitingForDisk<Value: Sendable>(
+        _ id: Int, _ work: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            diskQueues[id % diskQueues.count].async { continuation.resume(with: Result(catching: work)) }
         }
     }
 
@@ -201,13 +215,12 @@ extension Scheduler {
         }
         let predecessors = try predecessors(of: spec, file: file)
         let token = "socket:\(UUID().uuidString)"
-        let id = try store.reserve(drop: token).id
+        let id = try store.reserve(drop: token, isDurable: false).id
         return (Acceptance(id: id, submittedAt: machine.now(), owner: owner, token: token), predecessors)
     }
 
     private func complete(_ job: JobRecord, _ acceptance: Acceptance) throws -> JobStatus {
-        try publish(job)
-        try store.forget(drop: acceptance.token)
+        try publish(job, forgetsDrop: true)
         wakeup.yield()
         return status(of: state.jobs[job.id] ?? job)
     }

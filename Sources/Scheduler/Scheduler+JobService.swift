@@ -13,11 +13,16 @@ extension Scheduler: JobService {
         guard !hasFinal else {
             return try store.jobs(in: filter.states, named: filter.name, limit: filter.limit).map(statusWithTimes(of:))
         }
+        let first = filter.next.map { Set(state.first($0)) }
+        let jobs = state.jobs.values.filter { job in
+            filter.states.contains(job.state) && (filter.name == nil || job.name == filter.name)
+                && (first == nil || job.state != .queued || first?.contains(job.id) == true)
+        }.sorted { $0.id < $1.id }
+        let shown = jobs.suffix(filter.limit ?? jobs.count)
+        // One by one is less work for a few, and all together for many.
+        guard shown.count > 200 else { return shown.map(statusWithTimes(of:)) }
         let waits = state.waits(at: machine.now())
-        let jobs = state.jobs.values
-            .filter { filter.states.contains($0.state) && (filter.name == nil || $0.name == filter.name) }
-            .sorted { $0.id < $1.id }
-        return jobs.suffix(filter.limit ?? jobs.count).map { statusWithTimes(of: $0, wait: waits[$0.id]) }
+        return shown.map { statusWithTimes(of: $0, wait: waits[$0.id]) }
     }
 
     public func job(_ reference: JobReference) throws(Problem) -> JobStatus {

@@ -36,8 +36,9 @@ extension Scheduler {
                 time: now, state: status.state, attempt: status.attempt, reason: status.reason, detail: status.detail,
                 error: status.error)
             let text = String(decoding: try JSONText.encode(line, .line), as: UTF8.self)
-            try DurableLog(status.directory + "/events.jsonl", in: files, mode: 0o660).append(
-                text.trimmingCharacters(in: .newlines))
+            // A copy for readers: it is not worth a wait for the disk.
+            try DurableLog(status.directory + "/events.jsonl", in: files, mode: 0o660, durability: .deferred)
+                .append(text.trimmingCharacters(in: .newlines))
         }
         refreshStatus(job)
     }
@@ -78,11 +79,16 @@ extension Scheduler {
                 if let job = try state.jobs[id] ?? store.job(id) { refreshStatus(job) } else { stale.remove(id) }
             }
         }
+        // With many jobs that is much to look at, and readers are told once a second at most.
+        let now = machine.uptime()
+        owesReasons = now < nextReasons
+        guard !owesReasons else { return }
+        nextReasons = now + .seconds(1)
         let waits = state.waits(at: machine.now())
         var room = 500
         for (id, wait) in waits where shownReasons[id] != wait.reason {
             guard room > 0 else {
-                wakeup.yield()
+                owesReasons = true
                 return
             }
             room -= 1

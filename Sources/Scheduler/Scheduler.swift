@@ -44,6 +44,9 @@ public actor Scheduler: Service {
     var unlinked: Set<Int> = []
     /// The wait reasons that `status.json` shows.
     var shownReasons: [Int: WaitReason] = [:]
+    /// When the reasons are looked at again, and whether there may be some that readers do not know yet.
+    var nextReasons = Duration.zero
+    var owesReasons = false
     var hub = EventHub()
     var counters = Counters()
     var hasRecovered = false
@@ -139,7 +142,7 @@ public actor Scheduler: Service {
     private var pause: Double {
         let now = machine.now()
         let regular =
-            workers.isEmpty && endings.isEmpty && stale.isEmpty
+            workers.isEmpty && endings.isEmpty && stale.isEmpty && !owesReasons
             ? Double(Self.scanInterval.components.seconds) : Self.workerInterval
         let deadline = state.nextDeadline(after: now)?.timeIntervalSince(now) ?? regular
         let scan = (nextScan - machine.uptime()) / .seconds(1)

@@ -28,7 +28,7 @@ struct BundleDrop {
         }
         try files.publishDirectory(target) { temporary in
             // The daemon moves it, and who moves a directory writes into it.
-            try share(temporary, mode: 0o1770)
+            try share(temporary, mode: 0o3770)
             try copy(file.path, to: temporary, files)
             // As it was read, with what the command line sets.
             try files.writeAtomically(file.bytes, to: Path.join(temporary, "job.json"), mode: 0o640)
@@ -68,7 +68,7 @@ struct BundleDrop {
             switch entry.kind {
             case .directory:
                 try files.createDirectory(to, mode: 0o750)
-                try share(to, mode: 0o750)
+                try share(to, mode: 0o2750)
                 try copy(from, to: to, files)
             case .regular:
                 try FileManager.default.copyItem(atPath: from, toPath: to)

@@ -8,6 +8,7 @@ import Problems
 import Scheduler
 import Service
 import ServiceLifecycle
+import Synchronization
 import UnixSignals
 
 /// The parts of the daemon, put together.
@@ -33,11 +34,13 @@ struct Daemon {
     /// Order matters: the spool is locked and recovered before the socket answers, and systemd hears READY=1 once it does. At
     /// the end the scheduler stops first, so that clients can see the workers checkpoint.
     func run() async throws {
+        Heap.begin()
         // systemd's variables go before anything could pass them on.
         let inherited = try manager.inheritedSocket()
         let scheduler = try makeScheduler()
         manager.status("recovering")
         try await scheduler.recover()
+        Heap.giveBack()
         let socket = try inherited.map { try ListeningSocket(inherited: $0) } ?? makeSocket()
         let server = ControlServer(
             service: scheduler, socket: socket,
@@ -67,10 +70,17 @@ struct Daemon {
 
     private func makeScheduler() throws -> Scheduler {
         let settings = try SchedulerSettings(configuration)
+        let givenBack = Mutex(ContinuousClock.now)
         let hooks = SchedulerHooks(
             turned: { [manager] status in
                 manager.status(status)
                 manager.watchdog()
+                // What large answers took.
+                givenBack.withLock { last in
+                    guard .now - last > .seconds(10) else { return }
+                    last = .now
+                    Heap.giveBack()
+                }
             },
             stopping: { [manager] in
                 manager.stopping()

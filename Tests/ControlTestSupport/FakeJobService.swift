@@ -37,6 +37,10 @@ public actor FakeJobService: JobService {
     public func list(_ filter: JobFilter) throws(Problem) -> [JobStatus] {
         let found = jobs.values.filter { filter.states.contains($0.state) && (filter.name ?? $0.name) == $0.name }
             .sorted { $0.id < $1.id }
+            .reduce(into: [JobStatus]()) { found, job in
+                let queued = found.count { $0.state == .queued }
+                if job.state != .queued || queued < filter.next ?? .max { found.append(job) }
+            }
         return filter.limit.map { Array(found.suffix($0)) } ?? found
     }
 

@@ -89,18 +89,21 @@ import Testing
         let spool = try TestSpool()
         let obstacle = spool.root + "/models/ok-model"
         try FileManager.default.createDirectory(atPath: obstacle, withIntermediateDirectories: true)
-        let daemon = try TestDaemon(spool)
-        try spool.dropTraining("ok-model")
-        try await daemon.wait(for: "ok-model", .succeeded)
-        if restarted { try await daemon.stop() }
-        try FileManager.default.removeItem(atPath: obstacle)
         func awaitLink(_ daemon: TestDaemon) async throws {
             try await daemon.wait(for: "ok-model", "linked") { _ in spool.exists("models/ok-model/model_index.json") }
         }
-        guard restarted else {
-            try await awaitLink(daemon)
-            return try await daemon.stop()
+        do {
+            let daemon = try TestDaemon(spool)
+            try spool.dropTraining("ok-model")
+            try await daemon.wait(for: "ok-model", .succeeded)
+            if !restarted {
+                try FileManager.default.removeItem(atPath: obstacle)
+                try await awaitLink(daemon)
+            }
+            try await daemon.stop()
         }
+        guard restarted else { return }
+        try FileManager.default.removeItem(atPath: obstacle)
         try await withExtendedRestart(of: spool, awaitLink)
     }
 

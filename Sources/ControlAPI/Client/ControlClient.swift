@@ -26,6 +26,7 @@ public struct ControlClient: Sendable {
         }
         if let name = filter.name { query.append(("name", name)) }
         if let limit = filter.limit { query.append(("limit", String(limit))) }
+        if let next = filter.next { query.append(("next", String(next))) }
         return try get("/v1/jobs" + Self.encode(query: query))
     }
 

@@ -6,30 +6,58 @@ import Problems
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show how jobs stand.",
-        discussion: "Without JOB: all that are not finished, and the ten that finished last.")
+        discussion: """
+            Without JOB: all that are not finished, and the ten that finished last. The table holds the 50 that come first of those that wait, \
+            and the 50 newest of those that are held; --json gives all.
+            """)
 
     @Argument(help: "Ids or names.") var job: [JobReference] = []
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
     static let finishedShown = 10
+    static let waitingShown = 50
 
     func run() throws {
         let client = connection.client
-        let jobs = try request { () throws(Problems) in try job.isEmpty ? Self.overview(client) : named(client) }
+        let limit = output.json ? nil : Self.waitingShown
+        let (jobs, left) = try request { () throws(Problems) in
+            try job.isEmpty ? Self.overview(client, limit: limit) : (named(client), 0)
+        }
         try output.write(JobList(jobs: jobs)) { style in
-            jobs.isEmpty ? "No jobs." : JobTable.render(jobs, style)
+            jobs.isEmpty ? "No jobs." : JobTable.render(jobs, style) + Self.rest(left)
         }
     }
 
+    /// What a table that does not hold all says below.
+    static func rest(_ count: Int) -> String {
+        count > 0 ? "\(count) more wait or are held: diffctl list --state queued --state held\n" : ""
+    }
+
     /// All jobs that are not finished, and the last that are.
-    static func overview(_ client: ControlClient) throws(Problems) -> [JobStatus] {
+    ///
+    /// - Parameter limit: of those that wait, and of those that are held; nil: all.
+    /// - Returns: also how many were left out.
+    static func overview(
+        _ client: ControlClient, limit: Int?
+    ) throws(Problems) -> (jobs: [JobStatus], left: Int) {
         let final = Set(JobState.allCases.filter(\.isFinal))
         // Finished jobs are read last: one that ends in between is then seen twice rather than not at all.
-        let open = try client.jobs(JobFilter(states: Set(JobState.allCases).subtracting(final))).jobs
+        let states = Set(JobState.allCases).subtracting(final)
+        var open: [JobStatus] = []
+        var left = 0
+        if let limit {
+            let health = try client.health()
+            open = try client.jobs(JobFilter(states: states.subtracting([.held]), next: limit)).jobs
+            open += try client.jobs(JobFilter(states: [.held], limit: limit)).jobs
+            left = max(0, health.queued - limit) + max(0, health.held - limit)
+        } else {
+            open = try client.jobs(JobFilter(states: states)).jobs
+        }
         let finished = try client.jobs(JobFilter(states: final, limit: finishedShown)).jobs
-        let ended = Set(finished.map(\.id))
-        return (finished + open.filter { !ended.contains($0.id) }).sorted { $0.id < $1.id }
+        // What was told last counts of a job that changed in between.
+        let jobs = (open + finished).reduce(into: [:]) { $0[$1.id] = $1 }
+        return (jobs.values.sorted { $0.id < $1.id }, left)
     }
 
     private func named(_ client: ControlClient) throws(Problems) -> [JobStatus] {

@@ -87,7 +87,7 @@ struct Watching {
     private mutating func list(_ ids: Set<Int>) throws(Problems) -> [JobStatus] {
         var listed: [JobStatus] = []
         if ids.isEmpty {
-            listed = try Status.overview(client)
+            listed = try Status.overview(client, limit: Status.waitingShown).jobs
         } else {
             for id in ids { listed.append(try client.job(.id(id))) }
         }
