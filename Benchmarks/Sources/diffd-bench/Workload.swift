@@ -51,6 +51,10 @@ extension CaseOfModel {
             switch shape {
             case .point(let dimension): ([dimension], false)
             case .image(let size, let channels): ([size.height, size.width, channels], true)
+            case .video:
+                throw Problem(
+                    .unsupported, "the model \(`case`.model) makes video, for which no case is exchanged",
+                    remedy: "Name a model of pictures or points.")
             }
         let inputs = Inputs(
             shape: Shape([`case`.batch] + extents), areImages: images, device: device,
