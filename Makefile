@@ -16,11 +16,12 @@ BUILT    := .build/release
 SOURCES  := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .DEFAULT_GOAL := build
-.PHONY: help deps build test torture fuzz demo run bench bench-queue install deb test-systemd format lint clean
+.PHONY: help deps build test torture fuzz demo demo-video run bench bench-queue install deb test-systemd format lint clean
 
 help:
 	@echo "make build    build in release mode (the default)"
 	@echo "make demo     train a spiral and a small U-Net from job files, sample from both, and rate the pictures"
+	@echo "make demo-video  train a small model of video, carry clips on that it has not seen, and rate them (about 20 minutes)"
 	@echo "make test     lint, build and run all tests"
 	@echo "make torture  kill daemon and workers 300 times over a mixed load, and compare what comes out"
 	@echo "make fuzz     a million damaged inputs for everything that reads files and requests"
@@ -61,6 +62,9 @@ fuzz: deps
 
 demo: build
 	@scripts/demo $(BUILT) $(SPOOL)
+
+demo-video: build
+	@scripts/demo-video $(BUILT) $(SPOOL)
 
 run: build
 	@mkdir -p $(SPOOL)

@@ -37,6 +37,15 @@ def make_model(config: dict, timesteps: int, task: str):
         for block in model.transformer_blocks:  # labels fall at random in training otherwise
             block.norm1.emb.class_embedder.dropout_prob = 0
         return model, lambda x, t: model(x, t, class_labels=torch.arange(x.shape[0]) * 7 % options["num_embeds_ada_norm"]).sample
+    if name == "VideoDiT":
+        from video import VideoDiT
+
+        known = ["attention", "patch_size_t", "num_attention_heads", "attention_head_dim", "in_channels", "num_layers", "sample_size", "patch_size"]
+        model = VideoDiT(**{key: options[key] for key in [*known, "num_embeds_ada_norm"] if key in options})
+        for block in [*model.transformer_blocks, *getattr(model, "temporal_blocks", [])]:
+            block.norm1.emb.class_embedder.dropout_prob = 0
+        labels = options["num_embeds_ada_norm"]
+        return model, lambda x, t: model(x, t[:, None].expand(-1, x.shape[1]), torch.arange(x.shape[0]) * 7 % labels)
     if name == "AutoencoderKL":
         from diffusers import AutoencoderKL
 
@@ -61,6 +70,8 @@ def sample_shape(config: dict, task: str) -> list[int]:
         return [config["latent_channels"], side, side]
     if "data_dimension" in config:
         return [config["data_dimension"]]
+    if "sample_frames" in config:
+        return [config["sample_frames"], config["sample_size"], config["sample_size"], config["in_channels"]]
     return [config.get("in_channels", config.get("channels")), config["sample_size"], config["sample_size"]]
 
 

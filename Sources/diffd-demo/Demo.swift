@@ -7,7 +7,9 @@ struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "diffd-demo",
         abstract: "Make the demo's data and rate its results.",
-        subcommands: [Shapes.self, Mask.self, RateSpiral.self, RateShapes.self])
+        subcommands: [
+            Shapes.self, Mask.self, Clips.self, RateSpiral.self, RateShapes.self, RateClips.self,
+        ])
 }
 
 /// How good results are, and how good they must be.

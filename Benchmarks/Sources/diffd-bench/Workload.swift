@@ -51,10 +51,8 @@ extension CaseOfModel {
             switch shape {
             case .point(let dimension): ([dimension], false)
             case .image(let size, let channels): ([size.height, size.width, channels], true)
-            case .video:
-                throw Problem(
-                    .unsupported, "the model \(`case`.model) makes video, for which no case is exchanged",
-                    remedy: "Name a model of pictures or points.")
+            // The reference takes clips as they lie here.
+            case .video: (shape.dimensions, false)
             }
         let inputs = Inputs(
             shape: Shape([`case`.batch] + extents), areImages: images, device: device,
@@ -78,7 +76,7 @@ extension ClassConditioning {
 
 /// The samples of a case: how they are shaped here, and how the exchanged files have them.
 struct Inputs {
-    /// (N, H, W, C) or (N, D).
+    /// (N, H, W, C), (N, T, H, W, C) or (N, D).
     let shape: Shape
     let areImages: Bool
     let device: Device

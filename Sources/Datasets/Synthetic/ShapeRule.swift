@@ -42,7 +42,7 @@ public enum ShapeRule {
     /// How much of each pixel is not ground: the ground is the median colour of the border, the shape's colour the median of the
     /// pixels that differ from it by at least half of the most; a pixel lies somewhere between the two. A sixth at either end is
     /// taken for noise. Empty when the two are alike.
-    private static func coverage(of image: Image) -> [Double] {
+    static func coverage(of image: Image) -> [Double] {
         let maximum = Double(image.depth.maximum)
         let pixels = (0..<image.width * image.height).map { index in
             image[index % image.width, index / image.width].map { Double($0) / maximum }

@@ -22,7 +22,7 @@ package enum TimePositions {
 /// Clips as pictures whose channels are those of the frames of a patch in time.
 extension Tensor {
     /// (N, T, H, W, C) as (N T / p, H, W, p C). The last frame is repeated where patches lack one.
-    func foldingFrames(_ p: Int) -> Tensor {
+    package func foldingFrames(_ p: Int) -> Tensor {
         let (n, t, h, w, c) = (shape[0], shape[1], shape[2], shape[3], shape[4])
         if p == 1 { return reshaped(to: [n * t, h, w, c]) }
         let missing = (p - t % p) % p
@@ -35,7 +35,7 @@ extension Tensor {
     }
 
     /// The reverse, for clips of the shape (N, T, H, W, C).
-    func unfoldingFrames(_ p: Int, of clips: Shape) -> Tensor {
+    package func unfoldingFrames(_ p: Int, of clips: Shape) -> Tensor {
         let (n, t, h, w, c) = (clips[0], clips[1], clips[2], clips[3], clips[4])
         if p == 1 { return reshaped(to: clips) }
         let patches = shape[0] / n
