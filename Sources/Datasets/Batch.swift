@@ -8,6 +8,13 @@ public struct Batch {
     public let labels: [Int]?
 
     public var count: Int { x.shape[0] }
+
+    /// - Parameter labels: as many as `x` has samples.
+    public init(x: Tensor, labels: [Int]?) {
+        precondition(labels.map { $0.count == x.shape[0] } ?? true, "each sample has a class, or none has")
+        self.x = x
+        self.labels = labels
+    }
 }
 
 /// A batch before it is a tensor; a loader thread can hand it over.

@@ -31,14 +31,18 @@ struct AutoencoderExecution {
                 remedy: "Set dataset.resolution and dataset.channels, or the model's sample_size and in_channels.",
                 path: "$.dataset")
         }
+        let plan = try context.plan(job.training, job.common, for: dataset)
+        func task(_ autoencoder: AutoencoderKL) -> AutoencodingTask {
+            AutoencodingTask(autoencoder, job.reconstruction, seed: UInt64(job.common.seed))
+        }
+        try context.admit(plan, dataset, job.common) { _, device in task(AutoencoderKL(job.model, on: device)) }
         let autoencoder = AutoencoderKL(job.model, on: context.device)
         context.log(
             "\(AutoencoderKLConfiguration.className) with \(autoencoder.parameterCount) parameters, "
                 + "\(dataset.trainingCount) training samples")
         let reporter = TrainingReporter(context)
         let trainer = try Trainer(
-            AutoencodingTask(autoencoder, job.reconstruction, seed: UInt64(job.common.seed)), dataset: dataset,
-            plan: context.plan(job.training, job.common, for: dataset),
+            task(autoencoder), dataset: dataset, plan: plan,
             store: context.trainingStates(of: deciding, keep: job.training.keepCheckpoints), report: reporter.report)
         let outcome = try trainer.run(
             preview: { try preview(autoencoder, dataset, step: $0) }, shouldStop: { context.stop.wasMade })

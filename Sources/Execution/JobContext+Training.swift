@@ -48,6 +48,37 @@ extension JobContext {
         return TrainingPlan(training, steps: batches.steps(epochs: epochs), seed: seed)
     }
 
+    /// Says how much memory a training will take, and ends it where it cannot have so much.
+    ///
+    /// - Parameter task: what is trained, with a network on the given device.
+    func admit(
+        _ plan: TrainingPlan, _ dataset: Dataset, _ common: CommonOptions,
+        task: (TrainingPlan, Device) -> any TrainingTask
+    ) throws {
+        func tensors(_ plan: TrainingPlan) -> Int {
+            Trainer.rehearse(
+                task(plan, .rehearsal()), plan, shape: dataset.shape.dimensions, isLabelled: !dataset.classes.isEmpty)
+        }
+        try admit(tensors: tensors(plan), beside: Self.residentMemory, common) {
+            var smaller: [SmallerJob] = []
+            var other = plan
+            if !plan.options.gradientCheckpointing {
+                other.options.gradientCheckpointing = true
+                smaller.append(SmallerJob(change: "training.gradient_checkpointing", tensors: tensors(other)))
+            }
+            while other.options.batchSize > 1 {
+                other.options.batchSize /= 2
+                let accumulation =
+                    other.options.gradientAccumulationSteps * plan.options.batchSize / other.options.batchSize
+                var change =
+                    "training.batch_size \(other.options.batchSize), gradient_accumulation_steps \(accumulation)"
+                if other.options.gradientCheckpointing { change += " and gradient_checkpointing" }
+                smaller.append(SmallerJob(change: change, tensors: tensors(other)))
+            }
+            return smaller
+        }
+    }
+
     /// Where the states of a training are saved.
     ///
     /// - Parameter deciding: all that decides the weights: states of anything else are refused.

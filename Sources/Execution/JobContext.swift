@@ -17,6 +17,8 @@ final class JobContext {
     let policy: PathPolicy
     let models: ModelResolver
     private let events: DurableLog
+    /// Bytes that the attempt was expected to take; 0 until that is known.
+    var expectedMemory = 0
     private let clock = ContinuousClock()
     private var lastProgress: ContinuousClock.Instant?
 

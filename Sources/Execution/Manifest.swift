@@ -39,6 +39,7 @@ extension JobContext {
             "seconds": JSONNode(.number(secondsTaken)),
             "seconds_per_step": stepsTaken > 0 ? JSONNode(.number(secondsTaken / Double(stepsTaken))) : .null,
             "threads": JSONNode(.integer(device.threads)),
+            "expected_memory_bytes": expectedMemory > 0 ? JSONNode(.integer(expectedMemory)) : .null,
             "peak_memory_bytes": JSONNode(.integer(Worker.peakMemory)),
             "peak_tensor_bytes": JSONNode(.integer(device.memory.peak)),
         ]

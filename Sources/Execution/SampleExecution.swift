@@ -5,6 +5,7 @@ internal import DurableFiles
 internal import JobSpec
 internal import Media
 internal import Models
+internal import NeuralNet
 internal import Problems
 internal import Sampling
 internal import Spool
@@ -44,6 +45,7 @@ struct SampleExecution {
     }
 
     func run() throws -> Ending {
+        let resident = JobContext.residentMemory
         let model = requests[0].options.model
         let path = try context.models.directory(of: model, base: context.directory)
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
@@ -58,6 +60,7 @@ struct SampleExecution {
         var drawing = Drawing()
         for request in requests { drawing.append(request, try plan(request, pipeline, shape, codec)) }
         try requests[0].edits?.check()
+        try admit(drawing, pipeline, shape, beside: resident)
         let (digest, network) = try pointing(to: "$.model") {
             (try pipeline.digest(with: autoencoder), try pipeline.model(on: context.device))
         }
@@ -156,6 +159,42 @@ struct SampleExecution {
             part,
             SamplingCursor(batch: batch, state: saved.state, noise: isFresh ? part.request.noise : saved.noise)
         )
+    }
+
+    /// Says how much memory the largest batch will take, and ends the job where it cannot have so much.
+    private func admit(
+        _ drawing: Drawing, _ pipeline: PipelineDirectory, _ shape: SampleShape, beside resident: Int
+    ) throws {
+        let plans = drawing.parts.map(\.plan)
+        let passes = plans.map { min($0.count, $0.batchSize) * ($0.guidance == nil ? 1 : 2) }
+        guard let largest = passes.indices.max(by: { passes[$0] < passes[$1] }) else { return }
+        func tensors(_ plan: SamplingPlan) throws -> Int {
+            let device = Device.rehearsal()
+            let model = pipeline.configuration.makeModel(
+                numTrainTimesteps: pipeline.scheduler.numTrainTimesteps, on: device)
+            _ = try SamplingRun.rehearse(plan, model, on: device)
+            if let autoencoder = pipeline.autoencoder?.configuration {
+                let autoencoder = AutoencoderKL(autoencoder, on: device)
+                autoencoder.initialize(seed: 0)
+                let codec = SampleCodec(shape, autoencoder)
+                _ = codec.shown(.zeros(Shape([1] + shape.dimensions), on: device))
+                if plan.editing != nil {
+                    _ = codec.samples(of: .zeros(Shape([1] + codec.shape.dimensions), on: device))
+                }
+            }
+            return device.memory.held
+        }
+        let plan = plans[largest]
+        try context.admit(tensors: tensors(plan), beside: resident, spec.common) {
+            var smaller: [SmallerJob] = []
+            var other = plan
+            other.batchSize = min(plan.count, plan.batchSize)
+            while other.batchSize > 1 {
+                other.batchSize /= 2
+                smaller.append(SmallerJob(change: "batch_size \(other.batchSize)", tensors: try tensors(other)))
+            }
+            return smaller
+        }
     }
 
     // MARK: - What only the model can tell

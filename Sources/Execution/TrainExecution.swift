@@ -28,25 +28,27 @@ struct TrainExecution {
         let given = try context.openDataset(latents?.completed(job.dataset) ?? job.dataset, job.common)
         let dataset = try latents?.encoded(given, job.common) ?? given
         try checkFit(of: dataset)
-        let model = job.model.makeModel(
-            numTrainTimesteps: job.diffusion.scheduler.numTrainTimesteps, on: context.device)
-        context.log(
-            "\(job.model.className) with \(model.parameterCount) parameters, \(dataset.trainingCount) training samples")
-        if case .videoDiT(let video) = job.model {
-            context.log(TrainingForecast(video, job.training, on: context.device).description)
-        }
         let objective = Objective(
             schedule: try NoiseSchedule(job.diffusion.scheduler),
             predictionType: job.diffusion.scheduler.predictionType,
             loss: job.diffusion.loss,
             learnsVariance: job.diffusion.scheduler.varianceType == .learnedRange,
             frameNoise: job.model.frameNoise)
+        let plan = try context.plan(job.training, job.common, for: dataset)
+        func task(_ model: any Denoiser, _ plan: TrainingPlan) -> DenoisingTask {
+            DenoisingTask(model, classConditioning: job.model.classConditioning, objective: objective, plan: plan)
+        }
+        try context.admit(plan, dataset, job.common) { plan, device in task(makeModel(on: device), plan) }
+        let model = makeModel(on: context.device)
+        context.log(
+            "\(job.model.className) with \(model.parameterCount) parameters, \(dataset.trainingCount) training samples")
+        if case .videoDiT(let video) = job.model {
+            context.log(TrainingForecast(video, job.training, on: context.device).description)
+        }
         let previews = TrainingPreviews(job, model, dataset, latents?.autoencoder, context)
         let reporter = TrainingReporter(context)
-        let plan = try context.plan(job.training, job.common, for: dataset)
         let trainer = try Trainer(
-            DenoisingTask(model, classConditioning: job.model.classConditioning, objective: objective, plan: plan),
-            dataset: dataset, plan: plan,
+            task(model, plan), dataset: dataset, plan: plan,
             store: context.trainingStates(of: deciding(model, latents), keep: job.training.keepCheckpoints),
             report: reporter.report)
         let outcome = try trainer.run(
@@ -63,6 +65,10 @@ struct TrainExecution {
                 "autoencoder_sha256": latents.map { JSONNode(.string($0.digest)) } ?? .null,
             ])
         return .succeeded()
+    }
+
+    private func makeModel(on device: Device) -> any Denoiser {
+        job.model.makeModel(numTrainTimesteps: job.diffusion.scheduler.numTrainTimesteps, on: device)
     }
 
     // MARK: - Input

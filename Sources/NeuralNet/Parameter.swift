@@ -84,6 +84,8 @@ public enum Initializer: Sendable, Hashable {
     public static func fanIn(_ count: Int) -> Initializer { .uniform(bound: 1 / Float(max(1, count)).squareRoot()) }
 
     func callAsFunction(_ shape: Shape, seed: UInt64, number: Int, on device: Device) -> Tensor {
+        // Where nothing is computed no numbers are drawn.
+        if device.isRehearsal { return .zeros(shape, on: device) }
         var stream = Philox(seed: seed, purpose: .weights, sample: number)
         switch self {
         case .constant(let value):

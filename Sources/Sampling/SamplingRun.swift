@@ -1,5 +1,6 @@
 public import Diffusion
 public import Models
+internal import NeuralNet
 public import TensorCore
 
 /// Where a sampling stands: all that is needed to go on after an interruption with the same bits.
@@ -74,6 +75,22 @@ public struct SamplingRun {
         }
         cursor.state = state
         return .step(batch: batch, index: state.calls, x: state.x)
+    }
+
+    /// Bytes that the tensors of a plan's batches take at most, told by some steps on a device that computes nothing, without the pictures
+    /// that are edited.
+    ///
+    /// - Parameter model: lies on that device.
+    public static func rehearse(_ plan: SamplingPlan, _ model: any Denoiser, on device: Device) throws -> Int {
+        precondition(device.isRehearsal, "a rehearsal has a device of its own")
+        model.initialize(seed: 0)
+        var plan = plan
+        plan.editing = nil
+        plan.count = min(plan.count, plan.batchSize)
+        var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: 0)), on: device)
+        // Solvers of a higher order keep outputs of earlier steps.
+        for _ in 0..<4 { _ = try run.step() }
+        return device.memory.held
     }
 
     /// The model's output for a batch, guided where the plan says so: with the variance for a sampler that wants it.

@@ -25,8 +25,7 @@ public final class Trainer {
     private let batches: TrainingBatches
     private let plan: TrainingPlan
     private let store: TrainingStateStore
-    private let parameters: ParameterBuffer
-    private let optimizer: Optimizer
+    private let learner: Learner
     private let report: (TrainingEvent) throws -> Void
 
     /// Where the training went back to last, if it has not come as far as a new state since.
@@ -51,12 +50,13 @@ public final class Trainer {
         self.plan = plan
         self.store = store
         self.report = report
-        parameters = ParameterBuffer(task.network)
-        optimizer = Optimizer(plan.rule, parameters, averaging: plan.options.emaDecay != nil)
+        learner = Learner(task, plan)
         batches = dataset.trainingBatches(
             seed: plan.seed, size: plan.options.batchSize, perStep: plan.options.gradientAccumulationSteps,
-            on: parameters.weights.device)
-        if let state = try store.newest(for: parameters, optimizer: optimizer, skipped: Self.reportDamage(report)) {
+            on: learner.parameters.weights.device)
+        if let state = try store.newest(
+            for: learner.parameters, optimizer: learner.optimizer, skipped: Self.reportDamage(report))
+        {
             restore(state)
         }
     }
@@ -93,8 +93,8 @@ public final class Trainer {
 
     /// Runs `body` with the weights that are published: the moving average, where there is one.
     public func withPublishedWeights<Result>(_ body: () throws -> Result) rethrows -> Result {
-        guard let average = optimizer.average else { return try body() }
-        return try parameters.with(average, body)
+        guard let average = learner.optimizer.average else { return try body() }
+        return try learner.parameters.with(average, body)
     }
 
     // MARK: - One step
@@ -103,38 +103,21 @@ public final class Trainer {
     private func takeStep() throws -> StepReport? {
         var loss = 0.0
         for microbatch in 0..<plan.options.gradientAccumulationSteps {
-            loss += try accumulateGradients(microbatch) / Double(plan.options.gradientAccumulationSteps)
+            let batch = try batches.batch(step: step, microbatch: microbatch)
+            loss +=
+                learner.accumulate(batch, microbatch: microbatch, step: step)
+                / Double(plan.options.gradientAccumulationSteps)
         }
-        let mean = 1 / Double(plan.options.gradientAccumulationSteps)
-        let norm = optimizer.gradientNorm * mean
+        let norm = learner.gradientNorm
         guard loss.isFinite, norm.isFinite else {
             try goBack(in: step + 1, loss.isFinite ? "the gradient's norm is \(norm)" : "the loss is \(loss)")
             return nil
         }
-        // Clipping as torch.nn.utils.clip_grad_norm_ has it.
-        let clip = plan.options.maxGradNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
         let learningRate = plan.learningRate(step: step) * record.learningRateScale
-        optimizer.update(
-            step: step, learningRate: learningRate, gradientScale: clip * mean,
-            averageDecay: plan.averageDecay(step: step))
+        learner.update(step: step, learningRate: learningRate, norm: norm)
         step += 1
         return StepReport(
             step: step, total: plan.steps, loss: loss, gradientNorm: norm, learningRate: learningRate)
-    }
-
-    /// Adds the gradient of the loss of one batch, and returns the loss.
-    private func accumulateGradients(_ microbatch: Int) throws -> Double {
-        let batch = try batches.batch(step: step, microbatch: microbatch)
-        let tape = Tape(recomputes: plan.options.gradientCheckpointing)
-        parameters.track(on: tape, adding: microbatch > 0)
-        defer { parameters.untrack() }
-        let loss = task.loss(
-            of: batch,
-            at: BatchPlace(
-                step: step, first: microbatch * plan.options.batchSize,
-                pass: step * plan.options.gradientAccumulationSteps + microbatch))
-        tape.backward(from: loss)
-        return Double(loss.item)
     }
 
     // MARK: - Around the steps
@@ -177,7 +160,7 @@ public final class Trainer {
         var sum = 0.0
         var samples = 0
         for number in 0..<count {
-            let batch = try dataset.validationBatch(number, size: size, on: parameters.weights.device)
+            let batch = try dataset.validationBatch(number, size: size, on: learner.parameters.weights.device)
             sum += Double(task.validationLoss(of: batch, first: number * size).item) * Double(batch.count)
             samples += batch.count
         }
@@ -188,7 +171,8 @@ public final class Trainer {
 
     /// Whether the state is fit to be saved; false when it was spoilt and the training went back.
     private func isSound() throws -> Bool {
-        let state = [parameters.weights] + [optimizer.average].compactMap(\.self) + optimizer.moments
+        let state =
+            [learner.parameters.weights] + [learner.optimizer.average].compactMap(\.self) + learner.optimizer.moments
         guard state.allSatisfy(\.isFinite) else {
             try goBack(in: step, "a weight or one of its moments is not finite")
             return false
@@ -206,16 +190,17 @@ public final class Trainer {
     private func save() throws {
         let path = try store.save(
             TrainingState(
-                step: step, weights: parameters.weights, average: optimizer.average, moments: optimizer.moments,
+                step: step, weights: learner.parameters.weights, average: learner.optimizer.average,
+                moments: learner.optimizer.moments,
                 record: record))
         suspect = nil
         try report(.checkpoint(step: step, path: path))
     }
 
     private func restore(_ state: TrainingState) {
-        parameters.weights.overwrite(with: state.weights)
-        if let average = optimizer.average, let saved = state.average { average.overwrite(with: saved) }
-        for (moment, saved) in zip(optimizer.moments, state.moments) { moment.overwrite(with: saved) }
+        learner.parameters.weights.overwrite(with: state.weights)
+        if let average = learner.optimizer.average, let saved = state.average { average.overwrite(with: saved) }
+        for (moment, saved) in zip(learner.optimizer.moments, state.moments) { moment.overwrite(with: saved) }
         step = state.step
         record = state.record
     }
@@ -246,19 +231,20 @@ public final class Trainer {
     private func stateToReturnTo() throws -> TrainingState? {
         let damage = Self.reportDamage(report)
         if let suspect,
-            let older = try store.newest(for: parameters, optimizer: optimizer, before: suspect, skipped: damage)
+            let older = try store.newest(
+                for: learner.parameters, optimizer: learner.optimizer, before: suspect, skipped: damage)
         {
             return older
         }
-        return try store.newest(for: parameters, optimizer: optimizer, skipped: damage)
+        return try store.newest(for: learner.parameters, optimizer: learner.optimizer, skipped: damage)
     }
 
     /// The state before the first step.
     private func restart() {
         task.network.initialize(seed: plan.seed)
-        parameters.adoptValues()
-        optimizer.average?.overwrite(with: parameters.weights)
-        for moment in optimizer.moments { moment.clear() }
+        learner.parameters.adoptValues()
+        learner.optimizer.average?.overwrite(with: learner.parameters.weights)
+        for moment in learner.optimizer.moments { moment.clear() }
         step = 0
         record = TrainingRecord()
     }

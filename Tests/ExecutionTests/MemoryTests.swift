@@ -1,0 +1,61 @@
+import JobSpec
+import ProgramTestSupport
+import StrictJSON
+import Testing
+
+@Suite("the memory of a job") struct MemoryTests {
+    private func training(memory: String, batch: Int = 64) -> String {
+        """
+        {"kind": "train", "name": "large", "seed": 1, "resources": {"memory": "\(memory)"},
+         "model": {"architecture": "unet2d", "sample_size": 32, "in_channels": 3, "out_channels": 3, "layers_per_block": 1,
+                   "block_out_channels": [16, 16], "norm_num_groups": 4,
+                   "down_block_types": ["DownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "UpBlock2D"]},
+         "dataset": {"format": "synthetic", "name": "shapes", "count": 64, "resolution": 32},
+         "training": {"steps": 2, "batch_size": \(batch)}}
+        """
+    }
+
+    @Test("is told before it is taken") func estimate() async throws {
+        let scene = try Scene()
+        let job = try scene.job(1, training(memory: "2GiB"))
+        try await job.succeed()
+        let attempt = try #require(try job.json("outputs/manifest.json")["this_attempt"])
+        let expected = try #require(attempt["expected_memory_bytes"]?.integer)
+        let peak = try #require(attempt["peak_memory_bytes"]?.integer)
+        let ratio = Double(expected) / Double(peak)
+        #expect(ratio > 0.85 && ratio < 1.15, "\(expected) expected, \(peak) taken")
+        #expect(job.log.contains("MiB of memory"))
+    }
+
+    @Test("that is not enough ends it with the figure and with what would fit") func refusal() async throws {
+        let scene = try Scene()
+        let job = try scene.job(1, training(memory: "150MiB"))
+        #expect(try await job.run() == .status(WorkerExit.badInput))
+        let problem = try #require(try job.result().problem)
+        #expect(problem.code == .invalid && problem.path == "$.resources.memory")
+        #expect(problem.message.contains("MiB of memory, but resources.memory is 150 MiB"), "\(problem)")
+        #expect(problem.remedy?.contains("training.gradient_checkpointing") == true)
+
+        // What it says does fit.
+        let other = try scene.job(2, training(memory: "150MiB", batch: 4))
+        try await other.succeed()
+
+        let hopeless = try scene.job(3, training(memory: "10MiB"))
+        #expect(try await hopeless.run() == .status(WorkerExit.badInput))
+        #expect(try #require(try hopeless.result().problem).remedy?.contains("resources.memory of") == true)
+    }
+
+    @Test("of a sampling counts its batch") func sampling() async throws {
+        let scene = try Scene()
+        try await scene.job(1, training(memory: "1GiB", batch: 4)).succeed()
+        let job = try scene.job(
+            2,
+            """
+            {"kind": "sample", "name": "many", "model": "../000001-large/model", "count": 400, "batch_size": 400,
+             "sampler": {"name": "ddim", "steps": 2}, "resources": {"memory": "120MiB"}}
+            """)
+        #expect(try await job.run() == .status(WorkerExit.badInput))
+        let problem = try #require(try job.result().problem)
+        #expect(problem.remedy?.contains("With batch_size") == true, "\(problem)")
+    }
+}

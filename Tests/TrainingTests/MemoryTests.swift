@@ -1,0 +1,57 @@
+import Configurations
+import Diffusion
+import Models
+import NeuralNet
+import TensorCore
+import TestSupport
+import Testing
+import Training
+
+@Suite("the memory of a training") struct MemoryTests {
+    /// Pictures large enough that tensors, not what kernels borrow, are most of it.
+    private func rig(checkpointing: Bool) -> TrainingRig {
+        var rig = TrainingRig.unet2d
+        guard case .unet2d(var unet) = rig.model else { return rig }
+        unet.sampleSize = ImageSize(32)
+        unet.blockOutChannels = [32, 48]
+        unet.dropout = 0
+        rig.model = .unet2d(unet)
+        rig.dataset.images.resolution = 32
+        rig.options.batchSize = 16
+        rig.options.gradientCheckpointing = checkpointing
+        rig.steps = 2
+        return rig
+    }
+
+    @Test("is what a rehearsal tells", arguments: [false, true]) func rehearsal(checkpointing: Bool) throws {
+        let rig = rig(checkpointing: checkpointing)
+        let directory = try TemporaryDirectory()
+        let device = Device(threads: 1)
+        try rig.run(in: directory.path, on: rig.makeModel(on: device))
+        let plan = TrainingPlan(rig.options, steps: rig.steps, seed: 7)
+        let task = DenoisingTask(
+            rig.makeModel(on: .rehearsal()), classConditioning: rig.model.classConditioning,
+            objective: Objective(
+                schedule: try NoiseSchedule(rig.scheduler), predictionType: .epsilon, loss: LossConfiguration()),
+            plan: plan)
+        let told = Trainer.rehearse(task, plan, shape: [32, 32, 3], isLabelled: true)
+        let ratio = Double(told) / Double(device.memory.held)
+        #expect(ratio > 0.85 && ratio < 1.15, "\(told) told, \(device.memory.held) taken")
+    }
+
+    /// After fifty steps a training has all that it will ever take.
+    @Test("does not grow over a thousand steps") func noLeak() throws {
+        var rig = TrainingRig.mlp
+        rig.steps = 1000
+        rig.options.checkpointEvery = 100
+        let directory = try TemporaryDirectory()
+        let device = Device(threads: 1)
+        var seen: [Int: MemoryStatistics] = [:]
+        try rig.run(
+            in: directory.path, on: rig.makeModel(on: device),
+            report: { event in if case .step(let report) = event { seen[report.step] = device.memory } })
+        let (early, late) = (try #require(seen[50]), try #require(seen[1000]))
+        #expect(late.used == early.used && late.held == early.held)
+        #expect(late.systemAllocations == early.systemAllocations)
+    }
+}
