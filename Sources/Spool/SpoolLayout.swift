@@ -24,6 +24,8 @@ public struct SpoolLayout: Sendable, Hashable {
             try files.createDirectoriesDurably(directory, mode: 0o770)
             try files.removeStaleTemporaries(in: directory)
         }
+        // Workers make it when they need it.
+        if try files.exists(latents) { try files.removeStaleTemporaries(in: latents) }
     }
 
     /// `000042-shirts`: the name of a job's directory under `jobs`.

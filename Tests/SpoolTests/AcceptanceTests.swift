@@ -143,6 +143,17 @@ import Testing
         #expect(problems.all.map(\.path) == ["$.model.in_channels"] && problems.all[0].file == "a.json")
     }
 
+    /// A worker that was killed while it wrote latents leaves a draft, which belongs to no job.
+    @Test func draftsInTheCacheGoWhenTheDaemonStarts() throws {
+        let scene = try SpoolScene()
+        try scene.files.createDirectoriesDurably(scene.layout.latents)
+        for name in ["kept.safetensors", ".kept.safetensors.tmp-0123456789abcdef"] {
+            try scene.files.writeAtomically([1], to: scene.layout.latents + "/" + name)
+        }
+        try scene.layout.prepare(in: scene.files)
+        #expect(try scene.names(scene.layout.latents) == ["kept.safetensors"])
+    }
+
     @Test func refusedDropsMoveAsideWithAReceipt() throws {
         let scene = try SpoolScene()
         let problems = Problems([Problem(.invalid, "bad", remedy: "mend it", path: "$.x", line: 1, column: 2)])
