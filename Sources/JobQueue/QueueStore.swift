@@ -100,16 +100,23 @@ public final class QueueStore: Sendable {
         -> [JobRecord]
     {
         // The state of a job that is being cancelled is a matter of its stop request, and running in the store.
-        let stored = Set(states.map { $0 == .cancelling ? JobState.running : $0 }).map(\.rawValue)
-        let marks = databaseQuestionMarks(count: stored.count)
+        let stored = Set(states.map { $0 == .cancelling ? JobState.running : $0 })
         return try read { db in
-            var arguments = StatementArguments(stored)
-            var sql = "SELECT * FROM jobs WHERE visible AND state IN (\(marks))"
-            if let name {
-                sql += " AND name = ?"
-                arguments += [name]
+            // State by state, each by its index from the newest on: all together would be sorted first, however few are asked for.
+            var arguments = StatementArguments()
+            let parts = stored.map { state in
+                arguments += [state.rawValue]
+                var part = "SELECT * FROM jobs WHERE visible AND state = ?"
+                if let name {
+                    part += " AND name = ?"
+                    arguments += [name]
+                }
+                // Some of those that run may be left out below.
+                let count = state == .running ? -1 : limit ?? -1
+                return "SELECT * FROM (\(part) ORDER BY id DESC LIMIT \(count))"
             }
-            sql += " ORDER BY id DESC"
+            guard !parts.isEmpty else { return [] }
+            let sql = parts.joined(separator: " UNION ALL ") + " ORDER BY id DESC"
             let rows = try Row.fetchCursor(db, sql: sql, arguments: arguments)
             var jobs: [JobRecord] = []
             while jobs.count < limit ?? .max, let row = try rows.next() {

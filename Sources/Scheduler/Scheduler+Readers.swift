@@ -85,7 +85,7 @@ extension Scheduler {
         guard !owesReasons else { return }
         nextReasons = now + .seconds(1)
         let waits = state.waits(at: machine.now())
-        var room = 500
+        var room = 100
         for (id, wait) in waits where shownReasons[id] != wait.reason {
             guard room > 0 else {
                 owesReasons = true

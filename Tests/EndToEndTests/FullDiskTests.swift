@@ -35,14 +35,16 @@ private final class SmallDisk {
     /// Takes all space but `left` bytes.
     func fill(leaving left: Int) throws {
         try release()
-        var status = statvfs()
-        guard statvfs(path, &status) == 0 else { throw Unexpected(String(cString: strerror(errno))) }
-        let free = Int(status.f_bavail) * Int(status.f_frsize)
         let descriptor = open(filler, O_WRONLY | O_CREAT, 0o600)
         defer { close(descriptor) }
-        guard posix_fallocate(descriptor, 0, off_t(max(1, free - left))) == 0 else {
-            throw Unexpected("the disk cannot be filled")
+        // Others write meanwhile: what is free is found out until it is still free when it is taken.
+        for _ in 0..<1000 {
+            var status = statvfs()
+            guard statvfs(path, &status) == 0 else { throw Unexpected(String(cString: strerror(errno))) }
+            let free = Int(status.f_bavail) * Int(status.f_frsize)
+            if free <= left || posix_fallocate(descriptor, 0, off_t(free - left)) == 0 { return }
         }
+        throw Unexpected("the disk cannot be filled")
     }
 
     func release() throws {
