@@ -1,4 +1,5 @@
 import JobSpec
+import Problems
 import ProgramTestSupport
 import StrictJSON
 import Testing

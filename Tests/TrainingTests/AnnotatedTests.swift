@@ -141,10 +141,14 @@ import Testing
         for (step, (a, b)) in zip(ours, theirs).prefix(20).enumerated() {
             #expect(abs(a / b - 1) < 1e-3, "step \(step)")
         }
-        let window = 20
-        for end in stride(from: window, through: ours.count, by: 5) {
-            func mean(_ losses: [Double]) -> Double { losses[end - window..<end].reduce(0, +) / Double(window) }
-            #expect(abs(mean(ours) / mean(theirs) - 1) < 0.03, "steps \(end - window) to \(end)")
+        // PyTorch against itself, with its tensors in the other memory order: means of 20 steps differ by at most 1.8 % up to step 200
+        // and by up to 6.0 % after, where the loss is a tenth of what it was; means of 50 by at most 2.5 % throughout.
+        for (window, last) in [(20, 200), (50, 300)] {
+            for end in stride(from: window, through: min(last, ours.count), by: 5) {
+                func mean(_ losses: [Double]) -> Double { losses[end - window..<end].reduce(0, +) / Double(window) }
+                let ratio = mean(ours) / mean(theirs)
+                #expect(abs(ratio - 1) < 0.03, "steps \(end - window) to \(end)")
+            }
         }
     }
 }
