@@ -111,7 +111,7 @@ let package = Package(
         library(
             "Training",
             ["Problems", "Configurations", "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets"]),
-        library("Sampling", ["TensorCore", "Diffusion", "Models"]),
+        library("Sampling", ["TensorCore", "NeuralNet", "Diffusion", "Models"]),
 
         // Control column.
         library("JobSpec", ["Problems", "StrictJSON", "Configurations"]),

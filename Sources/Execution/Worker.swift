@@ -39,7 +39,7 @@ public enum Worker {
             return try run(arguments, stop)
         } catch {
             JobContext.log("error: \(error)")
-            return WorkerExit.failed
+            return problems(error).contains { $0.code == .diskFull } ? WorkerExit.diskFull : WorkerExit.failed
         }
     }
 

@@ -61,4 +61,6 @@ public enum WorkerExit {
     public static let checkpointed: Int32 = 85
     /// The operating system had no more memory; there is no result.
     public static let outOfMemory: Int32 = 86
+    /// The disk was full, so that not even a result could be written.
+    public static let diskFull: Int32 = 87
 }

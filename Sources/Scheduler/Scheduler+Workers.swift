@@ -203,6 +203,11 @@ extension AttemptEnd {
                 Problem(
                     .outOfMemory, "the machine had no more memory for the job",
                     remedy: "Lower batch_size, stop other programs, or run it on a larger machine."), peakMemory: nil)
+        case .exited(WorkerExit.diskFull):
+            self = .failed(
+                Problem(
+                    .diskFull, "the disk was full, so that not even the result could be written",
+                    remedy: "Free some space on it."), peakMemory: nil)
         default: self = .crashed(status.text)
         }
     }

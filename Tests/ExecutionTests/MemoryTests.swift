@@ -35,7 +35,7 @@ import Testing
         let problem = try #require(try job.result().problem)
         #expect(problem.code == .invalid && problem.path == "$.resources.memory")
         #expect(problem.message.contains("MiB of memory, but resources.memory is 150 MiB"), "\(problem)")
-        #expect(problem.remedy?.contains("training.gradient_checkpointing") == true)
+        #expect(problem.remedy?.contains("gradient_checkpointing") == true)
 
         // What it says does fit.
         let other = try scene.job(2, training(memory: "150MiB", batch: 4))
