@@ -20,7 +20,7 @@ SOURCES  := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sour
 
 help:
 	@echo "make build    build in release mode (the default)"
-	@echo "make demo     train a spiral and a small U-Net from job files, sample from both, and rate the pictures"
+	@echo "make demo     train a spiral, a small U-Net and a latent transformer from job files, sample, edit, and rate the pictures"
 	@echo "make demo-video  train a small model of video, carry clips on that it has not seen, and rate them (about 20 minutes)"
 	@echo "make test     lint, build and run all tests"
 	@echo "make torture  kill daemon and workers 300 times over a mixed load, and compare what comes out"

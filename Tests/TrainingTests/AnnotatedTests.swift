@@ -142,13 +142,16 @@ import Testing
             #expect(abs(a / b - 1) < 1e-3, "step \(step)")
         }
         // PyTorch against itself, with its tensors in the other memory order: means of 20 steps differ by at most 1.8 % up to step 200
-        // and by up to 6.0 % after, where the loss is a tenth of what it was; means of 50 by at most 2.5 % throughout.
-        for (window, last) in [(20, 200), (50, 300)] {
+        // and by up to 6.0 % after, where the loss is a tenth of what it was; means of 75 by at most 1.6 % throughout.
+        for (window, last) in [(20, 200), (75, 300)] {
+            var largest = 0.0
             for end in stride(from: window, through: min(last, ours.count), by: 5) {
                 func mean(_ losses: [Double]) -> Double { losses[end - window..<end].reduce(0, +) / Double(window) }
-                let ratio = mean(ours) / mean(theirs)
-                #expect(abs(ratio - 1) < 0.03, "steps \(end - window) to \(end)")
+                let difference = abs(mean(ours) / mean(theirs) - 1)
+                largest = max(largest, difference)
+                #expect(difference < 0.03, "steps \(end - window) to \(end)")
             }
+            print("annotated U-Net: means of \(window) steps differ from PyTorch's by at most \(largest)")
         }
     }
 }
