@@ -126,12 +126,11 @@ enum Convolution {
                             MatrixBlock(
                                 partial + slice * size + group * tiles.groupOutputs * tiles.patch, stride: tiles.patch
                             ).assignProduct(
-                                MatrixBlock(
+                                transposing: MatrixBlock(
                                     g.pointer + first * tiles.outputs + group * tiles.groupOutputs,
-                                    stride: tiles.outputs
-                                ).transposed,
+                                    stride: tiles.outputs),
                                 MatrixBlock(patches, stride: tiles.patch), rows: tiles.groupOutputs,
-                                columns: tiles.patch, inner: count, adding: first > range.lowerBound)
+                                columns: tiles.patch, inner: count, adding: first > range.lowerBound, on: device)
                         }
                     }
                 }

@@ -100,14 +100,7 @@ enum LinearProduct {
         let inputs = x.shape.last
         let result = target ?? Tensor(uninitialized: [outputs, inputs], on: g.device)
         RowReduction(rows: outputs == 0 ? 0 : g.elementCount / outputs, outputs: outputs, inputs: inputs).run(
-            into: result
-        ) { block, rows, outputRange, adding in
-            block.assignProduct(
-                MatrixBlock(g.pointer + rows.lowerBound * outputs + outputRange.lowerBound, stride: outputs)
-                    .transposed,
-                MatrixBlock(x.pointer + rows.lowerBound * inputs, stride: inputs),
-                rows: outputRange.count, columns: inputs, inner: rows.count, adding: adding)
-        }
+            g, x, into: result)
         return result
     }
 }
@@ -190,16 +183,43 @@ extension MatrixBlock {
     }
 }
 
+extension MatrixBlock {
+    /// Rows of B that are packed at a time: as many as the kernels multiply before they go on to other columns.
+    private static let packedRows = 512
+
+    /// C = A^T B, or C + A^T B, on the calling thread: this block is `rows` x `columns`, A `inner` x `rows`, B `inner` x
+    /// `columns`. An element is one chain over the inner dimension, so its bits do not depend on the rows and columns of a call.
+    func assignProduct(
+        transposing a: MatrixBlock, _ b: MatrixBlock, rows: Int, columns: Int, inner: Int, adding: Bool = false,
+        on device: Device
+    ) {
+        device.withScratch(ck_packed_size(min(inner, Self.packedRows), columns)) { packed in
+            // At least once, so that a sum of nothing is written.
+            var first = 0
+            repeat {
+                let count = min(Self.packedRows, inner - first)
+                ck_pack(packed, b.pointer + first * b.stride, b.stride, 1, count, columns)
+                ck_product(
+                    pointer, stride, a.pointer + first * a.stride, 1, a.stride, packed, rows, columns, count,
+                    adding || first > 0)
+                first += count
+            } while first < inner
+        }
+    }
+}
+
 /// A product that adds up over all rows of a batch, as weight gradients do, cut so that the order of the sum is fixed.
 ///
-/// A large result is cut by its rows, each part summing over everything; a small one is summed over slices of the
+/// A large result is cut into blocks, each of which is summed over everything; a small one is summed over slices of the
 /// batch's rows, whose partial results are then added in order.
 struct RowReduction {
+    /// The most rows and columns of a block: its part of the input, packed, stays in a core's second-level cache.
+    private static let (mostOutputs, mostInputs) = (384, 256)
+
     private let rows: Int
     private let outputs: Int
     private let inputs: Int
     private let slices: Int
-    private let outputBlock: Int
 
     init(rows: Int, outputs: Int, inputs: Int) {
         self.rows = rows
@@ -207,32 +227,33 @@ struct RowReduction {
         self.inputs = inputs
         let large = outputs >= 64 && outputs * inputs >= 1 << 16
         slices = large ? 1 : max(1, min(8, rows / 256))
-        outputBlock = large ? max(16, (outputs / 4 + 15) & ~15) : max(1, outputs)
     }
 
-    /// Runs `product` for every part: it writes (or adds, when told so) the sum over `rows` to rows `outputRange` of the
-    /// result, which begin at `block`.
-    func run(
-        into result: Tensor,
-        product: (_ block: MatrixBlock, _ rows: Range<Int>, _ outputRange: Range<Int>, _ adding: Bool) -> Void
-    ) {
+    /// Writes g^T x to `result` (outputs, inputs), for g (rows, outputs) and x (rows, inputs).
+    func run(_ g: Tensor, _ x: Tensor, into result: Tensor) {
         guard result.elementCount > 0 else { return }
         let device = result.device
-        let work = rows * outputs * inputs / 16
-        let outputBlocks = (outputs + outputBlock - 1) / outputBlock
+        let size = outputs * inputs
+        let work = rows * size / 16
         if slices == 1 {
-            device.forEach(outputBlocks, work: work) { index in
-                let range = index * outputBlock..<min(outputs, (index + 1) * outputBlock)
-                product(
-                    MatrixBlock(result.pointer + range.lowerBound * inputs, stride: inputs), 0..<rows, range, false)
+            let (height, width) = (min(outputs, Self.mostOutputs), min(inputs, Self.mostInputs))
+            let across = (inputs + width - 1) / width
+            device.forEach((outputs + height - 1) / height * across, work: work) { index in
+                let (row, column) = (index / across * height, index % across * width)
+                MatrixBlock(result.pointer + row * inputs + column, stride: inputs).assignProduct(
+                    transposing: MatrixBlock(g.pointer + row, stride: outputs),
+                    MatrixBlock(x.pointer + column, stride: inputs), rows: min(height, outputs - row),
+                    columns: min(width, inputs - column), inner: rows, on: device)
             }
             return
         }
-        let size = outputs * inputs
         device.withScratch(slices * size) { partial in
             device.forEach(slices, work: work) { slice in
                 let range = rows * slice / slices..<rows * (slice + 1) / slices
-                product(MatrixBlock(partial + slice * size, stride: inputs), range, 0..<outputs, false)
+                MatrixBlock(partial + slice * size, stride: inputs).assignProduct(
+                    transposing: MatrixBlock(g.pointer + range.lowerBound * outputs, stride: outputs),
+                    MatrixBlock(x.pointer + range.lowerBound * inputs, stride: inputs), rows: outputs,
+                    columns: inputs, inner: range.count, on: device)
             }
             sumInOrder(partial, parts: slices, size: size, into: result.pointer, on: device)
         }
