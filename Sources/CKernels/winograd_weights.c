@@ -93,7 +93,7 @@ void ck_winograd_panel_weights(
 }
 
 /// Tiles of a block: the more, the fewer passes over the sums.
-enum { CK_GRADIENT_TILES = 128 };
+enum { CK_GRADIENT_TILES = 64 };
 
 /// Transforms output gradients of channels [first, last) of `count` tiles to packed panels: element (tile, channel) of
 /// matrix e at z[e * step + ...].

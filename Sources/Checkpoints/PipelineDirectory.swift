@@ -117,9 +117,11 @@ public struct PipelineDirectory: Sendable {
     }
 
     /// The denoiser with its weights.
-    public func model(on device: Device) throws -> any Denoiser {
+    ///
+    /// - Parameter format: in which they are kept in memory; nil for 32 bits.
+    public func model(on device: Device, keeping format: HalfTensor.Format? = nil) throws -> any Denoiser {
         let model = configuration.makeModel(numTrainTimesteps: scheduler.numTrainTimesteps, on: device)
-        try weights().load(into: model)
+        try weights().load(into: model, keeping: format)
         return model
     }
 

@@ -4,7 +4,7 @@ public import NeuralNet
 internal import Problems
 internal import Safetensors
 internal import StrictJSON
-internal import TensorCore
+public import TensorCore
 
 /// The weights of one component of a pipeline: `diffusion_pytorch_model.safetensors`, whole or in shards.
 public struct WeightsDirectory: Sendable {
@@ -72,7 +72,9 @@ public struct WeightsDirectory: Sendable {
 
     /// Gives every parameter of `module` its tensor. Strict: a parameter without a tensor, a tensor without a parameter, or
     /// another shape is an error that names it; nothing is loaded then.
-    public func load(into module: some Module) throws {
+    ///
+    /// - Parameter format: in which weights are kept in memory; nil for 32 bits. Files of another format are rounded to it.
+    public func load(into module: some Module, keeping format: HalfTensor.Format? = nil) throws {
         let open = try files.map(SafetensorsFile.init)
         var problems: [Problem] = []
         var holders: [String: SafetensorsFile] = [:]
@@ -114,8 +116,10 @@ public struct WeightsDirectory: Sendable {
             guard isSame else { throw Self.mismatch("tensor \(key) is not what config.json makes of it", file.path) }
         }
         // All are read before any is given away: a disk may fail at the last.
-        var tensors = try found.map { try Self.tensor($0.file, $0.place, $0.parameter) }
-        for (parameter, _, _) in found.reversed() { parameter.load(fileOrder: tensors.removeLast()) }
+        let values = try found.map { parameter, file, place in
+            parameter.stored(fromFileOrder: try Self.tensor(file, place, parameter), keeping: format)
+        }
+        for (entry, value) in zip(found, values) { entry.parameter.assign(value) }
     }
 
     /// What is wrong with a tensor that should hold a parameter of this shape.
@@ -133,10 +137,12 @@ public struct WeightsDirectory: Sendable {
     private static func tensor(
         _ file: SafetensorsFile, _ place: TensorPlace, _ parameter: Parameter
     ) throws -> Tensor {
-        let values = try file.floats(place.key)
         let count = parameter.fileShape.elementCount
-        let part = place.parts == 1 ? values : Array(values[place.part * count..<(place.part + 1) * count])
-        return Tensor(part, shape: parameter.fileShape, on: parameter.device)
+        return try Tensor(shape: parameter.fileShape, on: parameter.device) { span in
+            try span.withUnsafeMutableBufferPointer {
+                try file.readFloats(place.key, from: place.part * count, into: $0)
+            }
+        }
     }
 
     private static func mismatch(_ message: String, _ file: String) -> Problem {

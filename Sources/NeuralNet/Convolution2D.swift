@@ -40,7 +40,13 @@ public final class Convolution2D: Module {
     }
 
     /// (N, H, W, inputs) -> (N, H', W', outputs).
-    public func callAsFunction(_ x: Tensor) -> Tensor { x.convolution(weight.value, bias: bias?.value, geometry) }
+    ///
+    /// - Parameters:
+    ///   - vectors: (N, outputs), added to every pixel of a sample.
+    ///   - residual: added to the result.
+    public func callAsFunction(_ x: Tensor, perSample vectors: Tensor? = nil, plus residual: Tensor? = nil) -> Tensor {
+        x.convolution(weight.value, bias: bias?.value, geometry, perSample: vectors, plus: residual)
+    }
 }
 
 /// The adjoint of a convolution with learned kernels: enlarges by its stride.

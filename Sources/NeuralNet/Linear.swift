@@ -21,6 +21,13 @@ public final class Linear: Module {
 
     /// (..., inputs) -> (..., outputs).
     public func callAsFunction(_ x: Tensor) -> Tensor { x.linear(weight.value, bias: bias?.value) }
+
+    /// f(x W^T + b) + residual, the latter (..., outputs).
+    package func callAsFunction(
+        _ x: Tensor, then activation: ProductActivation? = nil, plus residual: Tensor? = nil
+    ) -> Tensor {
+        x.linear(weight.value, bias: bias?.value, then: activation, plus: residual)
+    }
 }
 
 /// A table of learned vectors, one for each index.

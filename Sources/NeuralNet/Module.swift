@@ -1,4 +1,4 @@
-internal import TensorCore
+public import TensorCore
 
 /// A part of a network that has parameters.
 public protocol Module {
@@ -54,7 +54,11 @@ extension Module {
     }
 
     /// Gives every parameter its first value; a function of the seed, the parameter's number and its shape.
-    public func initialize(seed: UInt64) {
-        for (number, entry) in parameters.enumerated() { entry.parameter.initialize(seed: seed, number: number) }
+    ///
+    /// - Parameter format: of weights; nil for 32 bits, which training needs.
+    public func initialize(seed: UInt64, keeping format: HalfTensor.Format? = nil) {
+        for (number, entry) in parameters.enumerated() {
+            entry.parameter.initialize(seed: seed, number: number, keeping: format)
+        }
     }
 }

@@ -18,7 +18,14 @@ public final class Parameter {
     /// Whether training changes it. Some networks draw features at random once and keep them.
     public let isTrainable: Bool
     public let device: Device
-    private var stored: Tensor?
+    private var stored: Stored?
+
+    /// What a parameter holds.
+    public enum Stored {
+        case full(Tensor)
+        /// Widened for each use.
+        case half(HalfTensor)
+    }
 
     /// - Parameter fileShape: extents in PyTorch's order.
     public init(
@@ -46,20 +53,36 @@ public final class Parameter {
 
     /// The parameter in memory order, tracked while a step of training records. It must have been initialized or loaded.
     public var value: Tensor {
-        guard let stored else { preconditionFailure("a parameter is read before it was initialized or loaded") }
-        return stored
+        switch stored {
+        case .full(let tensor): return tensor
+        case .half(let half): return half.widened()
+        case nil: preconditionFailure("a parameter is read before it was initialized or loaded")
+        }
     }
 
     /// Replaces the value.
     public func assign(_ value: Tensor) {
         precondition(value.shape == shape, "a parameter of \(shape) cannot become \(value.shape)")
-        stored = value
+        stored = .full(value)
     }
 
+    /// Replaces the value by what `stored(fromFileOrder:keeping:)` made.
+    public func assign(_ value: Stored) { stored = value }
+
     /// Takes the values as a checkpoint has them.
-    public func load(fileOrder tensor: Tensor) {
+    public func load(fileOrder tensor: Tensor) { assign(stored(fromFileOrder: tensor, keeping: nil)) }
+
+    /// What the parameter becomes with values as a checkpoint has them.
+    ///
+    /// - Parameter format: of weights; nil for 32 bits. Vectors, such as biases, are few and stay as they are.
+    public func stored(fromFileOrder tensor: Tensor, keeping format: HalfTensor.Format?) -> Stored {
         precondition(tensor.shape == fileShape, "a parameter of \(fileShape) cannot be read from \(tensor.shape)")
-        assign(layout == .same ? tensor : tensor.permuted([0, 2, 3, 1]))
+        return kept(layout == .same ? tensor : tensor.permuted([0, 2, 3, 1]), as: format)
+    }
+
+    private func kept(_ tensor: Tensor, as format: HalfTensor.Format?) -> Stored {
+        guard let format, shape.rank > 1 else { return .full(tensor) }
+        return .half(HalfTensor(tensor, as: format))
     }
 
     /// `tensor`, shaped like the value, as a checkpoint has it.
@@ -67,8 +90,8 @@ public final class Parameter {
         layout == .same ? tensor : tensor.permuted([0, 3, 1, 2])
     }
 
-    func initialize(seed: UInt64, number: Int) {
-        stored = initializer.callAsFunction(shape, seed: seed, number: number, on: device)
+    func initialize(seed: UInt64, number: Int, keeping format: HalfTensor.Format?) {
+        stored = kept(initializer.callAsFunction(shape, seed: seed, number: number, on: device), as: format)
     }
 }
 

@@ -52,16 +52,19 @@ public final class SafetensorsFile: Sendable {
         }
     }
 
-    /// `floats`, written into memory that has room for just as many.
-    public func readFloats(_ name: String, into buffer: UnsafeMutableBufferPointer<Float>) throws {
+    /// As many of `floats` as `buffer` has room for, from element `first` on.
+    public func readFloats(_ name: String, from first: Int = 0, into buffer: UnsafeMutableBufferPointer<Float>) throws {
         let info = try info(name)
-        precondition(buffer.count == info.count, "\(name) has \(info.count) elements, not \(buffer.count)")
+        precondition(
+            first >= 0 && first + buffer.count <= info.count,
+            "\(name) has \(info.count) elements, not \(first) + \(buffer.count)")
+        let start = info.range.lowerBound + first * info.type.size
         switch info.type {
-        case .float32: try read(UnsafeMutableRawBufferPointer(buffer), at: info.range.lowerBound, of: name)
-        case .float16: try convert(name, info, into: buffer) { (value: Float16) in Float(value) }
+        case .float32: try read(UnsafeMutableRawBufferPointer(buffer), at: start, of: name)
+        case .float16: try convert(name, at: start, into: buffer) { (value: Float16) in Float(value) }
         case .bfloat16:
-            try convert(name, info, into: buffer) { (bits: UInt16) in Float(bitPattern: UInt32(bits) << 16) }
-        case .float64: try convert(name, info, into: buffer) { (value: Double) in Float(value) }
+            try convert(name, at: start, into: buffer) { (bits: UInt16) in Float(bitPattern: UInt32(bits) << 16) }
+        case .float64: try convert(name, at: start, into: buffer) { (value: Double) in Float(value) }
         default:
             throw Problem(
                 .unsupported, "tensor \(name) of \(path) holds \(info.type.rawValue), not floating-point numbers",
@@ -86,18 +89,18 @@ public final class SafetensorsFile: Sendable {
 
     /// Reads elements piece by piece, so that a conversion needs little memory besides its result.
     private func convert<Element: BitwiseCopyable>(
-        _ name: String, _ info: TensorInfo, into buffer: UnsafeMutableBufferPointer<Float>, _ widen: (Element) -> Float
+        _ name: String, at start: Int, into buffer: UnsafeMutableBufferPointer<Float>, _ widen: (Element) -> Float
     ) throws {
         let pieceCount = 1 << 17
-        try withUnsafeTemporaryAllocation(of: Element.self, capacity: min(pieceCount, info.count)) { piece in
-            var start = 0
-            while start < info.count {
-                let part = piece[..<min(pieceCount, info.count - start)]
+        try withUnsafeTemporaryAllocation(of: Element.self, capacity: min(pieceCount, buffer.count)) { piece in
+            var done = 0
+            while done < buffer.count {
+                let part = piece[..<min(pieceCount, buffer.count - done)]
                 try read(
                     UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: part)),
-                    at: info.range.lowerBound + start * info.type.size, of: name)
-                for (offset, element) in part.enumerated() { buffer[start + offset] = widen(element) }
-                start += part.count
+                    at: start + done * MemoryLayout<Element>.stride, of: name)
+                for (offset, element) in part.enumerated() { buffer[done + offset] = widen(element) }
+                done += part.count
             }
         }
     }

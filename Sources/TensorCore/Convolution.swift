@@ -78,15 +78,25 @@ extension Tensor {
     /// - Parameters:
     ///   - weight: (O, kH, kW, C / groups).
     ///   - bias: (O).
+    ///   - vectors: (N, O), added to every pixel of a sample.
+    ///   - residual: (N, H', W', O), added to the result.
     /// - Returns: (N, H', W', O) for an input (N, H, W, C).
-    public func convolution(_ weight: Tensor, bias: Tensor?, _ geometry: ConvolutionGeometry) -> Tensor {
+    public func convolution(
+        _ weight: Tensor, bias: Tensor?, _ geometry: ConvolutionGeometry, perSample vectors: Tensor? = nil,
+        plus residual: Tensor? = nil
+    ) -> Tensor {
         precondition(shape.rank == 4 && weight.shape.rank == 4, "images are (N, H, W, C), weights (O, kH, kW, C)")
         precondition(
             weight.shape[3] * geometry.groups == shape[3] && weight.shape[0] % geometry.groups == 0,
             "weights \(weight.shape) in \(geometry.groups) groups do not fit an image \(shape)")
-        return Convolution.forward(self, weight: weight, bias: bias, geometry).recorded(
-            .convolution(geometry, hasBias: bias != nil), inputs: [self, weight] + (bias.map { [$0] } ?? []),
-            saving: [self, weight])
+        let (height, width) = geometry.output(height: shape[1], width: shape[2])
+        precondition(
+            vectors.map { $0.shape == [shape[0], weight.shape[0]] } ?? true
+                && residual.map { $0.shape == [shape[0], height, width, weight.shape[0]] } ?? true,
+            "what is added does not fit the result")
+        let epilogue = Epilogue(bias: bias, vectors: vectors, residual: residual)
+        return Convolution.forward(self, weight: weight, epilogue, geometry).recorded(
+            .convolution(geometry, epilogue.parts), inputs: [self, weight] + epilogue.inputs, saving: [self, weight])
     }
 
     /// The adjoint of a convolution: each input pixel adds its turned kernel to the output.
@@ -102,14 +112,7 @@ extension Tensor {
         let (height, width) = geometry.input(height: shape[1], width: shape[2])
         let result = Convolution.inputGradient(
             self, weight: weight, inputShape: [shape[0], height, width, weight.shape[3] * geometry.groups], geometry)
-        if let bias {
-            result.device.forEachRun(ofRows: result.elementCount / result.shape.last, columns: result.shape.last) {
-                rows in
-                let block = MatrixBlock(
-                    result.pointer + rows.lowerBound * result.shape.last, stride: result.shape.last)
-                LinearProduct.addBias(bias.pointer, to: block, rows: rows.count, columns: result.shape.last)
-            }
-        }
+        Epilogue(bias: bias).finish(result)
         return result.recorded(
             .transposedConvolution(geometry, hasBias: bias != nil), inputs: [self, weight] + (bias.map { [$0] } ?? []),
             saving: [self, weight])

@@ -6,43 +6,56 @@ enum Convolution {
     private static let tileSize = 1 << 17
 
     static func forward(
-        _ x: Tensor, weight: Tensor, bias: Tensor?, _ geometry: ConvolutionGeometry
+        _ x: Tensor, weight: Tensor, _ epilogue: Epilogue, _ geometry: ConvolutionGeometry
     ) -> Tensor {
         let (height, width) = geometry.output(height: x.shape[1], width: x.shape[2])
         let outputShape: Shape = [x.shape[0], height, width, weight.shape[0]]
-        if geometry.isPointwise {
-            return LinearProduct.forward(x, weight: weight, bias: bias, outputs: weight.shape[0])
-        }
-        if Depthwise.fits(weight.shape, geometry) {
-            return Depthwise.forward(x, weight: weight, bias: bias, geometry, outputShape: outputShape)
-        }
-        let result = Tensor(uninitialized: outputShape, on: x.device)
         if Winograd.fits(weight: weight.shape, output: outputShape, geometry) {
             return Winograd.convolve(
-                x, weight: weight, turned: false, bias: bias, padding: (geometry.top, geometry.left),
+                x, weight: weight, turned: false, epilogue, padding: (geometry.top, geometry.left),
                 output: outputShape)
         }
-        if NarrowConvolution.fits(weight: weight.shape, geometry) {
-            return NarrowConvolution.forward(x, weight: weight, bias: bias, geometry, output: outputShape)
+        if geometry.isPointwise, epilogue.vectors == nil {
+            return LinearProduct.forward(x, weight: weight, epilogue, outputs: weight.shape[0])
         }
-        let tiles = Tiles(image: x.shape, output: outputShape, weight: weight.shape, geometry, tileSize: tileSize)
+        var rest = epilogue
+        let result: Tensor
+        if geometry.isPointwise {
+            result = LinearProduct.forward(x, weight: weight, Epilogue(), outputs: weight.shape[0])
+        } else if Depthwise.fits(weight.shape, geometry) {
+            result = Depthwise.forward(
+                x, weight: weight, bias: epilogue.bias, geometry, outputShape: outputShape)
+            rest.bias = nil
+        } else if NarrowConvolution.fits(weight: weight.shape, geometry) {
+            result = NarrowConvolution.forward(x, weight: weight, bias: epilogue.bias, geometry, output: outputShape)
+            rest.bias = nil
+        } else {
+            result = patchProducts(x, weight: weight, geometry, output: outputShape)
+        }
+        rest.finish(result)
+        return result
+    }
+
+    /// Products of patches with weights that are packed once.
+    private static func patchProducts(
+        _ x: Tensor, weight: Tensor, _ geometry: ConvolutionGeometry, output: Shape
+    ) -> Tensor {
+        let device = x.device
+        let result = Tensor(uninitialized: output, on: device)
+        let tiles = Tiles(image: x.shape, output: output, weight: weight.shape, geometry, tileSize: tileSize)
         let weights = (0..<geometry.groups).map { group in
             PackedMatrix(
                 MatrixBlock(weight.pointer + group * tiles.groupOutputs * tiles.patch, stride: tiles.patch).transposed,
-                inner: tiles.patch, columns: tiles.groupOutputs, on: x.device)
+                inner: tiles.patch, columns: tiles.groupOutputs, on: device)
         }
-        let device = x.device
         device.forEachRange(x.shape[0] * tiles.positions, grain: tiles.height) { rows in
             device.withScratch(rows.count * tiles.patch) { patches in
-                let output = MatrixBlock(result.pointer + rows.lowerBound * tiles.outputs, stride: tiles.outputs)
+                let first = result.pointer + rows.lowerBound * tiles.outputs
                 for group in 0..<geometry.groups {
                     tiles.gather(x, rows: rows, group: group, into: patches)
-                    MatrixBlock(output.pointer + group * tiles.groupOutputs, stride: tiles.outputs).assignProduct(
+                    MatrixBlock(first + group * tiles.groupOutputs, stride: tiles.outputs).assignProduct(
                         MatrixBlock(patches, stride: tiles.patch), weights[group], rows: rows.count,
                         columns: 0..<tiles.groupOutputs)
-                }
-                if let bias {
-                    LinearProduct.addBias(bias.pointer, to: output, rows: rows.count, columns: tiles.outputs)
                 }
             }
         }
@@ -59,13 +72,13 @@ enum Convolution {
         }
         if Winograd.fits(weight: weight.shape, output: g.shape, geometry) {
             return Winograd.convolve(
-                g, weight: weight, turned: true, bias: nil, padding: (2 - geometry.top, 2 - geometry.left),
+                g, weight: weight, turned: true, Epilogue(), padding: (2 - geometry.top, 2 - geometry.left),
                 output: inputShape)
         }
         if let turned = geometry.turned,
             turned.output(height: g.shape[1], width: g.shape[2]) == (inputShape[1], inputShape[2])
         {
-            return forward(g, weight: weight.turnedKernel(), bias: nil, turned)
+            return forward(g, weight: weight.turnedKernel(), Epilogue(), turned)
         }
         let result = Tensor.zeros(inputShape, on: g.device)
         let tiles = Tiles(image: inputShape, output: g.shape, weight: weight.shape, geometry, tileSize: tileSize)

@@ -39,26 +39,25 @@ extension Operation {
         case .slice(let axis, let start, let from): [g.padded(axis: axis, start: start, to: from)]
         case .embedding(let indices, let rows): [g.scatteredSum(to: indices, rows: rows)]
 
-        // Products. y = x W^T + b.
-        case .linear(let hasBias):
-            [
-                wanted[0] ? LinearProduct.inputGradient(g, weight: s[1], inputs: s[1].shape[1]) : nil,  // g W
-                wanted[1] ? LinearProduct.weightGradient(g, input: s[0], into: targets[1]) : nil,  // g^T x
-            ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])  // 1^T g
+        // Products. y = f(u) + residual, u = x W^T + b.
+        case .linear(let parts, let activation):
+            LinearProduct.gradients(
+                g, before: activation.map { $0.unary.gradient(g, saved: s[2]) } ?? g, parts, input: s[0], weight: s[1],
+                wanted: wanted, target: targets[1])
         case .matmul(let ta, let tb):
             BatchedProduct.gradients(g, a: s[0], b: s[1], transposeA: ta, transposeB: tb, wanted: wanted)
-        case .convolution(let geometry, let hasBias):
+        case .convolution(let geometry, let parts):
             [
                 wanted[0] ? Convolution.inputGradient(g, weight: s[1], inputShape: s[0].shape, geometry) : nil,
                 wanted[1]
                     ? Convolution.weightGradient(g, input: s[0], weightShape: s[1].shape, geometry, into: targets[1])
                     : nil,
-            ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])
+            ] + Epilogue.gradients(parts, g, before: g, wanted: wanted)
         case .transposedConvolution(let geometry, let hasBias):
             // The adjoint of a convolution: its input gradient is that convolution, and the roles of input and
             // output gradient are exchanged for the weights.
             [
-                wanted[0] ? Convolution.forward(g, weight: s[1], bias: nil, geometry) : nil,
+                wanted[0] ? Convolution.forward(g, weight: s[1], Epilogue(), geometry) : nil,
                 wanted[1] ? Convolution.weightGradient(s[0], input: g, weightShape: s[1].shape, geometry) : nil,
             ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])
         case .attention(let heads, let scale, let mask):

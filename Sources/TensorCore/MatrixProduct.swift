@@ -44,34 +44,63 @@ extension Tensor {
     ///   - bias: (O).
     /// - Returns: (..., O) for an input (..., K).
     public func linear(_ weight: Tensor, bias: Tensor? = nil) -> Tensor {
+        linear(weight, bias: bias, then: nil)
+    }
+
+    /// f(x W^T + b) + residual, in one pass over the result.
+    ///
+    /// - Parameter residual: (..., O).
+    package func linear(
+        _ weight: Tensor, bias: Tensor?, then activation: ProductActivation?, plus residual: Tensor? = nil
+    ) -> Tensor {
         precondition(
             shape.rank >= 2 && weight.shape.rank == 2 && weight.shape[1] == shape.last,
             "weights \(weight.shape) do not fit rows of \(shape)")
-        return LinearProduct.forward(self, weight: weight, bias: bias, outputs: weight.shape[0])
-            .recorded(
-                .linear(hasBias: bias != nil), inputs: [self, weight] + (bias.map { [$0] } ?? []),
-                saving: [self, weight])
+        let resultShape = shape.withLast(weight.shape[0])
+        precondition(residual.map { $0.shape == resultShape } ?? true, "a residual has the shape of the result")
+        var epilogue = Epilogue(bias: bias, activation: activation, residual: residual)
+        let inputs = [self, weight] + epilogue.inputs
+        // Where the derivative reads the result, and nothing is added to that, it is kept instead.
+        let keepsResult = activation.map { $0 == .relu && residual == nil } ?? false
+        if activation != nil, !keepsResult, inputs.contains(where: \.isRecorded) {
+            epilogue.preactivation = Tensor(uninitialized: resultShape, on: device)
+        }
+        let result = LinearProduct.forward(self, weight: weight, epilogue, outputs: weight.shape[0])
+        return result.recorded(
+            .linear(epilogue.parts, activation), inputs: inputs,
+            saving: [self, weight] + (keepsResult ? [result] : epilogue.preactivation.map { [$0] } ?? []))
     }
 }
 
 /// The products of a linear layer, y = x W^T + b, with x (rows, K), W (O, K), y (rows, O).
 enum LinearProduct {
-    /// y = x W^T + b.
-    static func forward(_ x: Tensor, weight: Tensor, bias: Tensor?, outputs: Int) -> Tensor {
+    /// y = f(x W^T + b) + residual.
+    static func forward(_ x: Tensor, weight: Tensor, _ epilogue: Epilogue, outputs: Int) -> Tensor {
         let inputs = x.shape.last
         let packed = PackedMatrix(
             MatrixBlock(weight.pointer, stride: inputs).transposed, inner: inputs, columns: outputs, on: x.device)
-        return rows(x, packed, bias: bias)
+        return rows(x, packed, epilogue)
     }
 
     /// d/dx = g W, shaped like x.
     static func inputGradient(_ g: Tensor, weight: Tensor, inputs: Int) -> Tensor {
         let packed = PackedMatrix(
             MatrixBlock(weight.pointer, stride: inputs), inner: g.shape.last, columns: inputs, on: g.device)
-        return rows(g, packed, bias: nil)
+        return rows(g, packed, Epilogue())
     }
 
-    private static func rows(_ x: Tensor, _ weights: PackedMatrix, bias: Tensor?) -> Tensor {
+    /// The gradients of all inputs, from those to the result and to u, what the activation is applied to.
+    static func gradients(
+        _ g: Tensor, before u: Tensor, _ parts: EpilogueParts, input: Tensor, weight: Tensor, wanted: [Bool],
+        target: Tensor?
+    ) -> [Tensor?] {
+        [
+            wanted[0] ? inputGradient(u, weight: weight, inputs: weight.shape[1]) : nil,  // u' W
+            wanted[1] ? weightGradient(u, input: input, into: target) : nil,  // u'^T x
+        ] + Epilogue.gradients(parts, g, before: u, wanted: wanted)  // 1^T u', g
+    }
+
+    private static func rows(_ x: Tensor, _ weights: PackedMatrix, _ epilogue: Epilogue) -> Tensor {
         let result = Tensor(uninitialized: x.shape.withLast(weights.columns), on: x.device)
         let rows = x.shape.elementCount(in: 0..<(x.shape.rank - 1))
         let cut = ProductCut(rows: rows, columns: weights.columns, inner: weights.inner)
@@ -82,16 +111,9 @@ enum LinearProduct {
             output.assignProduct(
                 MatrixBlock(x.pointer + rows.lowerBound * weights.inner, stride: weights.inner), weights,
                 rows: rows.count, columns: columns)
-            if let bias {
-                addBias(bias.pointer + columns.lowerBound, to: output, rows: rows.count, columns: columns.count)
-            }
+            epilogue.finish(result, width: weights.columns, rows: rows, columns: columns)
         }
         return result
-    }
-
-    static func addBias(_ bias: UnsafeMutablePointer<Float>, to block: MatrixBlock, rows: Int, columns: Int) {
-        ck_bias_activation(
-            .identity, block.pointer, block.stride, nil, 0, block.pointer, block.stride, bias, nil, 0, rows, columns)
     }
 
     /// d/dW = g^T x, a sum over all rows; in `target`, where that is given.

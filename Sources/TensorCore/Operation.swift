@@ -17,9 +17,9 @@ package enum Operation {
     case permute([Int])
     case concatenate(axis: Int, extents: [Int])
     case slice(axis: Int, start: Int, from: Shape)
-    case linear(hasBias: Bool)
+    case linear(EpilogueParts, ProductActivation?)
     case matmul(transposeA: Bool, transposeB: Bool)
-    case convolution(ConvolutionGeometry, hasBias: Bool)
+    case convolution(ConvolutionGeometry, EpilogueParts)
     case transposedConvolution(ConvolutionGeometry, hasBias: Bool)
     case groupNorm(groups: Int, activation: NormActivation)
     case layerNorm

@@ -122,7 +122,16 @@ public final class Tape {
     }
 
     private func add(_ gradient: Tensor, at position: Int, to gradients: inout [Tensor?]) {
-        gradients[position] = gradients[position].map { $0 + gradient } ?? gradient
+        guard var sum = gradients[position].take() else {
+            gradients[position] = gradient
+            return
+        }
+        if sum.isSoleOwner() {
+            sum.accumulate(gradient)
+            gradients[position] = sum
+        } else {
+            gradients[position] = sum + gradient
+        }
     }
 
     /// `tensor` as the result of node `position`, if that is one.

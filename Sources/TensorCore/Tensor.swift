@@ -4,7 +4,7 @@
 /// operation has returned it. If it is tracked by a `Tape`, what is computed from it is recorded there.
 public struct Tensor {
     public let shape: Shape
-    let storage: Storage
+    private(set) var storage: Storage
     /// Where in `storage` this tensor begins.
     let offset: Int
     /// Its place on a tape; nil for constants.
@@ -39,6 +39,12 @@ public struct Tensor {
     }
 
     public var isTracked: Bool { variable != nil }
+
+    /// Whether nobody else refers to its memory.
+    mutating func isSoleOwner() -> Bool { isKnownUniquelyReferenced(&storage) }
+
+    /// Whether what is computed from it is being recorded.
+    var isRecorded: Bool { variable?.tape.isRecording ?? false }
 }
 
 // MARK: - Making and reading

@@ -5,8 +5,8 @@ internal import CKernels
 enum Winograd {
     /// Below so many channels on either side the transforms cost more than they save (measured).
     private static let fewestChannels = 16
-    /// Channels on either side of a block of the weight gradient: its sums stay in a core's second-level cache.
-    private static let gradientBlock = 64
+    /// Channels on either side of a block of the weight gradient: the larger, the less often tiles are transformed (measured).
+    private static let gradientBlock = 128
     /// So many tiles are all transformed before they are multiplied (measured).
     private static let fewTiles = 64
     /// Chunks of work that a convolution is cut into at least, where it can be.
@@ -25,17 +25,19 @@ enum Winograd {
     ///   - x: (N, H, W, C), or (N, H, W, O) when turned.
     ///   - padding: of `x`, at the top and left.
     static func convolve(
-        _ x: Tensor, weight: Tensor, turned: Bool, bias: Tensor?, padding: (top: Int, left: Int), output: Shape
+        _ x: Tensor, weight: Tensor, turned: Bool, _ epilogue: Epilogue, padding: (top: Int, left: Int), output: Shape
     ) -> Tensor {
         let device = x.device
         let (inputs, outputs) = (x.shape[3], output[3])
         let shape = Self.shape(image: x.shape, output: output, padding: padding)
         let result = Tensor(uninitialized: output, on: device)
+        let (vectors, stride) = epilogue.vectors(outputs: outputs)
+        let residual = epilogue.residual
         withUnsafePointer(to: shape) { shape in
             nonisolated(unsafe) let shape = shape
             let tiles = ck_winograd_tiles(shape)
             guard tiles > fewTiles else {
-                return convolveFewTiles(x, weight: weight, turned: turned, bias: bias, shape, into: result)
+                return convolveFewTiles(x, weight: weight, turned: turned, epilogue, shape, into: result)
             }
             let transformed = Storage(ck_winograd_weight_size(inputs, outputs), on: device)
             let panels = ck_winograd_panels(outputs)
@@ -53,8 +55,8 @@ enum Winograd {
                 let columns = part * width..<min(outputs, (part + 1) * width)
                 device.withScratch(scratch) {
                     ck_winograd(
-                        result.pointer, x.pointer, transformed.pointer, bias?.pointer, 0, nil, shape, index * block,
-                        min(tiles, (index + 1) * block), columns.lowerBound, columns.upperBound, $0)
+                        result.pointer, x.pointer, transformed.pointer, vectors?.pointer, stride, residual?.pointer,
+                        shape, index * block, min(tiles, (index + 1) * block), columns.lowerBound, columns.upperBound, $0)
                 }
             }
         }
@@ -64,8 +66,8 @@ enum Winograd {
     /// The same for small images and batches, where reading and transforming the weights is most of the work: each panel of
     /// weights is multiplied where it was transformed. The bits are the same.
     private static func convolveFewTiles(
-        _ x: Tensor, weight: Tensor, turned: Bool, bias: Tensor?, _ shape: UnsafePointer<CKWinograd>,
-        into result: Tensor
+        _ x: Tensor, weight: Tensor, turned: Bool, _ epilogue: Epilogue,
+        _ shape: UnsafePointer<CKWinograd>, into result: Tensor
     ) {
         let device = x.device
         nonisolated(unsafe) let shape = shape
@@ -76,12 +78,14 @@ enum Winograd {
                 ck_winograd_inputs(transformed.pointer, x.pointer, shape, range.lowerBound, range.upperBound, $0)
             }
         }
+        let (vectors, stride) = epilogue.vectors(outputs: result.shape[3])
+        let residual = epilogue.residual
         let scratch = ck_winograd_panel_scratch(shape)
         device.forEach(ck_winograd_panels(result.shape[3])) { panel in
             device.withScratch(scratch) {
                 ck_winograd_panel(
-                    result.pointer, transformed.pointer, weight.pointer, turned, bias?.pointer, 0, nil, shape, panel,
-                    $0)
+                    result.pointer, transformed.pointer, weight.pointer, turned, vectors?.pointer, stride,
+                    residual?.pointer, shape, panel, $0)
             }
         }
     }

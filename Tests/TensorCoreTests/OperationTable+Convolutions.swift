@@ -1,7 +1,7 @@
 import TensorCore
 
 extension OperationTable {
-    static let convolutions: [OperationRow] = forward + transposed
+    static let convolutions: [OperationRow] = forward + finished + transposed
 
     /// A convolution's extents as the reference needs them.
     private struct Extents: Sendable {
@@ -75,23 +75,54 @@ extension OperationTable {
             Extents(kernel: (3, 3), stride: (2, 2), padding: (1, 1, 1, 1), groups: 5)),
     ]
 
+    /// One for each way a convolution is computed.
+    private static let finished: [OperationRow] = [
+        ("1x1", .samples(3, 6, 7, 5), 4, Extents(kernel: (1, 1))),
+        ("3x3, many channels", .samples(3, 9, 6, 17), 33, .same(3)),
+        ("3x3, many channels and tiles", .samples(3, 33, 18, 16), 48, .same(3)),
+        ("3x3, few channels", .samples(3, 5, 6, 4), 5, .same(3)),
+        ("3x3, to few channels", .samples(3, 12, 9, 16), 3, .same(3)),
+        ("each channel alone", .samples(3, 6, 7, 6), 6, .same(7, groups: 6)),
+    ].flatMap { (name: String, input: OperationRow.Input, outputs: Int, extents: Extents) in
+        [
+            convolution("\(name), plus vectors", input, outputs: outputs, extents, hasVectors: true),
+            convolution(
+                "\(name), no bias, plus vectors", input, outputs: outputs, extents, bias: false, hasVectors: true),
+            convolution("\(name), plus a residual", input, outputs: outputs, extents, hasResidual: true),
+            convolution(
+                "\(name), plus both", input, outputs: outputs, extents, hasVectors: true, hasResidual: true),
+        ]
+    }
+
     private static func convolution(
-        _ name: String, _ input: OperationRow.Input, outputs: Int, _ extents: Extents, bias: Bool = true
+        _ name: String, _ input: OperationRow.Input, outputs: Int, _ extents: Extents, bias: Bool = true,
+        hasVectors: Bool = false, hasResidual: Bool = false
     ) -> OperationRow {
         let channels = input.shape[3] / extents.groups
         let (kh, kw) = extents.kernel
+        let (top, left, bottom, right) = extents.padding
+        let height = (input.shape[1] + top + bottom - kh) / extents.stride.0 + 1
+        let width = (input.shape[2] + left + right - kw) / extents.stride.1 + 1
+        // Where in the inputs each of the optional ones is.
+        let vectorsAt = bias ? 3 : 2
+        let residualAt = vectorsAt + (hasVectors ? 1 : 0)
         return OperationRow(
             .convolution, name,
-            [input, .shared(outputs, kh, kw, channels, distribution: { 0.3 * $0 })] + (bias ? [.shared(outputs)] : []),
-            compute: { $0[0].convolution($0[1], bias: $0.count > 2 ? $0[2] : nil, extents.geometry) },
+            [input, .shared(outputs, kh, kw, channels, distribution: { 0.3 * $0 })] + (bias ? [.shared(outputs)] : [])
+                + (hasVectors ? [.samples(input.shape[0], outputs)] : [])
+                + (hasResidual ? [.samples(input.shape[0], height, width, outputs)] : []),
+            compute: {
+                $0[0].convolution(
+                    $0[1], bias: bias ? $0[2] : nil, extents.geometry, perSample: hasVectors ? $0[vectorsAt] : nil,
+                    plus: hasResidual ? $0[residualAt] : nil)
+            },
             reference: { inputs in
                 let (x, weight) = (inputs[0], inputs[1])
-                let (top, left, bottom, right) = extents.padding
-                let height = (x.shape[1] + top + bottom - kh) / extents.stride.0 + 1
-                let width = (x.shape[2] + left + right - kw) / extents.stride.1 + 1
                 return Plain([x.shape[0], height, width, outputs]) { i in
                     let group = i[3] / (outputs / extents.groups)
-                    var sum = inputs.count > 2 ? inputs[2][i[3]] : 0
+                    var sum = bias ? inputs[2][i[3]] : 0
+                    if hasVectors { sum += inputs[vectorsAt][i[0], i[3]] }
+                    if hasResidual { sum += inputs[residualAt][i] }
                     for dy in 0..<kh {
                         for dx in 0..<kw {
                             for c in 0..<channels {

@@ -37,7 +37,7 @@ extension OperationTable {
         ]
     }
 
-    private static func plain(_ function: Unary, _ x: Double) -> Double {
+    static func plain(_ function: Unary, _ x: Double) -> Double {
         switch function {
         case .silu: x / (1 + exp(-x))
         case .gelu: x * 0.5 * (1 + erf(x / 2.0.squareRoot()))

@@ -1,7 +1,7 @@
 import TensorCore
 
 extension OperationTable {
-    static let products: [OperationRow] = linears + matmuls
+    static let products: [OperationRow] = linears + finishedLinears + matmuls
 
     private static let linears: [OperationRow] = [
         linear("odd", .samples(5, 7), outputs: 4),
@@ -35,6 +35,33 @@ extension OperationTable {
                     }
                 }
                 return result.viewed(x.shape.dropLast() + [outputs])
+            })
+    }
+
+    /// With an activation, a residual, or both. All numbers are halves, away from the kink of ReLU.
+    private static let finishedLinears: [OperationRow] =
+        [ProductActivation.silu, .gelu, .geluTanh, .relu].flatMap { (activation: ProductActivation) in
+            [
+                finishedLinear("\(activation)", activation, hasResidual: false),
+                finishedLinear("\(activation), plus a residual", activation, hasResidual: true),
+            ]
+        } + [finishedLinear("plus a residual", nil, hasResidual: true)]
+
+    private static func finishedLinear(
+        _ name: String, _ activation: ProductActivation?, hasResidual: Bool
+    ) -> OperationRow {
+        let plain = linear(name, .samples(3, 7, 9, distribution: { $0.rounded() }), outputs: 35)
+        var inputs = plain.inputs
+        inputs[1].distribution = { ($0 * 0.7).rounded() }
+        inputs[2].distribution = { $0.rounded() + 0.5 }
+        return OperationRow(
+            .linear, name, inputs + (hasResidual ? [.samples(3, 7, 35)] : []),
+            compute: { $0[0].linear($0[1], bias: $0[2], then: activation, plus: hasResidual ? $0[3] : nil) },
+            reference: { inputs in
+                var result = plain.reference(Array(inputs.prefix(3)))
+                if let activation { result = result.map { OperationTable.plain(activation.unary, $0) } }
+                if hasResidual { for i in result.values.indices { result.values[i] += inputs[3][i] } }
+                return result
             })
     }
 

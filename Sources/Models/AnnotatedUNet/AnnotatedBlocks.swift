@@ -83,10 +83,10 @@ package final class ConvNextBlock: AnnotatedBlock {
     }
 
     package func callAsFunction(_ x: Tensor, time: Tensor?) -> Tensor {  // x (N, H, W, C), time (N, E)
-        var h = depthwise(x)  // (N, H, W, C)
-        if let timeProjection, let time { h = h + timeProjection(time.gelu()).perSample }
+        let vectors = time.flatMap { time in timeProjection.map { $0(time.gelu()) } }  // (N, C)
+        var h = depthwise(x, perSample: vectors)  // (N, H, W, C)
         h = norm2(widen(norm1(h)).gelu())  // (N, H, W, mult C')
-        return narrow(h) + (shortcut?(x) ?? x)  // (N, H, W, C')
+        return narrow(h, plus: shortcut?(x) ?? x)  // (N, H, W, C')
     }
 }
 

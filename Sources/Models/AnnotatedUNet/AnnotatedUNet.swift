@@ -102,7 +102,7 @@ public final class AnnotatedUNet: Denoiser {
     public func callAsFunction(
         _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
     ) -> Tensor {
-        let time = time2(time1(timeFeatures(timesteps, on: x.device)).gelu())  // (N, 4 dim)
+        let time = time2(time1(timeFeatures(timesteps, on: x.device), then: .gelu))  // (N, 4 dim)
         var h = stem(x)  // (N, H, W, stem)
         var skips: [Tensor] = []
         for level in downs {

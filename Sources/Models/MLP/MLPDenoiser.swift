@@ -26,7 +26,7 @@ public final class MLPDenoiser: Denoiser {
         let last = Float(max(1, numTrainTimesteps - 1))
         let time = Tensor(timesteps.map { $0 / last - 0.5 }, shape: [timesteps.count, 1], on: x.device)
         var h = Tensor.concatenated([x, time], axis: 1)  // (N, D + 1)
-        for layer in layers.dropLast() { h = layer(h).relu() }  // (N, hidden)
+        for layer in layers.dropLast() { h = layer(h, then: .relu) }  // (N, hidden)
         return layers[layers.count - 1](h)  // (N, D)
     }
 }

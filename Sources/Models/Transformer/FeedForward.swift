@@ -26,18 +26,20 @@ package final class FeedForward: Module {
     }
 
     package func callAsFunction(_ x: Tensor, dropout masks: DropoutMasks?) -> Tensor {  // x (N, L, D)
-        let h = activate(project(x))  // (N, L, 4 D)
+        let h = activate(x)  // (N, L, 4 D)
         return out(masks?.drop(h, probability: dropout) ?? h)  // (N, L, D)
     }
 
-    private func activate(_ h: Tensor) -> Tensor {
+    private func activate(_ x: Tensor) -> Tensor {
         switch activation {
-        case .gelu: h.gelu()
-        case .geluApproximate: h.geluTanh()
-        case .quickGELU: h * (h * 1.702).sigmoid()
-        case .silu: h.silu()
-        case .geglu: gated(h) { $0.gelu() }
-        case .swiglu: gated(h) { $0.silu() }
+        case .gelu: return project(x, then: .gelu)
+        case .geluApproximate: return project(x, then: .geluTanh)
+        case .silu: return project(x, then: .silu)
+        case .quickGELU:
+            let h = project(x)
+            return h * (h * 1.702).sigmoid()
+        case .geglu: return gated(project(x)) { $0.gelu() }
+        case .swiglu: return gated(project(x)) { $0.silu() }
         }
     }
 

@@ -39,7 +39,7 @@ package final class AttentionBlock: Module {
         let h = (norm?(x) ?? x).reshaped(to: [x.shape[0], x.shape[1] * x.shape[2], x.shape[3]])  // (N, L, C)
         let attended = toQuery(h).attention(
             key: toKey(h), value: toValue(h), heads: heads, scale: 1 / Float(headSize).squareRoot())  // (N, L, C)
-        let sum = x + toOut(attended).reshaped(to: x.shape)  // (N, H, W, C)
+        let sum = toOut(attended, plus: x.reshaped(to: h.shape)).reshaped(to: x.shape)  // (N, H, W, C)
         return outputScale == 1 ? sum : sum / outputScale
     }
 }

@@ -81,24 +81,24 @@ package final class ResnetBlock2D: Module {
         case (_, nil):
             u = f.after(norm2, conv1(h))
         case (.add, .some(let time)):
-            u = f.after(norm2, conv1(h) + time)
+            u = f.after(norm2, conv1(h, perSample: time))
         case (.scaleShift, .some(let time)):
-            let scale = time.sliced(axis: 3, 0..<outChannels)
-            let shift = time.sliced(axis: 3, outChannels..<2 * outChannels)
+            let both = time.reshaped(to: [time.shape[0], 1, 1, time.shape[1]])
+            let scale = both.sliced(axis: 3, 0..<outChannels)
+            let shift = both.sliced(axis: 3, outChannels..<2 * outChannels)
             u = f(norm2(conv1(h)) * (scale + 1) + shift)
         }
         u = dropout?.drop(u, probability: options.dropout) ?? u
         let input = resample(x)
-        let sum = (shortcut?(input) ?? input) + conv2(u)  // (N, H', W', C')
+        let sum = conv2(u, plus: shortcut?(input) ?? input)  // (N, H', W', C')
         return options.outputScale == 1 ? sum : sum / options.outputScale
     }
 
-    /// The same for every pixel of a sample: (N, 1, 1, C'), or twice as wide for scale and shift.
+    /// The same for every pixel of a sample: (N, C'), or twice as wide for scale and shift.
     private func time(_ embedding: Tensor?) -> Tensor? {
         precondition((embedding == nil) == (timeProjection == nil), "a timestep's embedding does not fit the block")
         guard let embedding, let timeProjection else { return nil }
-        let projected = timeProjection(options.activation(embedding))
-        return projected.reshaped(to: [projected.shape[0], 1, 1, projected.shape[1]])
+        return timeProjection(options.activation(embedding))
     }
 
     private func resample(_ x: Tensor) -> Tensor {

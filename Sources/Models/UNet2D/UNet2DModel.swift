@@ -132,5 +132,5 @@ package final class TimestepMLP: Module {
         visitor("linear_2", linear2)
     }
 
-    package func callAsFunction(_ features: Tensor) -> Tensor { linear2(linear1(features).silu()) }  // (N, E)
+    package func callAsFunction(_ features: Tensor) -> Tensor { linear2(linear1(features, then: .silu)) }  // (N, E)
 }
