@@ -65,7 +65,8 @@ struct Epilogue {
         let first = rows.lowerBound * width + columns.lowerBound
         let block = result.pointer + first
         ck_bias_activation(
-            activation?.kernel ?? .identity, block, width, preactivation.map { $0.pointer + first }, width, block, width,
+            activation?.kernel ?? .identity, block, width, preactivation.map { $0.pointer + first }, width, block,
+            width,
             bias.map { $0.pointer + columns.lowerBound }, residual.map { $0.pointer + first }, width, rows.count,
             columns.count)
     }

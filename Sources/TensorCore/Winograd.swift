@@ -56,7 +56,8 @@ enum Winograd {
                 device.withScratch(scratch) {
                     ck_winograd(
                         result.pointer, x.pointer, transformed.pointer, vectors?.pointer, stride, residual?.pointer,
-                        shape, index * block, min(tiles, (index + 1) * block), columns.lowerBound, columns.upperBound, $0)
+                        shape, index * block, min(tiles, (index + 1) * block), columns.lowerBound, columns.upperBound,
+                        $0)
                 }
             }
         }
