@@ -18,6 +18,11 @@ public enum Worker {
     public static func main(_ arguments: [String]) -> Int32 {
         do {
             let arguments = try WorkerArguments(arguments)
+            do {
+                try arguments.enterControlGroup()
+            } catch {
+                JobContext.log("note: nothing holds this attempt to the memory it asked for: \(error)")
+            }
             // Before there are other threads, which it would not bind.
             let isConfined = try arguments.confineReading(environment: ProcessInfo.processInfo.environment)
             // From here on a request to stop is heard.

@@ -10,9 +10,12 @@ struct WorkerArguments: Sendable, Hashable {
     var threads: Int
     /// Directories outside the spool that jobs may read.
     var allowedPaths: [String] = []
+    /// The directory of the control group to be in.
+    var controlGroup: String?
 
     static let usage = """
         usage: diffd-worker --job DIRECTORY --spool DIRECTORY --attempt N --threads N [--allowed-path DIRECTORY]...
+            [--control-group DIRECTORY]
         Runs one attempt of a job; diffd starts it.
         """
 
@@ -20,7 +23,8 @@ struct WorkerArguments: Sendable, Hashable {
         var values: [String: String] = [:]
         var rest = arguments[...]
         while let option = rest.popFirst() {
-            guard ["--job", "--spool", "--attempt", "--threads", "--allowed-path"].contains(option) else {
+            let known = ["--job", "--spool", "--attempt", "--threads", "--allowed-path", "--control-group"]
+            guard known.contains(option) else {
                 throw Problem(.invalid, "diffd-worker has no option \(option)", remedy: Self.usage)
             }
             guard let value = rest.popFirst() else {
@@ -44,6 +48,17 @@ struct WorkerArguments: Sendable, Hashable {
         spool = try value("--spool")
         attempt = try number("--attempt")
         threads = try number("--threads")
+        controlGroup = values["--control-group"]
+    }
+}
+
+extension WorkerArguments {
+    /// Puts this process into its control group, which counts from then on all that it takes.
+    func enterControlGroup() throws {
+        guard let controlGroup else { return }
+        // 0 is whoever writes it.
+        let members = try PosixFileSystem().openForAppending(Path.join(controlGroup, "cgroup.procs"), mode: 0o644)
+        try members.write(Array("0".utf8).span.bytes)
     }
 }
 

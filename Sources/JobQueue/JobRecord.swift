@@ -3,6 +3,8 @@ public import JobSpec
 public import Problems
 
 /// A job as the queue knows it: what was asked for, and how far it has come. A row of the store.
+///
+/// All that have not ended are in memory, ten thousand perhaps: what few of them have is kept outside of the record.
 public struct JobRecord: Sendable, Hashable, Identifiable {
     public var id: Int
     public var name: String
@@ -40,9 +42,9 @@ public struct JobRecord: Sendable, Hashable, Identifiable {
     /// When its first attempt began.
     public var startedAt: Date?
     /// The newest failure; nil once an attempt succeeded.
-    public var error: Problem?
+    @Boxed public var error: Problem? = nil
     /// How far it had come when its newest attempt was over.
-    public var progress: JobProgress?
+    @Boxed public var progress: JobProgress? = nil
 
     public init(
         id: Int, name: String, kind: JobKind, owner: String? = nil, directory: String, priority: Int = 0,
@@ -84,9 +86,9 @@ public struct Workload: Sendable, Hashable {
 public enum Phase: Sendable, Hashable {
     /// Waits for its turn, and until `after` when an attempt has just gone wrong.
     case queued(after: Date?)
-    case held(Hold)
+    indirect case held(Hold)
     /// Its attempt is committed; a worker runs, is about to, or has just gone.
-    case running(Run)
+    indirect case running(Run)
     case ended(Ending, at: Date)
 }
 

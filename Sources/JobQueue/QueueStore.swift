@@ -62,12 +62,17 @@ public final class QueueStore: Sendable {
 
     /// The visible jobs that have not ended, by id. A row that cannot be read comes back held, with the reason.
     public func activeJobs() throws(Problem) -> [JobRecord] {
+        try jobs(where: "visible AND state NOT IN ('succeeded', 'failed', 'cancelled')")
+    }
+
+    /// The jobs that the condition picks, by id.
+    private func jobs(where condition: String) throws(Problem) -> [JobRecord] {
         try read { db in
-            try Row.fetchAll(
-                db,
-                sql:
-                    "SELECT * FROM jobs WHERE visible AND state NOT IN ('succeeded', 'failed', 'cancelled') ORDER BY id"
-            ).map(JobRecord.init(row:))
+            // Row by row: all rows at once would take ten times the memory of the jobs, and what is kept of them would lie scattered in it.
+            let rows = try Row.fetchCursor(db, sql: "SELECT * FROM jobs WHERE \(condition) ORDER BY id")
+            var jobs: [JobRecord] = []
+            while let row = try rows.next() { jobs.append(JobRecord(row: row)) }
+            return jobs
         }
     }
 
@@ -165,13 +170,7 @@ public final class QueueStore: Sendable {
 
     /// The jobs that have ended since readers of `status.json` were told about them.
     public func unannouncedEndings() throws(Problem) -> [JobRecord] {
-        try read { db in
-            try Row.fetchAll(
-                db,
-                sql:
-                    "SELECT * FROM jobs WHERE NOT announced AND state IN ('succeeded', 'failed', 'cancelled') ORDER BY id"
-            ).map(JobRecord.init(row:))
-        }
+        try jobs(where: "NOT announced AND state IN ('succeeded', 'failed', 'cancelled')")
     }
 
     /// Readers know how job `id` ended.

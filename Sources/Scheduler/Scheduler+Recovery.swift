@@ -14,6 +14,7 @@ extension Scheduler {
     /// Throws only when the store or the spool as a whole cannot be used: what is wrong with one job is held or logged.
     public func recover() throws {
         guard !hasRecovered else { return }
+        takeControlGroup()
         let boot = try machine.bootID()
         let isSameBoot = try store.value(of: .bootID) == boot
         try prepareSpool()
@@ -31,6 +32,7 @@ extension Scheduler {
         }
         try store.set(.bootID, to: boot)
         hasRecovered = true
+        removeUnusedGroups()
         logger.notice("recovered: \(state.jobs.count) jobs, \(workers.count) of them with a running worker")
     }
 

@@ -48,7 +48,7 @@ extension Scheduler {
         workers[id] = Worker(attempt: attempt, pid: nil, isAdopted: false)
         let command = WorkerCommand(
             settings: settings, environment: machine.environment, directory: directory(of: job), attempt: attempt,
-            threads: threads)
+            threads: threads, controlGroup: makeGroup(for: job, attempt: attempt, threads: threads))
         // Weak: a worker goes on when its daemon has gone.
         Task { [weak self] in
             do {
@@ -126,11 +126,11 @@ extension Scheduler {
         finish(id, attempt: attempt, end(of: job, orElse: processEnd))
     }
 
-    /// What the worker says about its end, or else what its process's end says.
+    /// What the worker says about its end, or else what the kernel says, or else what its process's end says.
     private func end(of job: JobRecord, orElse processEnd: AttemptEnd) -> AttemptEnd {
         let path = "\(directory(of: job))/\(WorkerFiles.result(attempt: job.attempt))"
         do {
-            guard try files.exists(path) else { return processEnd }
+            guard try files.exists(path) else { return endForMemory(of: job) ?? processEnd }
             let result = try JSONText.decode(WorkerResult.self, from: files.read(path, limit: 1 << 20), file: path)
             guard result.attempt == job.attempt else {
                 return .crashed("its result is that of attempt \(result.attempt)")
@@ -153,6 +153,7 @@ extension Scheduler {
         workers[id] = nil
         if case .crashed = end { counters.crashes += 1 }
         endings.append((id, attempt, end))
+        removeUnusedGroups()
         recordEndings()
         wakeup.yield()
     }

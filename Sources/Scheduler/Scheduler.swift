@@ -24,6 +24,8 @@ public actor Scheduler: Service {
     var settings: SchedulerSettings
     var state: QueueState
     let store: QueueStore
+    /// Of the workers; nil where none can be made.
+    var groups: ControlGroups?
     /// Of the whole spool; no second daemon works on it.
     let spoolLock: FileLock
     let startedAt: Date

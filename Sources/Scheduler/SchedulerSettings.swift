@@ -43,12 +43,14 @@ public struct Machine: Sendable {
     public var bootID: @Sendable () throws -> String
     /// Variables from which the workers' environment is taken.
     public var environment: [String: String]
+    /// The directory of the control group that is ours to divide; nil when there is none.
+    public var controlGroup: String?
 
     public init(
         now: @escaping @Sendable () -> Date, uptime: @escaping @Sendable () -> Duration,
         sleep: @escaping @Sendable (Double) async -> Void,
         freeSpace: @escaping @Sendable (String) throws -> Int, bootID: @escaping @Sendable () throws -> String,
-        environment: [String: String]
+        environment: [String: String], controlGroup: String? = nil
     ) {
         self.now = now
         self.uptime = uptime
@@ -56,10 +58,11 @@ public struct Machine: Sendable {
         self.freeSpace = freeSpace
         self.bootID = bootID
         self.environment = environment
+        self.controlGroup = controlGroup
     }
 
     /// The machine that we run on.
-    public static func real(environment: [String: String]) -> Machine {
+    public static func real(environment: [String: String], controlGroup: String?) -> Machine {
         Machine(
             now: { Date() },
             uptime: {
@@ -80,7 +83,7 @@ public struct Machine: Sendable {
             bootID: {
                 try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
                     .trimmingCharacters(in: .whitespacesAndNewlines)
-            }, environment: environment)
+            }, environment: environment, controlGroup: controlGroup)
     }
 }
 

@@ -13,14 +13,20 @@ struct WorkerCommand: Sendable {
     /// The worker's output is added to its end.
     var log: String
 
-    /// - Parameter environment: the daemon's, of which a worker gets what it needs and nothing else: no socket of systemd, no
-    ///   preloaded library, no secrets.
-    init(settings: SchedulerSettings, environment: [String: String], directory: String, attempt: Int, threads: Int) {
+    /// - Parameters:
+    ///   - environment: the daemon's, of which a worker gets what it needs and nothing else: no socket of systemd, no preloaded
+    ///     library, no secrets.
+    ///   - controlGroup: the directory of the group that the worker enters.
+    init(
+        settings: SchedulerSettings, environment: [String: String], directory: String, attempt: Int, threads: Int,
+        controlGroup: String?
+    ) {
         program = settings.worker
         arguments = [
             "--job", directory, "--spool", settings.spool, "--attempt", String(attempt), "--threads", String(threads),
         ]
         for path in settings.allowedPaths { arguments += ["--allowed-path", path] }
+        if let controlGroup { arguments += ["--control-group", controlGroup] }
         let passed = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"]
         self.environment = environment.filter { passed.contains($0.key) }
         self.directory = directory

@@ -1,4 +1,5 @@
 import CSystemd
+import Foundation
 import Glibc
 public import Problems
 
@@ -43,6 +44,20 @@ public struct ServiceManager: Sendable {
                 remedy: "Let diffd.socket have exactly one ListenStream=.")
         }
         return SD_LISTEN_FDS_START
+    }
+
+    /// The directory of the control group (cgroup v2) that systemd has delegated to this process (`Delegate=`); nil when there is none,
+    /// as for a program that was started by hand.
+    public func delegatedControlGroup() -> String? {
+        // The line of version 2; those of version 1 have a number and names before the path. Without /proc nothing is delegated.
+        guard let lines = try? String(contentsOfFile: "/proc/self/cgroup", encoding: .utf8),
+            let line = lines.split(separator: "\n").first(where: { $0.hasPrefix("0::/") })
+        else { return nil }
+        let group = "/sys/fs/cgroup" + line.dropFirst("0::".count)
+        // Set by systemd 251 and later.
+        var value: UInt8 = 0
+        guard getxattr(group, "user.delegate", &value, 1) == 1, value == UInt8(ascii: "1") else { return nil }
+        return group
     }
 
     private func notify(_ message: String) {

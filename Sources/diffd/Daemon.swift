@@ -90,7 +90,8 @@ struct Daemon {
             // A turn may take a while: there is time for a second one.
             longestPause: manager.watchdogInterval.map { $0 / 3 } ?? .infinity)
         return try Scheduler(
-            settings: settings, machine: .real(environment: environment), hooks: hooks, logger: logger,
+            settings: settings, machine: .real(environment: environment, controlGroup: manager.delegatedControlGroup()),
+            hooks: hooks, logger: logger,
             reread: { [read] in try SchedulerSettings(read()) })
     }
 

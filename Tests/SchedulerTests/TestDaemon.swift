@@ -1,4 +1,5 @@
 import ControlAPI
+import DurableFiles
 import Foundation
 import JobQueue
 import JobSpec
@@ -121,13 +122,18 @@ final class TestDaemon {
     private let group: ServiceGroup
     private let task: Task<Void, any Error>
 
-    init(_ spool: TestSpool, policy: QueuePolicy = QueuePolicy(checkpointWait: 60), minFreeDisk: Int = 1 << 20) throws {
+    init(
+        _ spool: TestSpool, policy: QueuePolicy = QueuePolicy(checkpointWait: 60), minFreeDisk: Int = 1 << 20,
+        controlGroup: String? = nil, files: any FileSystem = PosixFileSystem()
+    ) throws {
         self.spool = spool
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .trace
         let settings = SchedulerSettings(
             spool: spool.root, worker: spool.root + "/worker", minFreeDisk: minFreeDisk, policy: policy)
-        let scheduler = try Scheduler(settings: settings, machine: spool.machine, logger: logger)
+        var machine = spool.machine
+        machine.controlGroup = controlGroup
+        let scheduler = try Scheduler(settings: settings, machine: machine, logger: logger, files: files)
         self.scheduler = scheduler
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
