@@ -4,6 +4,7 @@ internal import JobSpec
 internal import Problems
 internal import Sampling
 internal import StrictJSON
+internal import TensorCore
 
 /// What a job asks to be drawn with one setting: a whole sample or img2img job, or a single cell of a sweep.
 struct DrawingRequest {
@@ -89,4 +90,15 @@ struct Drawing {
 
     /// The part to which a batch belongs.
     func part(ofBatch batch: Int) -> Part { parts.last { $0.firstBatch <= batch } ?? parts[0] }
+}
+
+extension DrawingOptions.WeightsType {
+    /// Nil for 32 bits.
+    var format: HalfTensor.Format? {
+        switch self {
+        case .fp32: nil
+        case .fp16: .float16
+        case .bf16: .bfloat16
+        }
+    }
 }

@@ -62,7 +62,10 @@ struct SampleExecution {
         try requests[0].edits?.check()
         try admit(drawing, pipeline, shape, beside: resident)
         let (digest, network) = try pointing(to: "$.model") {
-            (try pipeline.digest(with: autoencoder), try pipeline.model(on: context.device))
+            (
+                try pipeline.digest(with: autoencoder),
+                try pipeline.model(on: context.device, keeping: requests[0].options.weightsType.format)
+            )
         }
         if requests[0].options.output.video != nil, pipeline.configuration.frameNoise == nil {
             throw Problem(
@@ -172,7 +175,8 @@ struct SampleExecution {
             let device = Device.rehearsal()
             let model = pipeline.configuration.makeModel(
                 numTrainTimesteps: pipeline.scheduler.numTrainTimesteps, on: device)
-            _ = try SamplingRun.rehearse(plan, model, on: device)
+            _ = try SamplingRun.rehearse(
+                plan, model, keeping: requests[0].options.weightsType.format, on: device)
             if let autoencoder = pipeline.autoencoder?.configuration {
                 let autoencoder = AutoencoderKL(autoencoder, on: device)
                 autoencoder.initialize(seed: 0)

@@ -54,7 +54,10 @@ struct VideoExtendExecution {
             return given[0].pictures(clips: given.count, size, channels: channels, on: device)
         }
         let (digest, network) = try pointing(to: "$.model") {
-            (try pipeline.weights().digest(), try pipeline.model(on: context.device))
+            (
+                try pipeline.weights().digest(),
+                try pipeline.model(on: context.device, keeping: job.drawing.weightsType.format)
+            )
         }
         context.log("\(pipeline.configuration.className) from \(path)")
         try frames.begin(clips)

@@ -12,9 +12,16 @@ public struct DrawingOptions: Described, Hashable {
         case torch
     }
 
+    /// How a model's weights are kept in memory.
+    public enum WeightsType: String, Sendable, CaseIterable {
+        case fp32, fp16, bf16
+    }
+
     public var model = ModelReference.published("model")
     /// What makes pictures of the model's latents; nil: the model's own, if it has one.
     public var autoencoder: ModelReference?
+    /// Of the denoiser. What is computed is fp32 in any case.
+    public var weightsType = WeightsType.fp32
     public var sampler = SamplerOptions()
     /// Samples in one forward pass.
     public var batchSize = 8
@@ -40,6 +47,10 @@ public struct DrawingOptions: Described, Hashable {
         Field(
             "autoencoder", \.autoencoder, .optional(ModelReference.form),
             "An autoencoder, or a model that has one, in the place of the model's own; null: its own, if it has one."),
+        Field(
+            "weights_dtype", \.weightsType, .choice(),
+            "How the denoiser's weights are kept in memory; fp16 and bf16 take half of it and round weights of more bits."
+        ),
         Field("sampler", \.sampler, .object, "Algorithm and steps."),
         Field("batch_size", \.batchSize, .integer(in: 1...65536), "Samples in one forward pass."),
         Field("rng", \.randomSource, .choice(), "Where the random numbers come from."),

@@ -81,9 +81,11 @@ public struct SamplingRun {
     /// that are edited.
     ///
     /// - Parameter model: lies on that device.
-    public static func rehearse(_ plan: SamplingPlan, _ model: any Denoiser, on device: Device) throws -> Int {
+    public static func rehearse(
+        _ plan: SamplingPlan, _ model: any Denoiser, keeping format: HalfTensor.Format? = nil, on device: Device
+    ) throws -> Int {
         precondition(device.isRehearsal, "a rehearsal has a device of its own")
-        model.initialize(seed: 0)
+        model.initialize(seed: 0, keeping: format)
         var plan = plan
         plan.editing = nil
         plan.count = min(plan.count, plan.batchSize)

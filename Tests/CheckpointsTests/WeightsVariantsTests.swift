@@ -110,6 +110,33 @@ import Testing
         #expect(try model(WeightsDirectory(directory.path)) == expected)
     }
 
+    @Test(arguments: [("F16", HalfTensor.Format.float16), ("BF16", .bfloat16)])
+    func keptAsTheyAreInTheFile(_ dtype: String, _ format: HalfTensor.Format) throws {
+        try write(
+            dtype, { dtype == "F16" ? Float16($0).bitPattern : UInt16($0.bitPattern >> 16) },
+            to: WeightsDirectory.fileName)
+        let weights = try WeightsDirectory(directory.path)
+        let expected = try model(weights)
+        let before = device.memory.used
+        let model = original.configuration.makeModel(numTrainTimesteps: 1000, on: device)
+        try weights.load(into: model, keeping: format)
+        let elements = expected.values.reduce(0) { $0 + $1.count }
+        // Two bytes an element; vectors and what sizes are rounded up to are a little more.
+        #expect(device.memory.used - before < elements * 5 / 2)
+        #expect(Dictionary(uniqueKeysWithValues: model.parameters.map { ($0, $1.value.array()) }) == expected)
+    }
+
+    @Test func roundedToWhatIsAskedFor() throws {
+        try write(tensors, to: WeightsDirectory.fileName)
+        let model = original.configuration.makeModel(numTrainTimesteps: 1000, on: device)
+        try WeightsDirectory(directory.path).load(into: model, keeping: .float16)
+        let full = try self.model(original.weights())
+        for (name, parameter) in model.parameters {
+            let isWeight = parameter.shape.rank > 1
+            #expect(parameter.value.array() == full[name]?.map { isWeight ? Float(Float16($0)) : $0 })
+        }
+    }
+
     @Test func fullPrecisionIsPreferred() throws {
         try write("F16", { Float16($0).bitPattern }, to: "diffusion_pytorch_model.fp16.safetensors")
         try write(tensors, to: WeightsDirectory.fileName)

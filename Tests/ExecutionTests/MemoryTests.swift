@@ -1,4 +1,5 @@
 import JobSpec
+import Media
 import Problems
 import ProgramTestSupport
 import StrictJSON
@@ -58,5 +59,41 @@ import Testing
         #expect(try await job.run() == .status(WorkerExit.badInput))
         let problem = try #require(try job.result().problem)
         #expect(problem.remedy?.contains("With batch_size") == true, "\(problem)")
+    }
+
+    @Test("of a sampling is less with weights of 16 bits, and its pictures are the same to the eye")
+    func halfWeights() async throws {
+        let scene = try Scene()
+        try await scene.job(
+            1,
+            """
+            {"kind": "train", "name": "wide", "seed": 1,
+             "model": {"architecture": "unet2d", "sample_size": 8, "in_channels": 3, "out_channels": 3,
+                       "layers_per_block": 1, "block_out_channels": [192, 192], "norm_num_groups": 4,
+                       "down_block_types": ["DownBlock2D", "DownBlock2D"],
+                       "up_block_types": ["UpBlock2D", "UpBlock2D"]},
+             "dataset": {"format": "synthetic", "name": "shapes", "count": 8, "resolution": 8},
+             "training": {"steps": 2, "batch_size": 2}}
+            """
+        ).succeed()
+        func draw(_ id: Int, _ type: String) async throws -> (memory: Int, picture: [UInt8]) {
+            let job = try scene.job(
+                id,
+                """
+                {"kind": "sample", "name": "\(type)", "model": "job:1", "weights_dtype": "\(type)",
+                 "sampler": {"name": "ddim", "steps": 4}, "output": {"grid": false}}
+                """)
+            try await job.succeed()
+            let memory = try job.json("outputs/manifest.json")["this_attempt"]?["expected_memory_bytes"]?.integer
+            return (try #require(memory), try ImageFile.read(job("outputs/00000.png")).bytes)
+        }
+        let full = try await draw(2, "fp32")
+        for (id, type) in [(3, "fp16"), (4, "bf16")] {
+            let half = try await draw(id, type)
+            // Of four million weights.
+            #expect(full.memory - half.memory > 6 << 20, "\(full.memory), with \(type) \(half.memory)")
+            let differences = zip(full.picture, half.picture).map { abs(Int($0) - Int($1)) }
+            #expect(differences.max() ?? 255 <= 8, "\(type)")
+        }
     }
 }
