@@ -99,6 +99,19 @@ public struct AutoencoderKLConfiguration: Described, Hashable {
         }
     }
 
+    /// The shape of the latents of pictures, or of clips frame by frame; nil for what it does not take.
+    public func latentShape(of pictures: SampleShape) -> SampleShape? {
+        guard let (size, inChannels) = pictures.frame, inChannels == self.inChannels,
+            size.height % downsampling == 0, size.width % downsampling == 0
+        else { return nil }
+        let latent = ImageSize(height: size.height / downsampling, width: size.width / downsampling)
+        return switch pictures {
+        case .point: nil
+        case .image: .image(latent, channels: latentChannels)
+        case .video(let frames, _, _): .video(frames: frames, latent, channels: latentChannels)
+        }
+    }
+
     public func validate(_ checks: inout Checks) {
         for (key, count) in [("down_block_types", downBlockTypes.count), ("up_block_types", upBlockTypes.count)]
         where count != blockOutChannels.count {

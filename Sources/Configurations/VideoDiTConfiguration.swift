@@ -16,8 +16,8 @@ public struct VideoDiTConfiguration: Described, Hashable {
     public enum FrameNoise: String, Sendable, CaseIterable {
         /// All the same one.
         case shared
-        /// Some frames at either end are known: they have no noise, or that of `contextTimestep`, and all others the same one. Such
-        /// a model extends clips.
+        /// Some frames at either end are known: they have no noise, or that of `contextTimestep`. In half of the clips all others have
+        /// the same one, in the other half one each. Such a model extends clips.
         case context
         /// Each patch in time has one of its own (Chen et al. 2024, "Diffusion Forcing"). Such a model extends clips too.
         case independent

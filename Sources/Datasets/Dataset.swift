@@ -106,15 +106,17 @@ public struct Dataset: Sendable {
 
     /// The samples of another data set in another form, under the same numbers.
     ///
-    /// - Parameter firstMirrored: where mirrored samples begin in `source`.
-    init(_ other: Dataset, as source: any SampleSource, shape: SampleShape, firstMirrored: Int?) {
+    /// - Parameters:
+    ///   - firstMirrored: where mirrored samples begin in `source`.
+    ///   - stills: the pictures among the clips, in that form too.
+    init(_ other: Dataset, as source: any SampleSource, shape: SampleShape, firstMirrored: Int?, stills: Stills?) {
         self.source = source
         self.shape = shape
         self.firstMirrored = firstMirrored
         (training, validation) = (other.training, other.validation)
         (classes, labels, mirrors) = (other.classes, other.labels, other.mirrors)
         (standardization, notes) = (other.standardization, other.notes)
-        stills = nil
+        self.stills = stills
     }
 
     /// Samples in all.

@@ -48,7 +48,12 @@ public struct FrameNoise: Sendable, Hashable {
         case .context:
             let (first, last) = Self.known(of: patches, &random)
             let isKnown = (0..<patches).map { $0 < first || $0 >= patches - last }
-            return (isKnown.map { $0 ? contextTimestep : t }, isKnown)
+            // With one level for all, frames learn late to look at each other, and with a level each they never make many at once.
+            let isShared = random.integer(below: 2) == 0
+            let timesteps = isKnown.map { isKnown in
+                isKnown ? contextTimestep : isShared ? t : random.integer(below: count)
+            }
+            return (timesteps, isKnown)
         }
     }
 

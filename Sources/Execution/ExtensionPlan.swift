@@ -82,6 +82,9 @@ struct ExtensionPlan: Hashable {
         windows[window].places.filter { !windows[window].isKnown($0) && (0..<count).contains($0) }
     }
 
+    /// The window that makes the frame at a place; nil for given ones.
+    func maker(of place: Int) -> Int? { windows.indices.first { new($0).contains(place) } }
+
     private static func problem(_ message: String, _ remedy: String, _ path: String = "$.context_frames") -> Problem {
         Problem(.invalid, message, remedy: remedy, path: path)
     }

@@ -1,7 +1,6 @@
 internal import Configurations
 internal import Diffusion
 internal import JobSpec
-internal import Media
 internal import Problems
 internal import Sampling
 internal import TensorCore
@@ -38,18 +37,16 @@ struct GivenFrames: Sendable {
         }
     }
 
-    /// The frames of a clip in their order; nil: to be made.
-    let frames: [Image?]
+    /// The frames of a clip in their order, as the model works on them (h, w, c); nil: to be made.
+    let frames: [[Float]?]
     let conditioning: Conditioning
 
     /// - Parameters:
     ///   - clips: how many clips have these frames.
-    ///   - size: of the frames, as they are given.
-    func pictures(clips: Int, _ size: ImageSize, channels: Int, on device: Device) -> Editing.Pictures {
-        let blank = [Float](repeating: 0, count: size.height * size.width * channels)
-        let one = Tensor(
-            frames.flatMap { $0?.signed ?? blank }, shape: [1, frames.count, size.height, size.width, channels],
-            on: device)
+    ///   - shape: of a clip, as the model works on it.
+    func pictures(clips: Int, _ shape: SampleShape, on device: Device) -> Editing.Pictures {
+        let blank = [Float](repeating: 0, count: shape.elementCount / frames.count)
+        let one = Tensor(frames.flatMap { $0 ?? blank }, shape: Shape([1] + shape.dimensions), on: device)
         let mask = Tensor(frames.map { $0 == nil ? 1 : 0 }, shape: [1, frames.count, 1, 1, 1], on: device)
         return Editing.Pictures(
             x0: .concatenated([Tensor](repeating: one, count: clips), axis: 0), mask: mask, knownFrames: known)
@@ -69,8 +66,10 @@ struct GivenFrames: Sendable {
 }
 
 extension ClipOptions {
-    /// The shape of clips with these options; `shape` is that of the model's training.
-    func shape(of model: ModelConfiguration, _ shape: SampleShape) throws -> SampleShape {
+    /// The shape of clips with these options as the model works on them; `shape` is that of its training.
+    func shape(
+        of model: ModelConfiguration, _ shape: SampleShape, _ autoencoder: AutoencoderKLConfiguration?
+    ) throws -> SampleShape {
         guard case .videoDiT(let video) = model, case .video(let trained, let trainedSize, let channels) = shape else {
             let keys = [("frames", frames != nil), ("fps", fps != nil), ("size", size != nil), ("image", image != nil)]
             if let key = keys.first(where: \.1)?.0 {
@@ -80,10 +79,10 @@ extension ClipOptions {
             }
             return shape
         }
-        let (frames, size) = (frames ?? trained, size ?? trainedSize)
+        let frames = frames ?? trained
         try video.check(frames: frames, path: "$.frames")
-        try video.check(size: size)
-        return .video(frames: frames, size, channels: channels)
+        let worked = try size.map { try video.size(ofPixels: $0, autoencoder) } ?? trainedSize
+        return .video(frames: frames, worked, channels: channels)
     }
 }
 
@@ -95,10 +94,15 @@ extension VideoDiTConfiguration {
             remedy: "Ask for fewer, or raise max_frames in the model's config.json.", path: path)
     }
 
-    func check(size: ImageSize) throws {
-        guard size.height % patchSize != 0 || size.width % patchSize != 0 else { return }
-        throw Problem(
-            .invalid, "frames of \(size) are not filled by the model's patches of \(patchSize)x\(patchSize)",
-            remedy: "Use multiples of \(patchSize).", path: "$.size")
+    /// The size of what the model works on, pixels or latents, for frames of a size in pixels.
+    func size(ofPixels pixels: ImageSize, _ autoencoder: AutoencoderKLConfiguration?) throws -> ImageSize {
+        let factor = autoencoder?.downsampling ?? 1
+        let patch = factor * patchSize
+        guard pixels.height % patch == 0, pixels.width % patch == 0 else {
+            throw Problem(
+                .invalid, "frames of \(pixels) are not filled by the model's patches of \(patch)x\(patch) pixels",
+                remedy: "Use multiples of \(patch).", path: "$.size")
+        }
+        return ImageSize(height: pixels.height / factor, width: pixels.width / factor)
     }
 }

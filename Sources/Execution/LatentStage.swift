@@ -43,21 +43,16 @@ struct LatentStage {
         return dataset
     }
 
-    /// The pictures of a data set as scaled latents, from the spool's cache where they are known.
+    /// The pictures or clips of a data set as scaled latents, from the spool's cache where they are known.
     func encoded(_ pictures: Dataset, _ common: CommonOptions) throws -> Dataset {
         let c = autoencoder.configuration
-        guard case .image(let size, c.inChannels) = pictures.shape, size.height % c.downsampling == 0,
-            size.width % c.downsampling == 0
-        else {
+        guard let shape = c.latentShape(of: pictures.shape) else {
             throw Problem(
                 .invalid,
                 "the samples are \(pictures.shape.dimensions), but the autoencoder takes \(c.inChannels) channels and sizes that "
                     + "\(c.downsampling) divides",
                 remedy: "Set dataset.resolution to a multiple of \(c.downsampling).", path: "$.dataset")
         }
-        let shape = SampleShape.image(
-            ImageSize(height: size.height / c.downsampling, width: size.width / c.downsampling),
-            channels: c.latentChannels)
         let codec = SampleCodec(shape, autoencoder)
         let directory = SpoolLayout(root: context.arguments.spool).latents
         var computed = 0
@@ -68,13 +63,13 @@ struct LatentStage {
             switch event {
             case .damaged(let problem): context.log("warning: \(problem)")
             case .encoded(let done, let total, let news):
-                if news > computed { context.log("\(done) of \(total) pictures are latents") }
+                if news > computed { context.log("\(done) of \(total) samples are latents") }
                 computed = news
                 if context.stop.wasMade { throw Stopped() }
             }
         }
         context.log(
-            "\(latents.shape.dimensions) latents of \(pictures.shape.dimensions) pictures, \(computed) of them new in \(directory)"
+            "\(latents.shape.dimensions) latents of \(pictures.shape.dimensions) samples, \(computed) of them new in \(directory)"
         )
         return latents
     }

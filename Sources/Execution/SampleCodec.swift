@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import Configurations
+internal import Media
 internal import Models
 internal import Problems
 internal import TensorCore
@@ -14,7 +15,12 @@ struct SampleCodec {
     /// - Parameter shape: of the denoiser's samples.
     init(_ shape: SampleShape, _ autoencoder: AutoencoderKL?) {
         self.autoencoder = autoencoder
-        self.shape = autoencoder?.configuration.pictureShape(of: shape) ?? shape
+        self.shape = Self.shape(of: shape, autoencoder?.configuration)
+    }
+
+    /// What is shown of a denoiser's samples.
+    static func shape(of samples: SampleShape, _ autoencoder: AutoencoderKLConfiguration?) -> SampleShape {
+        autoencoder?.pictureShape(of: samples) ?? samples
     }
 
     /// Pictures of so many pixels are encoded together.
@@ -33,9 +39,20 @@ struct SampleCodec {
         }
     }
 
-    /// What the denoiser works on, for pictures (N, H, W, C): the most likely latents.
+    /// What the denoiser works on, for one picture (h, w, c).
+    func sample(of picture: Image, on device: Device) -> [Float] {
+        let shape: Shape = [1, picture.height, picture.width, picture.channels]
+        return samples(of: Tensor(picture.signed, shape: shape, on: device)).array()
+    }
+
+    /// What the denoiser works on, for pictures (N, H, W, C) or clips (N, T, H, W, C): the most likely latents.
     func samples(of pictures: Tensor) -> Tensor {
         guard let autoencoder else { return pictures }
+        if pictures.shape.rank == 5 {
+            let s = pictures.shape
+            let frames = samples(of: pictures.reshaped(to: [s[0] * s[1], s[2], s[3], s[4]]))  // (N T, h, w, c)
+            return frames.reshaped(to: Shape([s[0], s[1]] + Array(frames.shape)[1...]))
+        }
         let size = max(1, Self.encodedPixels / (pictures.shape[1] * pictures.shape[2]))
         let parts = stride(from: 0, to: pictures.shape[0], by: size).map { first in
             pictures.sliced(axis: 0, first..<min(first + size, pictures.shape[0]))

@@ -53,14 +53,19 @@ struct SampleExecution {
         if let mismatch = pipeline.configuration.mismatch(with: pipeline.scheduler) {
             throw Problem(.unsupported, mismatch.message, remedy: mismatch.remedy, file: path)
         }
-        let shape = try sampleShape(of: pipeline)
         let autoencoder = try self.autoencoder(of: pipeline)
+        let shape = try sampleShape(of: pipeline, autoencoder?.configuration)
         let codec = SampleCodec(
             shape, try pointing(to: "$.model") { try autoencoder?.autoencoder(on: context.device) })
         var drawing = Drawing()
         for request in requests { drawing.append(request, try plan(request, pipeline, shape, codec)) }
         try requests[0].edits?.check()
-        try admit(drawing, pipeline, shape, beside: resident)
+        try admit(
+            drawing,
+            SamplingRehearsal(
+                pipeline: pipeline, weights: requests[0].options.weightsType.format,
+                autoencoder: autoencoder?.configuration), shape,
+            beside: resident)
         let (digest, network) = try pointing(to: "$.model") {
             (
                 try pipeline.digest(with: autoencoder),
@@ -73,7 +78,7 @@ struct SampleExecution {
                 path: "$.output.video")
         }
         let outputs = try SampleOutputs(
-            drawing, sweep: sweep, codec, pipeline, modelDigest: digest, context)
+            drawing, sweep: sweep, codec, pipeline, modelDigest: digest, firstFrame: try firstFrame(codec), context)
         let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.className)," : ""
         context.log("\(pipeline.configuration.className)\(latents) from \(path)")
         return try draw(drawing, network, outputs, modelDigest: digest)
@@ -141,7 +146,7 @@ struct SampleExecution {
     /// What saved states must belong to: everything that decides the samples.
     private func fingerprint(_ modelDigest: String) throws -> String {
         var parts = [modelDigest, spec.json.line]
-        let files = (requests[0].edits?.files ?? []) + (try firstFrame().map { [$0] } ?? [])
+        let files = (requests[0].edits?.files ?? []) + (try firstFramePath().map { [$0] } ?? [])
         for path in files { parts.append(try SHA256.digest(ofFile: path).description) }
         return try SHA256.digest(of: Array(parts.joined(separator: "\n").utf8)).description
     }
@@ -166,36 +171,20 @@ struct SampleExecution {
 
     /// Says how much memory the largest batch will take, and ends the job where it cannot have so much.
     private func admit(
-        _ drawing: Drawing, _ pipeline: PipelineDirectory, _ shape: SampleShape, beside resident: Int
+        _ drawing: Drawing, _ rehearsal: SamplingRehearsal, _ shape: SampleShape, beside resident: Int
     ) throws {
         let plans = drawing.parts.map(\.plan)
         let passes = plans.map { min($0.count, $0.batchSize) * ($0.guidance == nil ? 1 : 2) }
         guard let largest = passes.indices.max(by: { passes[$0] < passes[$1] }) else { return }
-        func tensors(_ plan: SamplingPlan) throws -> Int {
-            let device = Device.rehearsal()
-            let model = pipeline.configuration.makeModel(
-                numTrainTimesteps: pipeline.scheduler.numTrainTimesteps, on: device)
-            _ = try SamplingRun.rehearse(
-                plan, model, keeping: requests[0].options.weightsType.format, on: device)
-            if let autoencoder = pipeline.autoencoder?.configuration {
-                let autoencoder = AutoencoderKL(autoencoder, on: device)
-                autoencoder.initialize(seed: 0)
-                let codec = SampleCodec(shape, autoencoder)
-                _ = codec.shown(.zeros(Shape([1] + shape.dimensions), on: device))
-                if plan.editing != nil {
-                    _ = codec.samples(of: .zeros(Shape([1] + codec.shape.dimensions), on: device))
-                }
-            }
-            return device.memory.held
-        }
         let plan = plans[largest]
-        try context.admit(tensors: tensors(plan), beside: resident, spec.common) {
+        try context.admit(tensors: rehearsal.tensors(plan, shape), beside: resident, spec.common) {
             var smaller: [SmallerJob] = []
             var other = plan
             other.batchSize = min(plan.count, plan.batchSize)
             while other.batchSize > 1 {
                 other.batchSize /= 2
-                smaller.append(SmallerJob(change: "batch_size \(other.batchSize)", tensors: try tensors(other)))
+                smaller.append(
+                    SmallerJob(change: "batch_size \(other.batchSize)", tensors: try rehearsal.tensors(other, shape)))
             }
             return smaller
         }
@@ -204,8 +193,8 @@ struct SampleExecution {
     // MARK: - What only the model can tell
 
     /// The plan of the first request, with a model that has been read.
-    func plan(_ pipeline: PipelineDirectory, _ shape: SampleShape) throws -> SamplingPlan {
-        try plan(requests[0], pipeline, shape, SampleCodec(shape, nil))
+    func plan(_ pipeline: PipelineDirectory, _ shape: SampleShape, _ codec: SampleCodec) throws -> SamplingPlan {
+        try plan(requests[0], pipeline, shape, codec)
     }
 
     private func plan(
@@ -222,23 +211,13 @@ struct SampleExecution {
             sampler: sampler, sampleShape: shape.dimensions, count: request.count, batchSize: options.batchSize,
             classes: options.classLabels ?? model.classConditioning.nullClass.map { [$0] })
         plan.guidance = try guidance(options, model, pipeline.scheduler)
-        if case .videoDiT(let video) = model, case .video(let frames, let size, let channels) = shape,
-            let path = try firstFrame()
-        {
-            guard !codec.isLossy else {
-                throw Problem(
-                    .unsupported, "the model makes latents, and begins with no picture", remedy: "Remove image.",
-                    path: "$.image")
-            }
-            let first = try pointing(to: JobInput.Role.image.jsonPath) {
-                try ImageFile.read(path).converted(toChannels: channels).centreFitted(
-                    width: size.width, height: size.height)
-            }
-            let given = GivenFrames(
-                frames: [first] + [Image?](repeating: nil, count: frames - 1),
-                conditioning: try GivenFrames.Conditioning(nil, video, pipeline.scheduler))
+        if case .videoDiT(let video) = model, case .video(let frames, _, _) = shape, let first = try firstFrame(codec) {
+            let conditioning = try GivenFrames.Conditioning(nil, video, pipeline.scheduler)
             plan.editing = Editing(beginsWithNoise: true) { samples, device in
-                given.pictures(clips: samples.count, size, channels: channels, on: device)
+                let given = GivenFrames(
+                    frames: [codec.sample(of: first, on: device)] + [[Float]?](repeating: nil, count: frames - 1),
+                    conditioning: conditioning)
+                return given.pictures(clips: samples.count, shape, on: device)
             }
         }
         if let edits = request.edits {
@@ -271,7 +250,9 @@ struct SampleExecution {
         return directory
     }
 
-    private func sampleShape(of pipeline: PipelineDirectory) throws -> SampleShape {
+    private func sampleShape(
+        of pipeline: PipelineDirectory, _ autoencoder: AutoencoderKLConfiguration?
+    ) throws -> SampleShape {
         guard let shape = pipeline.configuration.sampleShape else {
             throw Problem(
                 .invalid, "the model's config.json has no sample_size, so the size of its pictures is not known",
@@ -282,11 +263,19 @@ struct SampleExecution {
                 .unsupported, "the model draws no pictures, which a sweep's grid shows",
                 remedy: "Use a model of pictures, or a job for each value.", path: "$.sweep")
         }
-        return try requests[0].clip.shape(of: pipeline.configuration, shape)
+        return try requests[0].clip.shape(of: pipeline.configuration, shape, autoencoder)
     }
 
-    /// The file that is the first frame of each clip.
-    private func firstFrame() throws -> String? {
+    /// The first frame of each clip, where one is given, at the size of what is shown.
+    private func firstFrame(_ codec: SampleCodec) throws -> Image? {
+        guard let path = try firstFramePath(), let (size, channels) = codec.shape.frame else { return nil }
+        return try pointing(to: JobInput.Role.image.jsonPath) {
+            try ImageFile.read(path).converted(toChannels: channels).centreFitted(
+                width: size.width, height: size.height)
+        }
+    }
+
+    private func firstFramePath() throws -> String? {
         try requests[0].clip.image.map { image in
             try pointing(to: JobInput.Role.image.jsonPath) { try context.permitted(image) }
         }

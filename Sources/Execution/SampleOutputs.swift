@@ -21,6 +21,8 @@ struct SampleOutputs {
     private let codec: SampleCodec
     private let pipeline: PipelineDirectory
     private let modelDigest: String
+    /// That of each clip, where it is given.
+    private let firstFrame: Image?
     private let context: JobContext
     private let points: TrainingPoints?
     /// Steps of the first batch after which a frame of the animation is kept.
@@ -32,8 +34,9 @@ struct SampleOutputs {
 
     init(
         _ drawing: Drawing, sweep: Sweep?, _ codec: SampleCodec, _ pipeline: PipelineDirectory,
-        modelDigest: String, _ context: JobContext
+        modelDigest: String, firstFrame: Image?, _ context: JobContext
     ) throws {
+        self.firstFrame = firstFrame
         self.drawing = drawing
         self.sweep = sweep
         output = drawing.parts[0].request.options.output
@@ -107,7 +110,9 @@ struct SampleOutputs {
             }
         case .video:
             for (number, values) in zip(self.samples(of: batch), samples) {
-                let frames = Filmstrip.frames(of: values, shape)
+                var frames = Filmstrip.frames(of: values, shape)
+                // An autoencoder has changed it a little.
+                if let firstFrame { frames[0] = firstFrame }
                 try clipFile.write(frames, Self.number(number), context)
                 try context.write(PNG.encode(Filmstrip.picture([frames])), to: stripPath(number))
             }

@@ -25,6 +25,7 @@ struct VideoExtendExecution {
     }
 
     func run() throws -> Ending {
+        let resident = JobContext.residentMemory
         let path = try context.models.directory(of: job.drawing.model, base: context.directory)
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
         for warning in pipeline.warnings { context.log("warning: \(warning)") }
@@ -35,46 +36,78 @@ struct VideoExtendExecution {
                 .unsupported, "the model is a \(pipeline.configuration.className), which makes no video",
                 remedy: "Use a model of the architecture \"video_dit\".", path: "$.model")
         }
-        guard pipeline.autoencoder == nil else {
-            throw Problem(
-                .unsupported, "the model makes latents, and given frames would not come back as they were",
-                remedy: "Use a model of pixels.", path: "$.model")
-        }
-        let size = job.size ?? trained
-        try model.check(size: size)
-        let clips = try GivenClips(job, size, channels: channels, context)
+        let autoencoder = pipeline.autoencoder
+        let size = try job.size.map { try model.size(ofPixels: $0, autoencoder?.configuration) } ?? trained
+        /// Of a window, as the model works on it.
+        func shape(frames: Int) -> SampleShape { .video(frames: frames, size, channels: channels) }
+        let clips = try GivenClips(
+            job, shownAs: SampleCodec.shape(of: shape(frames: 1), autoencoder?.configuration), context)
         let extensionPlan = try ExtensionPlan(job, lengths: clips.clips.map(\.count), model)
-        let shape = SampleShape.video(frames: extensionPlan.windowLength, size, channels: channels)
-        var plan = try SampleExecution(job, windows: extensionPlan.windows.count, context).plan(pipeline, shape)
-        let frames = ExtendedFrames(extensionPlan, context)
+        let window = shape(frames: extensionPlan.windowLength)
+        let codec = SampleCodec(
+            window, try pointing(to: "$.model") { try autoencoder?.autoencoder(on: context.device) })
+        var plan = try SampleExecution(job, windows: extensionPlan.windows.count, context).plan(pipeline, window, codec)
+        let digest = try pointing(to: "$.model") { try pipeline.digest(with: autoencoder) }
+        let fingerprint = try SHA256.digest(
+            of: Array("\(digest)\n\(JobSpec.videoExtend(job).json.line)\n\(clips.digest)".utf8)
+        ).description
+        let frames = ExtendedFrames(
+            extensionPlan, codec,
+            latents: WindowStore(context.checkpoints, fingerprint: fingerprint, in: context.files), context)
         let conditioning = try GivenFrames.Conditioning(job.conditioning, model, pipeline.scheduler)
         plan.editing = Editing(beginsWithNoise: true) { windows, device in
             // One window at a time: the next one's frames are not yet made.
             let given = try windows.map { try frames.given(window: $0, conditioning) }
-            return given[0].pictures(clips: given.count, size, channels: channels, on: device)
+            return given[0].pictures(clips: given.count, window, on: device)
         }
-        let (digest, network) = try pointing(to: "$.model") {
-            (
-                try pipeline.weights().digest(),
-                try pipeline.model(on: context.device, keeping: job.drawing.weightsType.format)
-            )
+        try admit(
+            plan,
+            SamplingRehearsal(
+                pipeline: pipeline, weights: job.drawing.weightsType.format, autoencoder: autoencoder?.configuration),
+            clips, extensionPlan,
+            window, beside: resident)
+        let network = try pointing(to: "$.model") {
+            try pipeline.model(on: context.device, keeping: job.drawing.weightsType.format)
         }
-        context.log("\(pipeline.configuration.className) from \(path)")
+        let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.className)," : ""
+        context.log("\(pipeline.configuration.className)\(latents) from \(path)")
         try frames.begin(clips)
-        let fingerprint = try SHA256.digest(
-            of: Array("\(digest)\n\(JobSpec.videoExtend(job).json.line)\n\(clips.digest)".utf8)
-        ).description
         let store = SamplingStateStore(
             Path.join(context.checkpoints, "sampling.safetensors"), fingerprint: fingerprint, in: context.files)
-        guard let steps = try make(plan, network, shape, frames, store) else { return .checkpointed }
+        guard let steps = try make(plan, network, frames, store) else { return .checkpointed }
         try finish(extensionPlan, frames, clips, pipeline, digest, steps)
         return .succeeded(leftovers: [context.checkpoints])
     }
 
+    /// Says how much memory a window and the frames of the result will take, and ends the job where it cannot have so much.
+    private func admit(
+        _ plan: SamplingPlan, _ rehearsal: SamplingRehearsal, _ clips: GivenClips, _ extended: ExtensionPlan,
+        _ window: SampleShape, beside resident: Int
+    ) throws {
+        // At the end all frames are there twice, the second time as they are written to the video.
+        let frames = clips.bytes + 2 * extended.count * clips.frameBytes
+        try context.admit(tensors: rehearsal.tensors(plan, window), beside: resident + frames, job.common) {
+            guard job.direction != .between, case .video(let length, let size, let channels) = window,
+                case .videoDiT(let model) = rehearsal.pipeline.configuration
+            else { return [] }
+            let context = extended.windows[0].known[0].count
+            var smaller: [SmallerJob] = []
+            var shorter = length / 2 / model.patchSizeT * model.patchSizeT
+            while shorter > context {
+                let shape = SampleShape.video(frames: shorter, size, channels: channels)
+                var other = plan
+                other.sampleShape = shape.dimensions
+                smaller.append(
+                    SmallerJob(change: "window_frames \(shorter)", tensors: try rehearsal.tensors(other, shape)))
+                shorter = shorter / 2 / model.patchSizeT * model.patchSizeT
+            }
+            return smaller
+        }
+    }
+
     /// Makes the windows that are missing; nil when stopped.
     private func make(
-        _ plan: SamplingPlan, _ model: any Denoiser, _ shape: SampleShape, _ frames: ExtendedFrames,
-        _ store: SamplingStateStore
+        _ plan: SamplingPlan, _ model: any Denoiser, _ frames: ExtendedFrames, _ store: SamplingStateStore
     ) throws -> SamplingSteps? {
         var cursor = SamplingCursor(noise: .philox(seed: UInt64(job.common.seed)))
         if let saved = try store.load(on: context.device, damaged: { context.log("warning: \($0)") }),
@@ -106,7 +139,7 @@ struct VideoExtendExecution {
             switch progress {
             case .step: if saved.duration(to: clock.now) > Self.saveInterval { try save() }
             case .finished(let window, let x):
-                try frames.write(window: window, Filmstrip.frames(of: x.array(), shape))
+                try frames.write(window: window, x)
                 try save()
                 try context.event(
                     "window", ["number": JSONNode(.integer(window)), "total": JSONNode(.integer(plan.batchCount))])

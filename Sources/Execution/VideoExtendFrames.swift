@@ -1,9 +1,11 @@
+internal import Checkpoints
 internal import Configurations
 internal import DurableFiles
 internal import JobSpec
 internal import Media
 internal import Problems
 internal import StrictJSON
+internal import TensorCore
 
 /// The clips that a video_extend job is given, brought to the size that the model works at, 8 bits deep.
 struct GivenClips {
@@ -12,10 +14,17 @@ struct GivenClips {
     let rate: FrameRate
     /// Of all frames.
     let digest: String
+    /// Of a frame.
+    let frameBytes: Int
+    var bytes: Int { frameBytes * clips.reduce(0) { $0 + $1.count } }
 
     /// - Throws: what is wrong with a file: `missing`, `corrupt`, `unsupported`; `invalid` where it is too long, or of another size
     ///   and must not be resized.
-    init(_ job: VideoExtendJob, _ size: ImageSize, channels: Int, _ context: JobContext) throws {
+    ///
+    /// - Parameter shape: of clips as they are shown.
+    init(_ job: VideoExtendJob, shownAs shape: SampleShape, _ context: JobContext) throws {
+        guard let (size, channels) = shape.frame else { preconditionFailure("only clips have frames") }
+        frameBytes = size.height * size.width * channels
         var rates: [FrameRate] = []
         let given = [(JobInput.Role.video, job.video)] + (job.to.map { [(.to, $0)] } ?? [])
         for (role, path) in given {
@@ -69,15 +78,22 @@ struct GivenClips {
 }
 
 /// The frames of a result: `outputs/frames/00000.png` and so on, without loss, so that an extension goes on from them with the same bits.
-struct ExtendedFrames: Sendable {
+/// From latents, beside them, where the model works on those.
+struct ExtendedFrames {
     static let directory = "frames"
 
     private let plan: ExtensionPlan
+    private let codec: SampleCodec
+    private let latents: WindowStore
+    private let device: Device
     private let path: String
     private let files: any FileSystem
 
-    init(_ plan: ExtensionPlan, _ context: JobContext) {
+    init(_ plan: ExtensionPlan, _ codec: SampleCodec, latents: WindowStore, _ context: JobContext) {
         self.plan = plan
+        self.codec = codec
+        self.latents = latents
+        device = context.device
         path = context.output(Self.directory)
         files = context.files
     }
@@ -91,8 +107,10 @@ struct ExtendedFrames: Sendable {
         for (places, clip) in zip(plan.given, clips.clips) { try write(Array(zip(places, clip))) }
     }
 
-    /// Writes what a window has made.
-    func write(window: Int, _ frames: [Image]) throws {
+    /// Writes what a window has made, (1, T, ..., c).
+    func write(window: Int, _ x: Tensor) throws {
+        if codec.isLossy { try latents.save(x, window: window) }
+        let frames = Filmstrip.frames(of: codec.shown(x)[0], codec.shape)
         let first = plan.windows[window].places.lowerBound
         try write(plan.new(window).map { ($0, frames[$0 - first]) })
     }
@@ -106,15 +124,30 @@ struct ExtendedFrames: Sendable {
 
     /// Whether all that the first windows made is there.
     func areThere(windows: Int) throws -> Bool {
-        try (0..<windows).allSatisfy { try plan.new($0).allSatisfy { try files.exists(path($0)) } }
+        try (0..<windows).allSatisfy { window in
+            if codec.isLossy {
+                do { _ = try latents.window(window, on: device) } catch let problem as Problem
+                    where problem.code == .missing || problem.code == .corrupt
+                { return false }
+            }
+            return try plan.new(window).allSatisfy { try files.exists(path($0)) }
+        }
     }
 
     /// The known frames of a window.
     func given(window: Int, _ conditioning: GivenFrames.Conditioning) throws -> GivenFrames {
         let window = plan.windows[window]
         return GivenFrames(
-            frames: try window.places.map { window.isKnown($0) ? try ImageFile.read(path($0)) : nil },
-            conditioning: conditioning)
+            frames: try window.places.map { window.isKnown($0) ? try known($0) : nil }, conditioning: conditioning)
+    }
+
+    /// A frame that is given or made, as the model works on it.
+    private func known(_ place: Int) throws -> [Float] {
+        guard codec.isLossy, let window = plan.maker(of: place) else {
+            return codec.sample(of: try ImageFile.read(path(place)), on: device)
+        }
+        let frame = place - plan.windows[window].places.lowerBound
+        return try latents.window(window, on: device).sliced(axis: 1, frame..<frame + 1).array()
     }
 
     func all() throws -> [Image] { try (0..<plan.count).map { try ImageFile.read(path($0)) } }

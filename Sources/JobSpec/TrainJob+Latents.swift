@@ -8,8 +8,10 @@ extension TrainJob {
     func checkLatents(_ size: ImageSize, _ images: ImageOptions, _ checks: inout Checks) {
         guard let resolution = images.resolution else {
             // Files of some formats say their size.
-            if case .imageFolder = dataset { failWithoutResolution(&checks) }
-            if case .synthetic = dataset { failWithoutResolution(&checks) }
+            switch dataset {
+            case .imageFolder, .videoFolder, .synthetic: failWithoutResolution(&checks)
+            case .idx, .cifar10: break
+            }
             return
         }
         let (factor, rest) = resolution.quotientAndRemainder(dividingBy: size.height)
@@ -45,9 +47,7 @@ extension TrainJob {
                 "dataset.channels is \(channels), but the autoencoder takes \(autoencoder.inChannels)",
                 "Leave dataset.channels out.")
         }
-        guard let resolution = dataset.images?.resolution, case .image(let size, _) = model.sampleShape else {
-            return nil
-        }
+        guard let resolution = dataset.images?.resolution, let size = model.sampleShape?.frame?.size else { return nil }
         let factor = autoencoder.downsampling
         guard resolution % factor == 0 else {
             return problem(

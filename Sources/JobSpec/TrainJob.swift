@@ -27,6 +27,7 @@ public struct TrainJob: Described, Hashable {
 
     /// Sizes given only once hold for model and data; points are sampled as minidiffusion does.
     public mutating func complete(from node: JSONNode) {
+        completeFrames(from: node)
         if autoencoder == nil {
             completeSizes(from: node)
         } else if !node.gives("diffusion.clip_sample") {
@@ -64,6 +65,13 @@ public struct TrainJob: Described, Hashable {
         }
     }
 
+    private mutating func completeFrames(from node: JSONNode) {
+        guard case .videoDiT(var dit) = model else { return }
+        if !node.gives("model.sample_frames"), let frames = dataset.frames { dit.sampleFrames = frames }
+        model = .videoDiT(dit)
+        dataset.frames = dataset.frames ?? dit.sampleFrames
+    }
+
     private mutating func completeSizes(from node: JSONNode) {
         if case .unet2d(var unet) = model, unet.sampleSize == nil, let side = dataset.images?.resolution {
             unet.sampleSize = ImageSize(side)
@@ -75,9 +83,7 @@ public struct TrainJob: Described, Hashable {
         }
         if case .videoDiT(var dit) = model {
             if !node.gives("model.sample_size"), let side = dataset.images?.resolution { dit.sampleSize = side }
-            if !node.gives("model.sample_frames"), let frames = dataset.frames { dit.sampleFrames = frames }
             model = .videoDiT(dit)
-            dataset.frames = dataset.frames ?? dit.sampleFrames
         }
         if let (size, channels) = model.sampleShape?.frame, var images = dataset.images {
             images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)

@@ -34,10 +34,6 @@ extension TrainJob {
                 "the architecture \"\(model.architecture.rawValue)\" learns images, but the data set holds points",
                 remedy: "Use \"mlp\", or a data set of images.")
         case (.image(let size, let channels), .some(let images)): checkImages(size, channels, images, &checks)
-        case (.video, .some) where autoencoder != nil:
-            checks.fail(
-                "autoencoder", "models of video are trained on pixels, not on latents", remedy: "Remove it.",
-                code: .unsupported)
         case (.video(let frames, let size, let channels), .some(let images)):
             checkImages(size, channels, images, &checks)
             checkClips(frames, &checks)

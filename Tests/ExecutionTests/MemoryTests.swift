@@ -1,8 +1,10 @@
+import DurableFiles
 import JobSpec
 import Media
 import Problems
 import ProgramTestSupport
 import StrictJSON
+import TestSupport
 import Testing
 
 @Suite("the memory of a job") struct MemoryTests {
@@ -45,6 +47,46 @@ import Testing
         let hopeless = try scene.job(3, training(memory: "10MiB"))
         #expect(try await hopeless.run() == .status(WorkerExit.badInput))
         #expect(try #require(try hopeless.result().problem).remedy?.contains("resources.memory of") == true)
+    }
+
+    @Test("of an extension is told before it is taken, and what of it would fit") func extending() async throws {
+        let scene = try Scene()
+        try await scene.job(
+            1,
+            """
+            {"kind": "train", "name": "clips", "model": {"architecture": "video_dit", "sample_frames": 4, "max_frames": 128,
+             "num_layers": 2}, "dataset": {"format": "synthetic", "name": "moving_shapes", "count": 4},
+             "training": {"steps": 1, "batch_size": 1}}
+            """
+        ).succeed()
+        try PosixFileSystem().createDirectory(scene.spool("data/clip"), mode: 0o700)
+        for number in 0..<8 {
+            let frame = Image(
+                width: 32, height: 32, channels: 3, bytes: [UInt8](repeating: UInt8(20 * number), count: 3072))
+            try PosixFileSystem().writeAtomically(PNG.encode(frame), to: scene.spool("data/clip/\(number).png"))
+        }
+        func job(_ id: Int, memory: Int) throws -> JobDirectory {
+            try scene.job(
+                id,
+                """
+                {"kind": "video_extend", "name": "more", "model": "job:clips", "video": "\(scene.spool("data/clip"))",
+                 "frames": 92, "context_frames": 4, "window_frames": 96, "sampler": {"name": "ddim", "steps": 2},
+                 "resources": {"memory": \(memory)}}
+                """)
+        }
+        let whole = try job(2, memory: 2 << 30)
+        try await whole.succeed()
+        let attempt = try #require(try whole.json("outputs/manifest.json")["this_attempt"])
+        let expected = try #require(attempt["expected_memory_bytes"]?.integer)
+        let peak = try #require(attempt["peak_memory_bytes"]?.integer)
+        let ratio = Double(expected) / Double(peak)
+        #expect(ratio > 0.85 && ratio < 1.15, "\(expected) expected, \(peak) taken")
+        let refused = try job(3, memory: expected * 3 / 4)
+        #expect(try await refused.run() == .status(WorkerExit.badInput))
+        let problem = try #require(try refused.result().problem)
+        #expect(
+            problem.path == "$.resources.memory" && problem.remedy?.contains("With window_frames") == true, "\(problem)"
+        )
     }
 
     @Test("of a sampling counts its batch") func sampling() async throws {

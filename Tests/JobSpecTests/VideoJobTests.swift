@@ -50,6 +50,33 @@ import Testing
         #expect(try decode(spec.json.text) == spec)
     }
 
+    @Test func latentsHaveTheirOwnSize() throws {
+        let text = Self.training.replacing(
+            "\"sample_frames\": 8", with: "\"sample_frames\": 8, \"sample_size\": 16, \"in_channels\": 4"
+        ).replacing("\"moving_shapes\"", with: "\"moving_shapes\", \"resolution\": 32").replacing(
+            "\"name\": \"clips\",", with: "\"name\": \"clips\", \"autoencoder\": \"ae\",")
+        let spec = try decode(text)
+        guard case .train(let job) = spec else {
+            Issue.record("not a training")
+            return
+        }
+        #expect(job.dataset.frames == 8 && job.dataset.images?.resolution == 32 && !job.diffusion.scheduler.clipSample)
+        #expect(try decode(spec.json.text) == spec)
+        var autoencoder = AutoencoderKLConfiguration()
+        autoencoder.blockOutChannels = [32, 64]
+        #expect(job.mismatch(with: autoencoder) == nil)
+        autoencoder.blockOutChannels = [32, 64, 64]
+        #expect(job.mismatch(with: autoencoder)?.path == "$.model.sample_size")
+        for (old, new, path) in [
+            (", \"resolution\": 32", "", "$.dataset.resolution"),
+            ("\"resolution\": 32", "\"resolution\": 24", "$.model.sample_size"),
+            ("\"sample_size\": 16", "\"sample_size\": 18", "$.model.sample_size"),
+        ] {
+            let problems = try #require(throws: Problems.self) { try decode(text.replacing(old, with: new)) }
+            #expect(problems.all.contains { $0.path == path && $0.remedy != nil }, "\(problems)")
+        }
+    }
+
     @Test(arguments: [
         ("\"num_embeds_ada_norm\": 3", "\"num_embeds_ada_norm\": 2", "$.model.num_embeds_ada_norm"),
         ("\"moving_shapes\"", "\"moving_shapes\", \"frames\": 6", "$.dataset.frames"),

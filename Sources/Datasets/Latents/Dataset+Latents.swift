@@ -5,20 +5,21 @@ public import TensorCore
 
 /// What happens while a data set is encoded.
 public enum EncodingEvent: Sendable {
-    /// So many of all samples are at hand as latents; mirrored ones count as well. `computed` of them were not in the cache.
+    /// So many of all samples are at hand as latents; mirrored ones count as well, and pictures among clips apart. `computed` of all until
+    /// now were not in the cache.
     case encoded(done: Int, total: Int, computed: Int)
     /// A file of the cache is not as it was written; its latents are computed again.
     case damaged(Problem)
 }
 
 extension Dataset {
-    /// The pictures of this data set as latents: computed once, and found in the cache from then on. Where pictures are mirrored, the
+    /// The pictures or clips of this data set as latents: computed once, and found in the cache from then on. Where they are mirrored, the
     /// mirrored ones are encoded as well, since the latents of a mirrored picture are not its latents mirrored.
     ///
     /// - Parameters:
-    ///   - shape: of a sample's latents (h, w, c).
+    ///   - shape: of a sample's latents, (h, w, c) or (T, h, w, c).
     ///   - memory: bytes that latents may take; more are read from the cache each time.
-    ///   - encode: (N, H, W, C) to (N, h, w, c).
+    ///   - encode: (N, H, W, C) to (N, h, w, c), or clips frame by frame.
     ///   - report: told after each block; what it throws ends the work and is thrown on. What is encoded by then stays in the cache.
     /// - Throws: what decoding a picture throws, and `io` or `diskFull` of the cache.
     public func encoded(
@@ -29,6 +30,17 @@ extension Dataset {
         let blockCount = max(1, LatentCache.blockSize / self.shape.elementCount)
         let sides = mirrors ? [false, true] : [false]
         var (blocks, computed) = ([SafetensorsFile](), 0)
+        var latentStills: Stills?
+        if let stills, let frame = shape.frame {
+            let pictures = try stills.pictures.encoded(
+                as: .image(frame.size, channels: frame.channels), cache: cache, memory: memory / 4, on: device,
+                encode: encode
+            ) { event in
+                if case .encoded(_, _, let news) = event { computed = news }
+                try report(event)
+            }
+            latentStills = Stills(stills, as: pictures)
+        }
         for mirrored in sides {
             for first in stride(from: 0, to: sampleCount, by: blockCount) {
                 let numbers = Array(first..<min(first + blockCount, sampleCount))
@@ -65,7 +77,9 @@ extension Dataset {
         let source = LatentSource(
             blocks: blocks, perBlock: blockCount, perSide: sampleCount, count: sides.count * sampleCount)
         let cached = try SampleCache(decoding: source, limit: memory, threads: 1) { _, _ in }
-        return Dataset(self, as: cached ?? source, shape: shape, firstMirrored: mirrors ? sampleCount : nil)
+        return Dataset(
+            self, as: cached ?? source, shape: shape, firstMirrored: mirrors ? sampleCount : nil,
+            stills: latentStills)
     }
 }
 

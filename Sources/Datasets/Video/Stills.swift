@@ -26,6 +26,12 @@ final class Stills: Sendable {
         }
     }
 
+    /// The same share of batches, of the pictures in another form.
+    init(_ other: Stills, as pictures: Dataset) {
+        self.pictures = pictures
+        ratio = other.ratio
+    }
+
     /// Whether batch `batch` of the training holds pictures.
     func isDue(batch: Int, seed: UInt64) -> Bool {
         var random = Philox(seed: seed, purpose: .crop, step: batch)
