@@ -5,10 +5,6 @@ internal import Problems
 internal import StrictJSON
 internal import TensorCore
 
-#if canImport(Glibc)
-    internal import Glibc
-#endif
-
 /// One attempt of a job, from its directory to its result: the whole of `diffd-worker`.
 public enum Worker {
     /// Runs the attempt and returns the exit status (`WorkerExit`); what a person should know goes to standard output, which
@@ -117,11 +113,13 @@ public enum Worker {
         return first
     }
 
-    /// The largest resident set of this process, in bytes.
+    /// The largest resident set of this process, in bytes. Not of getrusage(2), which counts that of the daemon too, from before the
+    /// program was started.
     static var peakMemory: Int {
-        var usage = rusage()
-        getrusage(RUSAGE_SELF.rawValue, &usage)
-        return usage.ru_maxrss * 1024
+        // "VmHWM:    1234 kB" (proc(5)); a figure for the manifest only.
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return (line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
     }
 }
 
