@@ -156,7 +156,8 @@ let package = Package(
         program(
             "diffctl",
             [
-                "Problems", "StrictJSON", "DurableFiles", "JobSpec", "Service", "ControlAPI", "Doctor", argumentParser,
+                "Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool", "Service", "ControlAPI", "Doctor",
+                argumentParser,
             ]),
         program("diffd-demo", ["Problems", "StrictJSON", "DurableFiles", "Media", "Datasets", argumentParser]),
 

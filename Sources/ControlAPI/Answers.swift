@@ -53,7 +53,7 @@ public struct JobEvent: Sendable, Codable, Hashable {
         case progress
     }
 
-    /// Counts up by one with every event of this run of the daemon.
+    /// Counts up by one with every event of this run of the daemon, and begins above all numbers of earlier ones.
     public var sequence: Int
     public var kind: Kind
     public var time: Date

@@ -32,7 +32,9 @@ public protocol JobService: Sendable {
 
     /// Changes from now on, until the consumer stops iterating. The stream keeps a bounded number of the newest events for
     /// a slow consumer; one that missed some sees a gap in `JobEvent.sequence` and should list again.
-    func events() async -> AsyncStream<JobEvent>
+    ///
+    /// - Parameter last: the number of the last event that the consumer has got; the changes of state after that come first.
+    func events(after last: Int?) async -> JobEvents
 
     func health() async -> Health
 
@@ -96,6 +98,18 @@ public enum JobChange: Sendable, Hashable {
 /// What a caller can do to the daemon.
 public enum ServiceCommand: String, Sendable, Hashable, CaseIterable {
     case drain, resume, reload
+}
+
+/// Changes of jobs as they come.
+public struct JobEvents: Sendable {
+    public var stream: AsyncStream<JobEvent>
+    /// Nothing is missing but progress; otherwise the consumer has to list again what it follows.
+    public var isComplete: Bool
+
+    public init(_ stream: AsyncStream<JobEvent>, isComplete: Bool) {
+        self.stream = stream
+        self.isComplete = isComplete
+    }
 }
 
 /// Part of a job's log.

@@ -10,17 +10,22 @@ import StrictJSON
 /// Answers that go on for as long as the client listens. They end when it hangs up and when the server shuts down.
 extension ControlRoutes {
     /// `GET /v1/events`: server-sent events, `state` and `progress`, with a `JobEvent` each; the first, `began`, says that no
-    /// later event will be missed.
+    /// later event will be missed. A client that comes back with `Last-Event-ID` gets the changes of state since; `missed` tells it that
+    /// they are not known any more.
     func streamEvents(_ request: Request, _ context: ControlContext) async throws -> Response {
-        let events = await service.events()
+        // What is no number is none of ours.
+        let events = await service.events(after: request.headers[Self.lastEventID].map { Int($0) ?? -1 })
         let body = ResponseBody { writer in
             try await request.body.consumeWithCancellationOnInboundClose { _ in
                 try await writer.write(ByteBuffer(string: "event: \(EventStream.began)\ndata:\n\n"))
+                if !events.isComplete {
+                    try await writer.write(ByteBuffer(string: "event: \(EventStream.missed)\ndata:\n\n"))
+                }
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     let (messages, outlet) = AsyncStream.makeStream(
                         of: ByteBuffer.self, bufferingPolicy: .bufferingNewest(1024))
                     group.addTask {
-                        for await event in events { outlet.yield(try Self.message(event)) }
+                        for await event in events.stream { outlet.yield(try Self.message(event)) }
                         outlet.finish()
                     }
                     group.addTask {
@@ -38,6 +43,8 @@ extension ControlRoutes {
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], body: body)
     }
+
+    private static let lastEventID = HTTPField.Name("Last-Event-ID")!
 
     private static func message(_ event: JobEvent) throws(Problem) -> ByteBuffer {
         let data = String(decoding: try JSONText.encode(event, .line), as: UTF8.self)

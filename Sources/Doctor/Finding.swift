@@ -34,5 +34,10 @@ public struct Diagnosis: Sendable, Codable, Hashable {
     /// How many saved states were read and compared with their checksums.
     public var statesRead = 0
 
+    enum CodingKeys: String, CodingKey {
+        case findings, jobs
+        case statesRead = "states_read"
+    }
+
     public init() {}
 }

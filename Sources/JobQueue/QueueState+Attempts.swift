@@ -120,7 +120,7 @@ extension QueueState {
         switch problem.code {
         case .outOfMemory:
             job.error = problem
-            let peak = peakMemory.map { String(format: " (peak %.1f GiB)", Double($0) / 0x1p30) } ?? ""
+            let peak = peakMemory.map { " (peak \(Self.size($0)))" } ?? ""
             job.phase = .held(Hold(.outOfMemory, "out of memory\(peak)"))
             save(job, &step)
         case .diskFull:
@@ -135,6 +135,11 @@ extension QueueState {
         case .invalid, .missing, .denied, .corrupt, .unsupported, .numerical, .io, .internal:
             end(job, .failed, error: problem, &step)
         }
+    }
+
+    /// `310 MiB`, `1.4 GiB`.
+    private static func size(_ bytes: Int) -> String {
+        bytes < 1 << 30 ? "\(bytes >> 20) MiB" : String(format: "%.1f GiB", Double(bytes) / 0x1p30)
     }
 
     static func outOfTime(_ job: JobRecord) -> Problem {

@@ -48,7 +48,7 @@ public struct CommonOptions: Described, Hashable {
 public struct ResourceOptions: Described, Hashable {
     /// Nil: the share of one worker.
     public var threads: Int?
-    /// Bytes; nil: the share of one worker.
+    /// Bytes; nil: no limit, and nothing is taken from the pool for it.
     public var memory: Int?
 
     public init() {}
@@ -57,6 +57,7 @@ public struct ResourceOptions: Described, Hashable {
         Field("threads", \.threads, .optional(.integer(in: 1...1024)), "Threads; null: the share of one worker."),
         Field(
             "memory", \.memory, .optional(Quantities.memory),
-            "Memory: bytes, or text such as \"4GiB\"; null: the share of one worker."),
+            "Memory that it may take: bytes, or text such as \"4GiB\"; null: no limit, and nothing of what jobs share is set apart for it."
+        ),
     ]
 }

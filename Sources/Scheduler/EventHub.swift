@@ -1,31 +1,54 @@
-import ControlAPI
-import Foundation
-import JobSpec
+package import ControlAPI
+package import Foundation
+package import JobSpec
 
-/// Hands job events to everyone who listens.
-struct EventHub {
+/// Hands job events to everyone who listens, and the newest again to those who come back.
+package struct EventHub {
+    /// Changes of state that are kept at least.
+    private static let kept = 256
+
     private var listeners: [UUID: AsyncStream<JobEvent>.Continuation] = [:]
-    private var sequence = 0
+    private var sequence: Int
+    /// The newest changes of state. Progress is not kept: the next replaces it.
+    private var recent: [JobEvent] = []
+    /// Changes up to this number are not known any more.
+    private var forgotten: Int
 
-    /// A stream of events from now on. `ended` is called, from anywhere, when its consumer has gone.
-    mutating func listen(ended: @escaping @Sendable (UUID) -> Void) -> AsyncStream<JobEvent> {
+    /// Counts from the millisecond of the daemon's start: no number of an earlier daemon comes again.
+    package init(startedAt: Date) {
+        sequence = Int(startedAt.timeIntervalSince1970 * 1000)
+        forgotten = sequence
+    }
+
+    /// A stream of events from now on, and of those after the number `last`. `ended` is called, from anywhere, when its consumer has gone.
+    package mutating func listen(after last: Int?, ended: @escaping @Sendable (UUID) -> Void) -> JobEvents {
         let id = UUID()
         let (stream, continuation) = AsyncStream.makeStream(of: JobEvent.self, bufferingPolicy: .bufferingNewest(1024))
         continuation.onTermination = { _ in ended(id) }
         listeners[id] = continuation
-        return stream
+        guard let last else { return JobEvents(stream, isComplete: true) }
+        guard (forgotten...sequence).contains(last) else { return JobEvents(stream, isComplete: false) }
+        for event in recent where event.sequence > last { continuation.yield(event) }
+        return JobEvents(stream, isComplete: true)
     }
 
-    mutating func remove(_ id: UUID) { listeners[id] = nil }
+    package mutating func remove(_ id: UUID) { listeners[id] = nil }
 
-    mutating func send(_ kind: JobEvent.Kind, _ job: JobStatus, at time: Date) {
+    package mutating func send(_ kind: JobEvent.Kind, _ job: JobStatus, at time: Date) {
         sequence += 1
-        for listener in listeners.values {
-            listener.yield(JobEvent(sequence: sequence, kind: kind, time: time, job: job))
-        }
+        let event = JobEvent(sequence: sequence, kind: kind, time: time, job: job)
+        if kind == .state { keep(event) }
+        for listener in listeners.values { listener.yield(event) }
     }
 
-    mutating func finish() {
+    private mutating func keep(_ event: JobEvent) {
+        recent.append(event)
+        guard recent.count > 2 * Self.kept else { return }
+        forgotten = recent[recent.count - Self.kept - 1].sequence
+        recent.removeFirst(recent.count - Self.kept)
+    }
+
+    package mutating func finish() {
         for listener in listeners.values { listener.finish() }
         listeners = [:]
     }

@@ -74,9 +74,12 @@ extension Scheduler: JobService {
         // In force already.
         case .cancel where job.state == .cancelled: break
         case .cancel, .hold, .release, .priority:
+            let how = job.state == .cancelled ? "was cancelled" : job.state.rawValue
             throw Problem(
-                .invalid, "job \(job.id) has ended: it is \(job.state.rawValue)",
-                remedy: "Put it back into the queue with diffctl requeue \(job.id).")
+                .invalid, "job \(job.id) has ended: it \(how)",
+                remedy: change == .cancel
+                    ? "There is nothing to cancel any more."
+                    : "Put it back into the queue first: diffctl requeue \(job.id).")
         }
     }
 
@@ -90,18 +93,25 @@ extension Scheduler: JobService {
         let job = try record(.id(id))
         let now = machine.now()
         guard let wait = state.wait(for: id, at: now) else {
-            let detail =
-                switch job.phase {
-                case .running(let run):
-                    run.stop == nil ? "it runs" : "it is being stopped (\(run.stop?.cause.rawValue ?? ""))"
-                case .ended(let ending, _): "it has \(ending == .cancelled ? "been cancelled" : ending.rawValue)"
-                case .queued, .held: ""
-                }
-            return WaitExplanation(job: id, state: job.state, detail: detail)
+            return WaitExplanation(job: id, state: job.state, detail: Self.standing(of: job))
         }
+        // Of a job that waits for its next attempt the detail tells that.
+        let error = job.state == .held ? job.error.map { "\n\($0)" } ?? "" : ""
         return WaitExplanation(
-            job: id, state: job.state, reason: wait.reason, detail: wait.detail, waitsFor: wait.waitsFor,
+            job: id, state: job.state, reason: wait.reason, detail: wait.detail + error, waitsFor: wait.waitsFor,
             position: state.queuePosition(of: id, at: now), expectedStart: expectedTimes()[id]?.start)
+    }
+
+    /// What goes on with a job that does not wait.
+    private static func standing(of job: JobRecord) -> String {
+        switch job.phase {
+        case .running(let run):
+            if let stop = run.stop { return "attempt \(job.attempt) is being stopped (\(stop.cause.rawValue))" }
+            return "attempt \(job.attempt) has run since \(run.since.formatted(.iso8601))"
+        case .ended(.failed, _): return job.error?.description ?? ""
+        case .ended(_, let date): return "since \(date.formatted(.iso8601))"
+        case .queued, .held: return ""
+        }
     }
 
     public func log(of id: Int, from offset: Int, limit: Int) throws(Problem) -> LogChunk {
@@ -119,8 +129,8 @@ extension Scheduler: JobService {
         }
     }
 
-    public func events() -> AsyncStream<JobEvent> {
-        hub.listen { [weak self] id in
+    public func events(after last: Int?) -> JobEvents {
+        hub.listen(after: last) { [weak self] id in
             Task { await self?.stopListening(id) }
         }
     }

@@ -49,7 +49,7 @@ public actor Scheduler: Service {
     /// When the reasons are looked at again, and whether there may be some that readers do not know yet.
     var nextReasons = Duration.zero
     var owesReasons = false
-    var hub = EventHub()
+    var hub: EventHub
     var counters = Counters()
     var hasRecovered = false
     /// Asked to shut down.
@@ -105,6 +105,7 @@ public actor Scheduler: Service {
         self.reread = reread ?? { settings }
         incoming = Incoming(SpoolLayout(root: settings.spool), in: files)
         startedAt = machine.now()
+        hub = EventHub(startedAt: startedAt)
         (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -233,6 +234,8 @@ public actor Scheduler: Service {
                 logger.error("the disk is full: nothing is accepted or started until there is space")
             } else {
                 logger.notice("there is space again")
+                // What was dropped meanwhile lies there still.
+                hint.give()
             }
             try apply(.diskFull(full))
         }

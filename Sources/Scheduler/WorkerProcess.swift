@@ -29,6 +29,8 @@ struct WorkerCommand: Sendable {
         if let controlGroup { arguments += ["--control-group", controlGroup] }
         let passed = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH"]
         self.environment = environment.filter { passed.contains($0.key) }
+        // The runtime's own reports of crashes look where a worker may not read, and keep it from dying meanwhile.
+        self.environment["SWIFT_BACKTRACE"] = "enable=no"
         self.directory = directory
         log = directory + "/log.txt"
     }

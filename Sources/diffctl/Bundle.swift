@@ -4,6 +4,8 @@ import Foundation
 import Glibc
 import JobSpec
 import Problems
+import Spool
+import StrictJSON
 
 /// Hands in a directory with a job and its input files: by the spool's drop protocol, since files do not go through the
 /// socket.
@@ -13,14 +15,13 @@ struct BundleDrop {
     var limit = Duration.seconds(60)
 
     func submit(_ file: JobFile) throws -> JobStatus {
-        let spool = try client.health().spool
+        let layout = SpoolLayout(root: try client.health().spool)
         let name = file.spec.name
         let before = try newest(name)
-        let target = Path.join(Path.join(spool, "incoming"), URL(fileURLWithPath: file.path).lastPathComponent)
-        let rejection = Path.join(
-            Path.join(spool, "rejected"), URL(fileURLWithPath: file.path).lastPathComponent + ".error.json")
+        let directory = URL(fileURLWithPath: file.path).lastPathComponent
+        let target = Path.join(layout.incoming, directory)
         let files = PosixFileSystem()
-        let oldRejection = try files.status(rejection)
+        let earlier = Set(try files.list(layout.rejected).entries.map(\.name))
         guard try !files.exists(target) else {
             throw Problem(
                 .unavailable, "\(target) is there already and not yet accepted",
@@ -38,14 +39,22 @@ struct BundleDrop {
         let deadline = ContinuousClock.now + limit
         while .now < deadline {
             if let job = try newest(name), job.id > before?.id ?? 0 { return job }
-            if try files.status(rejection) != oldRejection {
-                throw Failure(.badJobFile, ["\(file.path) was rejected; see \(rejection)"])
+            for entry in try files.list(layout.rejected).entries where !earlier.contains(entry.name) {
+                guard let receipt = receipt(Path.join(layout.rejected, entry.name), files), receipt.name == directory
+                else { continue }
+                throw Problems(receipt.problems)
             }
             Thread.sleep(forTimeInterval: 0.1)
         }
         throw Problem(
             .unavailable, "diffd has not taken \(target) within \(limit)",
             remedy: "It stays there and is taken when diffd gets to it; see: systemctl status diffd")
+    }
+
+    /// Nil for what is no receipt, or not yet there as a whole.
+    private func receipt(_ path: String, _ files: PosixFileSystem) -> Receipt? {
+        guard path.hasSuffix(".error.json"), let bytes = try? files.read(path, limit: 16 << 20) else { return nil }
+        return try? JSONText.decode(Receipt.self, from: bytes)
     }
 
     private func newest(_ name: String) throws(Problems) -> JobStatus? {

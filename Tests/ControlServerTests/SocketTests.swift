@@ -4,6 +4,7 @@ import ControlTestSupport
 import Foundation
 import JobSpec
 import Problems
+import StrictJSON
 import Synchronization
 import Testing
 
@@ -116,6 +117,33 @@ import Testing
             }
         }
         #expect(seen.withLock { $0 } == [.running, .succeeded])
+    }
+
+    /// Of four changes the client has seen some when its connection breaks.
+    @Test(arguments: [
+        (nil, ["began"]), ("2", ["began", "3 b", "4 b"]), ("4", ["began"]), ("7", ["began", "missed"]),
+        ("x", ["began", "missed"]),
+    ])
+    func aClientThatComesBackGetsWhatItMissed(_ last: String?, _ expected: [String]) async throws {
+        let service = FakeJobService()
+        for (id, state) in [(1, JobState.running), (1, .succeeded), (2, .running), (2, .succeeded)] {
+            await service.put(.example(id, id == 1 ? "a" : "b", state))
+        }
+        try await Transport.socket.run(service) { connection in
+            Task {
+                while await service.listenerCount == 0 { await Task.yield() }
+                await service.endStreams()
+            }
+            let answer = try await connection.send(
+                "GET", "/v1/events", last.map { ["Last-Event-ID": $0] } ?? [:], nil)
+            var parser = EventStreamParser()
+            let seen = try parser.feed(answer.body).map { message in
+                guard message.event == "state" else { return message.event }
+                let event = try JSONText.decode(JobEvent.self, from: Array(message.data.utf8))
+                return "\(event.sequence) \(event.job.name)"
+            }
+            #expect(seen == expected)
+        }
     }
 
     @Test func forgetsListenersThatHangUp() async throws {

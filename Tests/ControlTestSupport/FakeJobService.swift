@@ -11,7 +11,8 @@ public actor FakeJobService: JobService {
     private var logs: [Int: [UInt8]] = [:]
     private var listeners: [Int: AsyncStream<JobEvent>.Continuation] = [:]
     private var nextListener = 0
-    private var sequence = 0
+    private var sent: [JobEvent] = []
+    private var sequence: Int { sent.count }
     /// Absolute path that health tells.
     private let spool: String
 
@@ -20,8 +21,8 @@ public actor FakeJobService: JobService {
     /// Adds or replaces a job and tells the listeners.
     public func put(_ job: JobStatus) {
         jobs[job.id] = job
-        sequence += 1
-        let event = JobEvent(sequence: sequence, kind: .state, time: job.submittedAt, job: job)
+        let event = JobEvent(sequence: sequence + 1, kind: .state, time: job.submittedAt, job: job)
+        sent.append(event)
         for listener in listeners.values { listener.yield(event) }
     }
 
@@ -107,20 +108,22 @@ public actor FakeJobService: JobService {
         return LogChunk(bytes: Array(log[start..<end]), nextOffset: end, isLast: job.state.isFinal && end == log.count)
     }
 
-    public func events() -> AsyncStream<JobEvent> {
+    public func events(after last: Int?) -> JobEvents {
         let (stream, continuation) = AsyncStream.makeStream(of: JobEvent.self, bufferingPolicy: .bufferingNewest(256))
         let listener = nextListener
         nextListener += 1
         listeners[listener] = continuation
         continuation.onTermination = { _ in Task { await self.forget(listener) } }
-        return stream
+        for event in sent where last.map({ event.sequence > $0 }) ?? false { continuation.yield(event) }
+        return JobEvents(stream, isComplete: last.map { (0...sequence).contains($0) } ?? true)
     }
 
     private func forget(_ listener: Int) { listeners[listener] = nil }
 
     public func health() -> Health {
         Health(
-            status: .ok, version: "9.9", pid: 4711, spool: spool, startedAt: Date(timeIntervalSince1970: 1_700_000_000),
+            status: commands.last == .drain ? .draining : .ok, version: "9.9", pid: 4711, spool: spool,
+            startedAt: Date(timeIntervalSince1970: 1_700_000_000),
             queued: jobs.values.count { $0.state == .queued }, held: jobs.values.count { $0.state == .held },
             running: jobs.values.count { $0.state == .running })
     }

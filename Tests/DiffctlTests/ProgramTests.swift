@@ -69,6 +69,32 @@ import Testing
         #expect(help.output.contains("USAGE: diffctl"))
     }
 
+    /// A directory of that name has been refused before; its receipt keeps its name.
+    @Test func aBundleThatIsRefusedSaysWhy() async throws {
+        let spool = FileManager.default.temporaryDirectory.appending(path: "diffd-bundle-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: spool) }
+        for name in ["incoming", "rejected", "home/pair"] {
+            try FileManager.default.createDirectory(at: spool.appending(path: name), withIntermediateDirectories: true)
+        }
+        let receipt =
+            #"{"name": "pair", "rejected_at": "2026-01-02T03:04:05Z", "problems": [{"code": "missing", "message": "MESSAGE"}]}"#
+        try receipt.replacing("MESSAGE", with: "an old story").write(
+            to: spool.appending(path: "rejected/pair.error.json"), atomically: true, encoding: .utf8)
+        try Self.goodJob.write(to: spool.appending(path: "home/pair/job.json"), atomically: true, encoding: .utf8)
+        try await withControlServer(FakeJobService(spool: spool.path)) { client in
+            let daemon = Task {
+                while !FileManager.default.fileExists(atPath: spool.path + "/incoming/pair") { await Task.yield() }
+                try receipt.replacing("MESSAGE", with: "there is no in.png").write(
+                    to: spool.appending(path: "rejected/pair-2.error.json"), atomically: true, encoding: .utf8)
+            }
+            let result = try await run(["submit", spool.path + "/home/pair", "--socket", client.socket])
+            try await daemon.value
+            #expect(result.status == 65)
+            #expect(result.errors.contains("there is no in.png"))
+            #expect(!result.errors.contains("old story"))
+        }
+    }
+
     @Test func statusIsOneObjectForPrograms() async throws {
         let service = FakeJobService()
         for id in 1...12 { await service.put(.example(id, "old", .succeeded)) }
@@ -88,6 +114,11 @@ import Testing
             #expect(table.output.contains("waves"))
             #expect(!table.output.contains("\u{1B}"))
             #expect(try await run(["status", "nobody", "--socket", client.socket]).status == 4)
+
+            #expect(table.errors.isEmpty)
+            #expect(try await run(["drain", "--socket", client.socket]).status == 0)
+            #expect(try await run(["status", "--socket", client.socket]).errors.contains("diffctl resume"))
+            #expect(try await run(["status", "--json", "--socket", client.socket]).errors.isEmpty)
         }
     }
 

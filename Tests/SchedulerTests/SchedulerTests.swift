@@ -23,9 +23,9 @@ import Testing
         #expect((status as? [String: Any])?["state"] as? String == "succeeded")
         let events = try String(contentsOfFile: job.directory + "/events.jsonl", encoding: .utf8)
         #expect(events.split(separator: "\n").count { $0.contains(#""event":"state""#) } >= 2)
-        // Nothing of the daemon's environment but what a worker needs: PATH, and what the shell adds (PWD, SHLVL, _).
+        // Nothing of the daemon's environment but what a worker needs: PATH, SWIFT_BACKTRACE, and what the shell adds (PWD, SHLVL, _).
         let log = try String(contentsOfFile: job.directory + "/log.txt", encoding: .utf8)
-        #expect(log == "attempt 1 of ok, 4 variables\n")
+        #expect(log == "attempt 1 of ok, 5 variables\n")
         try await daemon.stop()
     }
 
@@ -235,13 +235,13 @@ import Testing
     @Test func listenersHearOfEveryChange() async throws {
         let spool = try TestSpool()
         let daemon = try TestDaemon(spool)
-        let events = await daemon.scheduler.events()
+        let events = await daemon.scheduler.events(after: nil)
         try spool.drop("ok")
         var states: [JobState] = []
-        var sequence = 0
-        for await event in events {
-            sequence += 1
-            #expect(event.sequence == sequence)
+        var sequence: Int?
+        for await event in events.stream {
+            if let sequence { #expect(event.sequence == sequence + 1) }
+            sequence = event.sequence
             if event.kind == .state { states.append(event.job.state) }
             if event.job.state.isFinal { break }
         }

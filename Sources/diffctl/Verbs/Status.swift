@@ -21,11 +21,25 @@ struct Status: ParsableCommand {
     func run() throws {
         let client = connection.client
         let limit = output.json ? nil : Self.waitingShown
-        let (jobs, left) = try request { () throws(Problems) in
-            try job.isEmpty ? Self.overview(client, limit: limit) : (named(client), 0)
+        let (jobs, left, health) = try request { () throws(Problems) in
+            let health = output.json ? nil : try client.health()
+            guard job.isEmpty else { return (try named(client), 0, health) }
+            let (jobs, left) = try Self.overview(client, limit: limit)
+            return (jobs, left, health)
         }
         try output.write(JobList(jobs: jobs)) { style in
             jobs.isEmpty ? "No jobs." : JobTable.render(jobs, style) + Self.rest(left)
+        }
+        if let note = health.flatMap({ Self.note(on: $0.status) }) { standardError("diffctl: \(note)") }
+    }
+
+    /// What keeps every job from starting.
+    static func note(on status: Health.Status) -> String? {
+        switch status {
+        case .ok: nil
+        case .draining: "the queue is drained: no job starts until diffctl resume"
+        case .diskFull: "the disk is full: no job is accepted or started until there is space"
+        case .stopping: "the daemon is about to end: no job starts until it is back"
         }
     }
 
