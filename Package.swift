@@ -112,6 +112,7 @@ let package = Package(
             "Training",
             ["Problems", "Configurations", "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets"]),
         library("Sampling", ["TensorCore", "NeuralNet", "Diffusion", "Models"]),
+        library("Evaluation", ["Problems", "TensorCore", "NeuralNet", "Media", "Diffusion", "Models", "Datasets"]),
 
         // Control column.
         library("JobSpec", ["Problems", "StrictJSON", "Configurations"]),
@@ -143,7 +144,7 @@ let package = Package(
             [
                 "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors", "JobSpec", "Spool",
                 "TensorCore", "Media", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets", "Training",
-                "Sampling",
+                "Sampling", "Evaluation",
             ]),
         program("diffd-worker", ["Execution"]),
         program(
@@ -256,6 +257,12 @@ let package = Package(
                 "ControlTestSupport", "Problems", "StrictJSON", "DurableFiles", "Configurations", "Safetensors",
                 "JobSpec",
                 "Media", "Datasets", "ControlAPI",
+            ]),
+        tests(
+            "EvaluationTests",
+            [
+                "Problems", "StrictJSON", "DurableFiles", "Configurations", "TensorCore", "NeuralNet", "Media",
+                "Diffusion", "Models", "Datasets", "Evaluation",
             ]),
         tests("ArchitectureTests", []),
     ]

@@ -1,5 +1,6 @@
 #include "ck_resample.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "window_math.h"
@@ -89,6 +90,34 @@ void ck_average_pool_backward(float *dx, const float *dy, const CKWindow *window
     }
 }
 
+CK_MULTIVERSION
+void ck_max_pool(float *y, const float *x, const CKWindow *window, size_t first, size_t last) {
+    const CKWindow w = *window;
+    for (size_t oy = first; oy < last; oy++) {
+        const CKTaps down = ck_taps(oy, w.stride_y, w.padding_top, w.kernel_height, w.height);
+        for (size_t ox = 0; ox < w.output_width; ox++) {
+            const CKTaps across = ck_taps(ox, w.stride_x, w.padding_left, w.kernel_width, w.width);
+            float *restrict to = y + (oy * w.output_width + ox) * w.channels;
+            bool begun = false;
+            for (size_t ky = down.begin; ky < down.end; ky++) {
+                for (size_t kx = across.begin; kx < across.end; kx++) {
+                    const size_t iy = (size_t)(down.origin + (ptrdiff_t)ky);
+                    const size_t ix = (size_t)(across.origin + (ptrdiff_t)kx);
+                    const float *restrict from = x + (iy * w.width + ix) * w.channels;
+                    if (!begun) {
+                        memcpy(to, from, w.channels * sizeof *to);
+                        begun = true;
+                        continue;
+                    }
+                    for (size_t c = 0; c < w.channels; c++) {
+                        to[c] = from[c] > to[c] ? from[c] : to[c];
+                    }
+                }
+            }
+        }
+    }
+}
+
 void ck_ref_upsample_nearest(
     float *y, const float *x, size_t factor, size_t width, size_t channels, size_t first, size_t last) {
     for (size_t oy = first * factor; oy < last * factor; oy++) {
@@ -130,6 +159,25 @@ void ck_ref_average_pool(float *y, const float *x, const CKWindow *window, size_
                 }
                 const double mean = sum / (double)(w.kernel_height * w.kernel_width);
                 y[(oy * w.output_width + ox) * w.channels + c] = (float)mean;
+            }
+        }
+    }
+}
+
+void ck_ref_max_pool(float *y, const float *x, const CKWindow *window, size_t first, size_t last) {
+    const CKWindow w = *window;
+    for (size_t oy = first; oy < last; oy++) {
+        for (size_t ox = 0; ox < w.output_width; ox++) {
+            for (size_t c = 0; c < w.channels; c++) {
+                float largest = -INFINITY;
+                for (size_t k = 0; k < w.kernel_height * w.kernel_width; k++) {
+                    const size_t iy = ref_input(oy, w.stride_y, k / w.kernel_width, w.padding_top);
+                    const size_t ix = ref_input(ox, w.stride_x, k % w.kernel_width, w.padding_left);
+                    if (iy < w.height && ix < w.width) {
+                        largest = fmaxf(largest, x[(iy * w.width + ix) * w.channels + c]);
+                    }
+                }
+                y[(oy * w.output_width + ox) * w.channels + c] = largest;
             }
         }
     }

@@ -9,4 +9,10 @@
 #error "cblas.h is not OpenBLAS's: install libopenblas-dev"
 #endif
 
+// The library holds LAPACK, for which Debian's package has no header in C: eigenvalues, and vectors with jobz "V", of a symmetric
+// matrix.
+void dsyevd_(
+    const char *jobz, const char *uplo, const blasint *n, double *a, const blasint *lda, double *w, double *work,
+    const blasint *lwork, blasint *iwork, const blasint *liwork, blasint *info);
+
 #endif

@@ -16,6 +16,8 @@ public struct WeightsDirectory: Sendable {
     private static let readableTypes: Set<DataType> = [.float64, .float32, .float16, .bfloat16]
 
     public let path: String
+    /// What to do where a file and the model differ.
+    private let remedy: String
     /// The safetensors files that hold the weights, in the order of their names.
     public let files: [String]
 
@@ -23,6 +25,7 @@ public struct WeightsDirectory: Sendable {
     /// - Throws: `missing` when it holds no safetensors weights.
     public init(_ path: String) throws {
         self.path = path
+        remedy = "The weights and config.json must come from the same model."
         let fileSystem = PosixFileSystem()
         for (name, index) in [(Self.fileName, Self.indexName), (Self.halfFileName, Self.halfIndexName)] {
             let file = Path.join(path, name)
@@ -41,6 +44,15 @@ public struct WeightsDirectory: Sendable {
             remedy:
                 "It needs \(Self.fileName); with diffusers, save_pretrained(..., safe_serialization=True) writes it.",
             file: Path.join(path, Self.fileName))
+    }
+
+    /// A single file, wherever it lies and whatever it is called.
+    ///
+    /// - Parameter remedy: what to do where it does not fit the model.
+    public init(file: String, remedy: String) {
+        path = Path.parent(file)
+        files = [file]
+        self.remedy = remedy
     }
 
     /// The files that a shard index names.
@@ -73,25 +85,29 @@ public struct WeightsDirectory: Sendable {
     /// Gives every parameter of `module` its tensor. Strict: a parameter without a tensor, a tensor without a parameter, or
     /// another shape is an error that names it; nothing is loaded then.
     ///
-    /// - Parameter format: in which weights are kept in memory; nil for 32 bits. Files of another format are rounded to it.
-    public func load(into module: some Module, keeping format: HalfTensor.Format? = nil) throws {
+    /// - Parameters:
+    ///   - format: in which weights are kept in memory; nil for 32 bits. Files of another format are rounded to it.
+    ///   - isIdle: names of tensors that may be there and are not asked for.
+    public func load(
+        into module: some Module, keeping format: HalfTensor.Format? = nil, isIdle: (String) -> Bool = { _ in false }
+    ) throws {
         let open = try files.map(SafetensorsFile.init)
         var problems: [Problem] = []
         var holders: [String: SafetensorsFile] = [:]
         for file in open {
             for key in file.names where holders.updateValue(file, forKey: key) != nil {
-                problems.append(Self.mismatch("tensor \(key) is there twice", file.path))
+                problems.append(mismatch("tensor \(key) is there twice", file.path))
             }
         }
         let names = TensorNames(keys: holders.keys)
         let constants = (module as? any HoldsConstants)?.constants ?? []
-        var unused = Set(holders.keys)
+        var unused = Set(holders.keys.filter { !isIdle($0) })
         func find(_ name: String, _ shape: Shape) throws -> (file: SafetensorsFile, place: TensorPlace)? {
             let present = names.places(of: name).compactMap { place in holders[place.key].map { ($0, place) } }
             guard let (file, place) = present.first else { return nil }
             unused.subtract(present.map(\.1.key))
-            if present.count > 1 { problems.append(Self.mismatch("parameter \(name) is there twice", file.path)) }
-            problems += try Self.fault(file, place, shape).map { [$0] } ?? []
+            if present.count > 1 { problems.append(mismatch("parameter \(name) is there twice", file.path)) }
+            problems += try fault(file, place, shape).map { [$0] } ?? []
             return (file, place)
         }
         var found: [(parameter: Parameter, file: SafetensorsFile, place: TensorPlace)] = []
@@ -99,7 +115,7 @@ public struct WeightsDirectory: Sendable {
             if let (file, place) = try find(name, parameter.fileShape) {
                 found.append((parameter, file, place))
             } else {
-                problems.append(Self.mismatch("parameter \(name) is missing", files.first ?? path))
+                problems.append(mismatch("parameter \(name) is missing", files.first ?? path))
             }
         }
         let held = try constants.compactMap { constant in
@@ -107,13 +123,13 @@ public struct WeightsDirectory: Sendable {
         }
         for key in unused.sorted() {
             let file = holders[key]?.path ?? path
-            problems.append(Self.mismatch("tensor \(key) belongs to no parameter of this model", file))
+            problems.append(mismatch("tensor \(key) belongs to no parameter of this model", file))
         }
         // A model of another kind differs in hundreds of names; the first few tell it.
         guard problems.isEmpty else { throw Problems(Array(problems.prefix(20))) }
         for (value, file, key) in held {
             let isSame = zip(try file.floats(key), value.array()).allSatisfy { abs($0 - $1) < 1e-3 }
-            guard isSame else { throw Self.mismatch("tensor \(key) is not what config.json makes of it", file.path) }
+            guard isSame else { throw mismatch("tensor \(key) is not what config.json makes of it", file.path) }
         }
         // All are read before any is given away: a disk may fail at the last.
         let values = try found.map { parameter, file, place in
@@ -123,14 +139,14 @@ public struct WeightsDirectory: Sendable {
     }
 
     /// What is wrong with a tensor that should hold a parameter of this shape.
-    private static func fault(_ file: SafetensorsFile, _ place: TensorPlace, _ shape: Shape) throws -> Problem? {
+    private func fault(_ file: SafetensorsFile, _ place: TensorPlace, _ shape: Shape) throws -> Problem? {
         let info = try file.info(place.key)
         var expected = Array(shape)
         if place.parts > 1 { expected[0] *= place.parts }
         if info.shape != expected {
             return mismatch("tensor \(place.key) has the shape \(info.shape), not \(expected)", file.path)
         }
-        return readableTypes.contains(info.type)
+        return Self.readableTypes.contains(info.type)
             ? nil : mismatch("tensor \(place.key) holds \(info.type.rawValue), not floats", file.path)
     }
 
@@ -145,9 +161,8 @@ public struct WeightsDirectory: Sendable {
         }
     }
 
-    private static func mismatch(_ message: String, _ file: String) -> Problem {
-        Problem(
-            .corrupt, message, remedy: "The weights and config.json must come from the same model.", file: file)
+    private func mismatch(_ message: String, _ file: String) -> Problem {
+        Problem(.corrupt, message, remedy: remedy, file: file)
     }
 
     /// Writes the parameters of `module` to `path`, a directory that exists, in PyTorch's order.

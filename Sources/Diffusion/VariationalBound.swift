@@ -7,19 +7,12 @@ internal import TensorCore
 struct VariationalBound: Sendable {
     private let schedule: NoiseSchedule
     private let predictionType: PredictionType
-    /// log of the posterior's variance at each timestep, equation 10 of Ho et al. 2020; at 0, where that is 0, the next one's.
     private let posteriorLogarithms: [Double]
 
     init(_ schedule: NoiseSchedule, _ predictionType: PredictionType) {
         self.schedule = schedule
         self.predictionType = predictionType
-        let cumulative = schedule.alphasCumprod
-        var logarithms = (1..<max(schedule.count, 2)).map { t in
-            t < schedule.count
-                ? log(schedule.betas[t] * (1 - cumulative[t - 1]) / (1 - cumulative[t])) : log(schedule.betas[0])
-        }
-        logarithms.insert(logarithms[0], at: 0)
-        posteriorLogarithms = logarithms
+        posteriorLogarithms = schedule.posteriorLogVariances
     }
 
     /// The mean over samples and elements of L_t: KL(q(x_t-1 | x_t, x_0) || p(x_t-1 | x_t)), and -log p(x_0 | x_1) at t = 0.
@@ -35,11 +28,7 @@ struct VariationalBound: Sendable {
             predictionType.conversion(to: .sample, signal: schedule.signal(t), noise: schedule.noise(t))
         }
         let predicted = column { toSample($0).noisy } * xt + column { toSample($0).output } * output  // (N, ..., C)
-        // Equation 7 of Ho et al. 2020: what multiplies x_0 in the mean.
-        let weight = column { t in
-            let previous = t == 0 ? 1 : schedule.alphasCumprod[t - 1]
-            return previous.squareRoot() * schedule.betas[t] / (1 - schedule.alphasCumprod[t])
-        }
+        let weight = column(schedule.posteriorSampleWeight)
         let (low, high) = (posteriorLogarithms, schedule.betas.map { log($0) })
         let logVariance = share * column { (high[$0] - low[$0]) / 2 } + column { (high[$0] + low[$0]) / 2 }
         let precision = (logVariance * -1).exp()

@@ -39,7 +39,7 @@ final class JobContext {
         try files.removeStaleTemporaries(in: directory, except: ["status.json"])
     }
 
-    var outputs: String { Path.join(directory, "outputs") }
+    var outputs: String { Path.join(directory, JobFiles.outputs) }
     var checkpoints: String { Path.join(directory, "checkpoints") }
     func output(_ name: String) -> String { Path.join(outputs, name) }
 

@@ -91,6 +91,7 @@ public enum Worker {
         case .sample(let job): try SampleExecution(job, context).run()
         case .img2img(let job): try SampleExecution(job, context).run()
         case .videoExtend(let job): try VideoExtendExecution(job, context).run()
+        case .evaluate(let job): try EvaluateExecution(job, context).run()
         }
     }
 

@@ -12,6 +12,9 @@ public struct JobInput: Sendable, Hashable {
         case mask = "$.mask"
         case video = "$.video"
         case to = "$.to"
+        case samples = "$.samples"
+        case reference = "$.reference"
+        case inception = "$.inception"
 
         /// Where it stands in the job file.
         public var jsonPath: String { rawValue }
@@ -41,6 +44,12 @@ extension JobSpec {
         case .videoExtend(let job):
             job.drawing.inputs + [JobInput(role: .video, path: job.video)]
                 + (job.to.map { [JobInput(role: .to, path: $0)] } ?? [])
+        case .evaluate(let job):
+            (job.dataset?.inputs ?? [])
+                + [
+                    (.model, job.model?.path), (.samples, job.samples?.path), (.reference, job.reference?.path),
+                    (.inception, job.inception),
+                ].compactMap { (role: JobInput.Role, path: String?) in path.map { JobInput(role: role, path: $0) } }
         }
     }
 
@@ -73,6 +82,13 @@ extension JobSpec {
             job.video = try new(.video, job.video)
             if let to = job.to { job.to = try new(.to, to) }
             return .videoExtend(job)
+        case .evaluate(var job):
+            job.dataset = try job.dataset?.mapInputs(transform)
+            if let path = job.model?.path { job.model = .path(try new(.model, path)) }
+            if let path = job.samples?.path { job.samples = .path(try new(.samples, path)) }
+            if let path = job.reference?.path { job.reference = .path(try new(.reference, path)) }
+            if let path = job.inception { job.inception = try new(.inception, path) }
+            return .evaluate(job)
         }
     }
 }

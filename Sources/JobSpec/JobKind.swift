@@ -4,4 +4,5 @@ public enum JobKind: String, Sendable, Codable, CaseIterable {
     case sample
     case img2img
     case videoExtend = "video_extend"
+    case evaluate
 }

@@ -8,6 +8,7 @@ public enum JobSpec: Sendable, Hashable {
     case sample(SampleJob)
     case img2img(Img2ImgJob)
     case videoExtend(VideoExtendJob)
+    case evaluate(EvaluateJob)
 
     /// A larger job file is refused unread. Data belong in files of their own.
     public static let maximumFileSize = 1 << 20
@@ -26,6 +27,9 @@ public enum JobSpec: Sendable, Hashable {
             Alternative(JobKind.videoExtend.rawValue, Self.videoExtend) {
                 if case .videoExtend(let job) = $0 { job } else { nil }
             },
+            Alternative(JobKind.evaluate.rawValue, Self.evaluate) {
+                if case .evaluate(let job) = $0 { job } else { nil }
+            },
         ])
 
     public var kind: JobKind {
@@ -34,6 +38,7 @@ public enum JobSpec: Sendable, Hashable {
         case .sample: .sample
         case .img2img: .img2img
         case .videoExtend: .videoExtend
+        case .evaluate: .evaluate
         }
     }
 
@@ -46,6 +51,7 @@ public enum JobSpec: Sendable, Hashable {
             case .sample(let job): job.common
             case .img2img(let job): job.common
             case .videoExtend(let job): job.common
+            case .evaluate(let job): job.common
             }
         }
         set {
@@ -65,6 +71,9 @@ public enum JobSpec: Sendable, Hashable {
             case .videoExtend(var job):
                 job.common = newValue
                 self = .videoExtend(job)
+            case .evaluate(var job):
+                job.common = newValue
+                self = .evaluate(job)
             }
         }
     }

@@ -6,7 +6,7 @@ public enum JobManual {
     public static func page(version: String) -> String {
         var page = Roff(title: "diffd-job", section: 5, version: version)
         page.section("NAME")
-        page.paragraphs("diffd-job - what diffd trains and samples")
+        page.paragraphs("diffd-job - what diffd trains, samples and measures")
         page.section("DESCRIPTION")
         page.paragraphs(
             """

@@ -85,7 +85,7 @@ public struct JobDirectories: Sendable {
         do { kind = try files.status(path)?.kind } catch {
             throw Problem.wrapping(error, cannot: "look at \(input.path)")
         }
-        if input.role == .image, kind == .directory { return }
+        if [.image, .samples, .reference].contains(input.role), kind == .directory { return }
         let wantsDirectory = [.datasetPath, .model, .autoencoder].contains(input.role)
         guard kind != (wantsDirectory ? .directory : .regular) else { return }
         throw Problem(

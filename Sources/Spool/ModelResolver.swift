@@ -56,20 +56,41 @@ public struct ModelResolver: Sendable {
 
     /// The model of the newest job that `isMeant` and has one.
     private func model(of reference: ModelReference, _ isMeant: ((id: Int, name: String)) -> Bool) throws -> String {
-        let jobs = try files.list(layout.jobs).entries.compactMap { entry in
-            SpoolLayout.job(fromDirectoryName: entry.name).map { ($0, entry.name) }
-        }.filter { isMeant($0.0) }.sorted { $0.0.id > $1.0.id }
+        let jobs = try jobs(isMeant)
         for (_, directory) in jobs {
             let model = Path.join(layout.jobDirectory(directory), JobFiles.model)
             if try files.exists(model) { return try policy.resolve(model, base: layout.root) }
         }
-        guard let (job, _) = jobs.first else {
-            throw Problem(
-                .missing, "there is no \(reference)", remedy: "See `diffctl list` for the jobs that there are.")
-        }
+        guard let (job, _) = jobs.first else { throw Self.noJob("\(reference)") }
         throw Problem(
             .missing, "job \(job.id) \(job.name) has published no model",
             remedy: "Wait until its training has succeeded: add \"after\": [\(job.id)] to this job.")
+    }
+
+    /// The directory of what the newest job of that name, or the one of that id, has written, which may not be there yet.
+    public func outputs(of reference: JobReference) throws -> String {
+        let found = try jobs { job in
+            switch reference {
+            case .id(let id): job.id == id
+            case .name(let name): job.name == name
+            }
+        }
+        guard let directory = found.first?.directory else { throw Self.noJob("job:\(reference)") }
+        return Path.join(layout.jobDirectory(directory), JobFiles.outputs)
+    }
+
+    /// The jobs that are meant, the newest first.
+    private func jobs(
+        _ isMeant: ((id: Int, name: String)) -> Bool
+    ) throws -> [(job: (id: Int, name: String), directory: String)] {
+        try files.list(layout.jobs).entries.compactMap { entry in
+            SpoolLayout.job(fromDirectoryName: entry.name).map { ($0, entry.name) }
+        }.filter { isMeant($0.job) }.sorted { $0.job.id > $1.job.id }
+    }
+
+    private static func noJob(_ reference: String) -> Problem {
+        Problem(
+            .missing, "there is no \(reference)", remedy: "See `diffctl list` for the jobs that there are.")
     }
 
     /// Lets `models/NAME` mean the model in a job's directory from now on.

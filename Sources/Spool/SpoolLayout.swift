@@ -66,6 +66,8 @@ public enum JobFiles {
     public static let inputs = "inputs"
     /// A finished training's model.
     public static let model = "model"
+    /// What a job has made besides a model.
+    public static let outputs = "outputs"
     /// How the job came here: an `Acceptance`.
     public static let acceptance = ".accepted.json"
 }

@@ -22,7 +22,7 @@ enum Layers {
         [.numeric: ["NeuralNet", "Diffusion", "Datasets"], .control: ["Spool", "ControlAPI", "JobQueue"]],
         [.numeric: ["Models"], .control: ["Scheduler", "ControlServer", "Doctor", "Manuals"]],
         [.numeric: ["Checkpoints"]],
-        [.numeric: ["Training", "Sampling"]],
+        [.numeric: ["Training", "Sampling", "Evaluation"]],
         [.join: ["Execution"]],
         [.join: ["diffd-worker"], .control: ["diffd", "diffctl"], .numeric: ["diffd-demo"]],
     ]

@@ -99,6 +99,7 @@ import Testing
             "DurableFiles/Descriptor.swift", "DurableFiles/PosixFileSystem.swift", "DurableFiles/ReadableFile.swift",
             "DurableFiles/Reading.swift", "DurableFiles/SHA256.swift", "Safetensors/SafetensorsFile.swift",
             "Datasets/Folder/FolderListing.swift", "Media/Video/FrameFolder.swift", "Media/Video/MP4.swift",
+            "Datasets/Numpy/Inflate.swift",
             // The child on a pipe.
             "Media/Video/ChildProcess.swift",
             // Sockets, users, the journal.

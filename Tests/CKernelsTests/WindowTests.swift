@@ -141,6 +141,17 @@ struct WindowTests {
         expectAgreement(dx, refDX, absolute: 1e-6, "gradient")
     }
 
+    @Test(arguments: cases)
+    func maxPoolAgreesWithTheReference(_ test: Case) {
+        var w = test.window
+        let x = Floats(random: w.height * w.width * w.channels, seed: 11, misalignedBy: 1)
+        let outputs = w.output_height * w.output_width * w.channels
+        let (y, refY) = (Floats(count: outputs, misalignedBy: 1), Floats(count: outputs))
+        for row in 0..<w.output_height { ck_max_pool(y.pointer, x.pointer, &w, row, row + 1) }
+        ck_ref_max_pool(refY.pointer, x.pointer, &w, 0, w.output_height)
+        expectAgreement(y, refY, absolute: 0, "output")
+    }
+
     @Test(arguments: [1, 2, 3], [1, 17])
     func nearestUpsamplingAgreesWithTheReference(factor: Int, channels: Int) {
         let (height, width) = (5, 4)

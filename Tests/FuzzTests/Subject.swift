@@ -24,7 +24,7 @@ struct Subject: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let all: [Subject] = [jobs, json, safetensors, png, jpeg, idx, gif, y4m, answers, events]
+    static let all: [Subject] = [jobs, json, safetensors, npz, npy, png, jpeg, idx, gif, y4m, answers, events]
 
     private static let jobWords = [
         "\"kind\": \"train\"", "\"sampler\": {\"name\": \"ddpm\"}", "null", "-1", "1e999", "9223372036854775808",
@@ -63,6 +63,33 @@ struct Subject: Sendable, CustomTestStringConvertible {
         let tensors = try SafetensorsFile(file)
         for name in tensors.names { _ = try tensors.bytes(name) }
         _ = try TensorChecksums.damage(of: tensors)
+    }
+
+    private static let statistics = ["stored", "deflated", "columns", "named"]
+
+    static let npz = Subject(name: "NPZ") {
+        Mutator(
+            seeds: try statistics.map { try bytes(Fixture.path("Statistics/\($0).npz")) },
+            words: ["PK\u{1}\u{2}", "PK\u{3}\u{4}", "PK\u{5}\u{6}", "mu.npy", "sigma.npy"])
+    } read: { input, file in
+        try write(input, to: file)
+        let archive = try NumpyArchive(file)
+        for name in archive.names { _ = try archive.array(name, atMost: 1 << 20) }
+    }
+
+    /// What the checksums of an archive keep away from.
+    static let npy = Subject(name: "NPY") {
+        Mutator(
+            seeds: try statistics.map { name in
+                let file = try bytes(Fixture.path("Statistics/\(name).npz"))
+                return Array(file[(file.firstRange(of: [0x93, 0x4E])?.lowerBound ?? 0)...].prefix(224))
+            },
+            words: [
+                "'descr': '<f8'", "'descr': '<U9'", "'descr': '<i8'", "'fortran_order': True", "'shape': (0, 9)",
+                "'shape': (99999999999, 99999999999)", "(12,)", "'",
+            ])
+    } read: { input, _ in
+        _ = try NumpyArray(npy: input)
     }
 
     static let png = Subject(name: "PNG") {

@@ -1,4 +1,4 @@
-/// Nearest upsampling and average pooling of one image, by bands of rows that may run at the same time.
+/// Nearest upsampling and pooling of one image, by bands of rows that may run at the same time.
 #ifndef CK_RESAMPLE_H
 #define CK_RESAMPLE_H
 
@@ -27,6 +27,11 @@ void ck_ref_average_pool(float *y, const float *x, const CKWindow *window, size_
 /// Adjoint, written for input rows [first, last): each gathers from the windows that contain it. No overlap.
 void ck_average_pool_backward(float *dx, const float *dy, const CKWindow *window, size_t first, size_t last);
 void ck_ref_average_pool_backward(float *dx, const float *dy, const CKWindow *window, size_t first, size_t last);
+
+/// The largest value in each window, for output rows [first, last). Positions outside the input don't count; each window has one
+/// inside. `y` and `x` point at the whole images. No overlap.
+void ck_max_pool(float *y, const float *x, const CKWindow *window, size_t first, size_t last);
+void ck_ref_max_pool(float *y, const float *x, const CKWindow *window, size_t first, size_t last);
 
 #pragma clang assume_nonnull end
 

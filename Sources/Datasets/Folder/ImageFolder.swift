@@ -28,23 +28,7 @@ extension OpenedSource {
         let shape = try configuration.images.shape()
         guard case .image(let size, let channels) = shape else { preconditionFailure("a folder holds images") }
         let listing = try FolderListing(root)
-        var images: [String] = []
-        var others: [String] = []
-        for file in listing.files where file != ImageMetadata.fileName {
-            // Any file that is called a picture must be one; others are told by what they hold.
-            if ImageFile.Format(name: file) != nil {
-                images.append(file)
-            } else if let format = try Self.format(of: "\(root)/\(file)"), format == .png || format == .jpeg {
-                images.append(file)
-            } else {
-                others.append(file)
-            }
-        }
-        guard !images.isEmpty else {
-            throw Problem(
-                .invalid, "the directory holds no images", remedy: "Put PNG or JPEG files there, or name another one.",
-                file: root)
-        }
+        let (images, others) = try FolderPictures.told(listing.files, below: root)
         let metadata =
             listing.files.contains(ImageMetadata.fileName)
             ? try ImageMetadata("\(root)/\(ImageMetadata.fileName)") : nil
@@ -61,10 +45,6 @@ extension OpenedSource {
         note(
             listing.linkedDirectories, "is a link to a directory and is not followed",
             "are links to directories and are not followed")
-    }
-
-    private static func format(of path: String) throws -> ImageFile.Format? {
-        ImageFile.Format(beginning: try FileBytes.beginning(path, count: 12))
     }
 
     /// Says in one sentence what happened to files, naming the first few.

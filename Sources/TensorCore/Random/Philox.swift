@@ -33,6 +33,9 @@ public struct Philox: Sendable {
         case crop = 11
         /// Dropout within a model; sample is the layer's number.
         case dropout = 12
+        /// The noise at which a model is measured, step being the timestep; from step T on, which timesteps those are. sample is the
+        /// place of the picture in its data set.
+        case evaluation = 13
     }
 
     private let key: SIMD2<UInt32>

@@ -1,0 +1,276 @@
+internal import Checkpoints
+internal import Configurations
+internal import Datasets
+internal import Diffusion
+internal import Evaluation
+internal import JobSpec
+internal import Media
+internal import Models
+internal import Problems
+internal import Spool
+internal import StrictJSON
+internal import TensorCore
+
+/// The bits per dimension of a model that an evaluate job measures.
+struct BoundMeasurement {
+    let plan: BoundPlan
+    private let context: JobContext
+    private let reference: ModelReference
+    private let pipeline: PipelineDirectory
+    private let digest: String
+    private let bound: LikelihoodBound
+    private let samples: MeasuredSamples
+    private let shape: SampleShape
+    private let classes: BoundRun.Classes
+
+    private static let state = "bound"
+    /// Between two steps the state is saved at most this often.
+    private static let saveInterval = Duration.seconds(20)
+
+    /// - Throws: what is wrong with model and data, and where they don't fit.
+    init(_ job: EvaluateJob, of model: ModelReference, _ context: JobContext) throws {
+        self.context = context
+        reference = model
+        let path = try context.models.directory(of: model, base: context.directory)
+        let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
+        self.pipeline = pipeline
+        for warning in pipeline.warnings { context.log("warning: \(warning)") }
+        if let mismatch = pipeline.configuration.mismatch(with: pipeline.scheduler) {
+            throw Problem(.unsupported, mismatch.message, remedy: mismatch.remedy, file: path)
+        }
+        try Self.checkOutputs(of: pipeline)
+        (digest, bound) = try pointing(to: "$.model") {
+            (try pipeline.digest(with: nil), try LikelihoodBound(pipeline.scheduler))
+        }
+        guard var configuration = job.dataset else {
+            throw Problem(
+                .invalid, "there is nothing to measure the model on", remedy: "Add dataset.", path: "$.dataset")
+        }
+        Self.complete(&configuration, for: pipeline.configuration)
+        let dataset = try context.openDataset(configuration, job.common)
+        try Self.checkShape(of: dataset, for: pipeline.configuration)
+        shape = dataset.shape
+        classes = try Self.classes(of: dataset, for: pipeline.configuration)
+        samples = MeasuredSamples(dataset, seed: UInt64(job.common.seed), count: job.count)
+        plan = BoundPlan(
+            count: samples.numbers.count, batchSize: job.batchSize, seed: UInt64(job.common.seed),
+            timesteps: job.timesteps, of: bound.schedule.count)
+        context.log(
+            "\(pipeline.configuration.className) from \(path), measured on \(plan.count) pictures, "
+                + "\(plan.strata.count) timesteps each")
+    }
+
+    /// What decides the result, besides the job.
+    var deciding: [String] { [digest, "\(samples.numbers.count) of \(shape.dimensions)"] }
+
+    /// Bytes of a pass.
+    func memory(batchSize: Int) -> Int {
+        let device = Device.rehearsal()
+        let model = pipeline.configuration.makeModel(
+            numTrainTimesteps: pipeline.scheduler.numTrainTimesteps, on: device)
+        var plan = plan
+        plan.batchSize = batchSize
+        return BoundRun.rehearse(plan, model, shape: shape.dimensions, classes, on: device)
+    }
+
+    func loadModel() throws -> any Denoiser {
+        try pointing(to: "$.model") { try pipeline.model(on: context.device) }
+    }
+
+    // MARK: - Measuring
+
+    private func saved(in store: EvaluationStore) throws -> BoundState {
+        let found = try store.load(BoundState.self, Self.state) { context.log("warning: \($0)") }
+        return found.flatMap { $0.fits(plan) ? $0 : nil } ?? BoundState(plan)
+    }
+
+    func stepsDone(in store: EvaluationStore) throws -> Int { try saved(in: store).stepsDone(plan) }
+
+    /// What was found; nil when stopped.
+    func run(
+        _ model: any Denoiser, _ store: EvaluationStore, _ steps: inout SamplingSteps
+    ) throws -> BoundState? {
+        var run = BoundRun(plan, bound, model, samples, classes, from: try saved(in: store), on: context.device)
+        let others = steps.done - run.state.stepsDone(plan)
+        let clock = ContinuousClock()
+        var saved = clock.now
+        while run.state.batch < plan.batchCount {
+            guard !context.stop.wasMade else {
+                try store.save(run.state, as: Self.state)
+                return nil
+            }
+            let batch = run.state.batch
+            _ = try steps.timed { try run.step() }
+            steps.note(done: others + run.state.stepsDone(plan))
+            if run.state.batch > batch {
+                try context.event(
+                    "measured",
+                    [
+                        "pictures": JSONNode(.integer(run.state.total.count)),
+                        "bits_per_dimension": JSONNode(.number(run.state.total.mean)),
+                    ])
+            }
+            if saved.duration(to: clock.now) > Self.saveInterval {
+                try store.save(run.state, as: Self.state)
+                saved = clock.now
+            }
+            try context.progress(steps.progress())
+        }
+        try store.save(run.state, as: Self.state)
+        return run.state
+    }
+
+    // MARK: - The report
+
+    func add(_ state: BoundState, to report: inout EvaluationReport) throws {
+        func figure(_ moments: Moments) -> JSONNode {
+            [
+                "bits": JSONNode(.number(moments.mean)),
+                "standard_error": moments.standardError.map { JSONNode(.number($0)) } ?? .null,
+            ]
+        }
+        let strata = zip(plan.strata, state.strata).map { range, found -> JSONNode in
+            [
+                "from": JSONNode(.integer(range.lowerBound)), "to": JSONNode(.integer(range.upperBound - 1)),
+                "bits": JSONNode(.number(found.bits.mean)), "mse": JSONNode(.number(found.noiseError.mean)),
+                "xstart_mse": JSONNode(.number(found.sampleError.mean)),
+            ]
+        }
+        let isHeldOut = samples.areHeldOut
+        report.add(
+            "bits_per_dimension",
+            [
+                "total": JSONNode(.number(state.total.mean)),
+                "standard_error": state.total.standardError.map { JSONNode(.number($0)) } ?? .null,
+                "is_estimate": JSONNode(.bool(plan.isEstimate)),
+                "terms": [
+                    "prior": figure(state.prior), "steps": figure(state.steps), "decoder": figure(state.decoder),
+                ],
+                "pictures": JSONNode(.integer(plan.count)), "held_out": JSONNode(.bool(isHeldOut)),
+                "timesteps": JSONNode(.integer(bound.schedule.count)),
+                "timesteps_per_picture": JSONNode(.integer(plan.strata.count)),
+                "prediction_type": JSONNode(.string(pipeline.scheduler.predictionType.rawValue)),
+                "variance_type": JSONNode(.string(pipeline.scheduler.varianceType.rawValue)),
+                "model": [
+                    "name": JSONNode(.string(reference.description)), "path": JSONNode(.string(pipeline.path)),
+                    "class": JSONNode(.string(pipeline.configuration.className)), "sha256": JSONNode(.string(digest)),
+                ],
+                "by_timestep": JSONNode(.array(strata)),
+            ])
+        report.addText(text(state, isHeldOut: isHeldOut))
+        report.add("bits.png", plot("bits per dimension of each timestep", state, ["": \.bits]))
+        report.add(
+            "errors.png",
+            plot(
+                "mean squared error at each timestep", state, ["of the noise": \.noiseError, "of x_0": \.sampleError]))
+    }
+
+    private func text(_ state: BoundState, isHeldOut: Bool) -> String {
+        func row(_ name: String, _ moments: Moments) -> String {
+            let error = moments.standardError.map { EvaluationReport.number($0) } ?? ""
+            return "| \(name) | \(EvaluationReport.number(moments.mean)) | \(error) |\n"
+        }
+        let basis =
+            plan.isEstimate
+            ? "An estimate from \(plan.strata.count) of \(bound.schedule.count) timesteps of each picture, timestep 0 and one of each "
+                + "of \(plan.strata.count - 1) equal parts of the others, drawn by seed."
+            : "All \(bound.schedule.count) timesteps of each picture."
+        return """
+            ## Bits per dimension
+
+            The variational bound of \(reference) (\(pipeline.configuration.className)) on \(plan.count) \
+            \(isHeldOut ? "held-out " : "")pictures of \(shape.dimensions). \(basis)
+
+            | term | bits per dimension | standard error |
+            | --- | --- | --- |
+            \(row("prior, L_T", state.prior))\
+            \(row("steps, sum of L_t-1", state.steps))\
+            \(row("decoder, L_0", state.decoder))\
+            \(row("**total**", state.total))
+            The standard error is that of the mean over pictures\(plan.isEstimate ? " and over the timesteps drawn for each" : ""). \
+            bits.png shows the terms by timestep, errors.png the errors of the prediction.
+
+            """
+    }
+
+    private func plot(
+        _ title: String, _ state: BoundState, _ curves: KeyValuePairs<String, KeyPath<BoundState.Stratum, Moments>>
+    ) -> Image {
+        let series = zip(curves, [Colour.blue, .orange]).map { curve, colour in
+            let points = zip(plan.strata, state.strata).map { range, found in
+                Point(Double(range.lowerBound + range.upperBound - 1) / 2, found[keyPath: curve.value].mean)
+            }
+            return LinePlot.Series(curve.key, points: points, colour: colour, width: 2)
+        }
+        return LinePlot(title: title, xLabel: "timestep", yLabel: "", logarithmic: true, series: series).image()
+    }
+
+    // MARK: - What only model and data can tell
+
+    /// The data's options with what follows from the model.
+    private static func complete(_ dataset: inout DatasetConfiguration, for model: ModelConfiguration) {
+        if case .videoDiT(let video) = model { dataset.frames = dataset.frames ?? video.sampleFrames }
+        guard let (size, channels) = model.sampleShape?.frame, var images = dataset.images else { return }
+        images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)
+        images.channels = images.channels ?? (channels == 1 || channels == 3 ? channels : nil)
+        dataset.images = images
+    }
+
+    private static func checkOutputs(of pipeline: PipelineDirectory) throws {
+        func fail(_ message: String, _ remedy: String) -> Problem {
+            Problem(.unsupported, message, remedy: remedy, path: "$.model")
+        }
+        guard pipeline.autoencoder == nil else {
+            throw fail(
+                "the model makes latents, and the bound in bits per dimension is one on pixels",
+                "Measure such a model by the Frechet distance of what it draws: samples and reference.")
+        }
+        guard let channels = pipeline.configuration.channels else {
+            throw fail("the model makes points, but the bound is of pictures of 256 levels", "Use a model of pictures.")
+        }
+        let outputs = pipeline.configuration.outputChannels ?? channels
+        let isLearned = pipeline.scheduler.varianceType == .learnedRange
+        guard outputs == 2 * channels || outputs == channels && !isLearned else {
+            throw fail(
+                "the model has \(outputs) output channels for \(channels), and variance_type is "
+                    + pipeline.scheduler.varianceType.rawValue,
+                "Set variance_type in the model's scheduler_config.json to what it was trained with.")
+        }
+    }
+
+    private static func checkShape(of dataset: Dataset, for model: ModelConfiguration) throws {
+        let fits = model.sampleShape.map { $0 == dataset.shape } ?? (dataset.shape.frame?.channels == model.channels)
+        guard !fits else { return }
+        let expected = model.sampleShape.map { "\($0.dimensions)" } ?? "pictures of \(model.channels ?? 0) channels"
+        throw Problem(
+            .invalid, "the samples are \(dataset.shape.dimensions), but the model takes \(expected)",
+            remedy: "Leave dataset.resolution and dataset.channels out.", path: "$.dataset")
+    }
+
+    private static func classes(of dataset: Dataset, for model: ModelConfiguration) throws -> BoundRun.Classes {
+        func fail(_ message: String, _ remedy: String) -> Problem {
+            Problem(.invalid, message, remedy: remedy, path: "$.dataset")
+        }
+        let count = dataset.classes.count
+        switch model.classConditioning {
+        case .none: return .nothing
+        case .vector:
+            throw Problem(
+                .unsupported, "the model takes class vectors (class_embed_type \"identity\"), which data sets have not",
+                remedy: "Use a model with num_class_embeds.", path: "$.model")
+        case .table(_, null: let null?) where count == 0: return .always(null)
+        case .table where count == 0, .timestep where count == 0:
+            throw fail(
+                "the model is told classes, but the data set has none", "Put the images into class folders.")
+        case .table(let known, _) where count > known:
+            throw fail(
+                "the data set has \(count) classes, but the model knows \(known)",
+                "Use the data that the model was trained on, or others of its classes.")
+        case .timestep where model.knownTimesteps.map({ count > $0 }) ?? false:
+            throw fail(
+                "the data set has \(count) classes, more than the model's table of timesteps has rows",
+                "Use the data that the model was trained on, or others of its classes.")
+        case .table, .timestep: return .own
+        }
+    }
+}
