@@ -61,7 +61,7 @@ extension Tensor {
         var epilogue = Epilogue(bias: bias, activation: activation, residual: residual)
         let inputs = [self, weight] + epilogue.inputs
         // Where the derivative reads the result, and nothing is added to that, it is kept instead.
-        let keepsResult = activation.map { $0 == .relu && residual == nil } ?? false
+        let keepsResult = activation.map { !$0.keepsInput && residual == nil } ?? false
         if activation != nil, !keepsResult, inputs.contains(where: \.isRecorded) {
             epilogue.preactivation = Tensor(uninitialized: resultShape, on: device)
         }

@@ -10,20 +10,10 @@ extension Tensor {
     public func layerNormModulated(shift: Tensor, scale: Tensor, epsilon: Float = 1e-6) -> Tensor {
         let vectors: Shape = [shape[0], shape.last]
         precondition(shift.shape == vectors && scale.shape == vectors, "shift and scale are \(vectors)")
-        let chunks = SampleChunks(shape)
-        let result = Tensor(uninitialized: shape, on: device)
-        // Means, then reciprocal standard deviations.
-        let statistics = Tensor(uninitialized: [2, chunks.rowCount], on: device)
-        device.forEach(chunks.count, work: elementCount) { index in
-            let chunk = chunks[index]
-            let vector = chunk.sample * shape.last
-            ck_layer_norm(
-                result.pointer + chunk.offset, statistics.pointer + chunk.row,
-                statistics.pointer + chunks.rowCount + chunk.row, pointer + chunk.offset, nil, nil,
-                scale.pointer + vector, shift.pointer + vector, Double(epsilon), chunk.rows, shape.last)
-        }
+        let (result, statistics) = Modulation.norm(self, shift: shift, scale: scale, epsilon: epsilon)
         return result.recorded(
-            .layerNormModulated, inputs: [self, shift, scale], saving: [self, statistics, scale])
+            .layerNormModulated(epsilon: epsilon), inputs: [self, shift, scale],
+            saving: [self, statistics, scale, shift])
     }
 
     /// x + gate y.
@@ -47,6 +37,25 @@ extension Tensor {
 }
 
 enum Modulation {
+    /// The modulated norm, and the rows' means and reciprocal standard deviations (2, rows).
+    static func norm(
+        _ x: Tensor, shift: Tensor, scale: Tensor, epsilon: Float
+    ) -> (result: Tensor, statistics: Tensor) {
+        let columns = x.shape.last
+        let chunks = SampleChunks(x.shape)
+        let result = Tensor(uninitialized: x.shape, on: x.device)
+        let statistics = Tensor(uninitialized: [2, chunks.rowCount], on: x.device)
+        x.device.forEach(chunks.count, work: x.elementCount) { index in
+            let chunk = chunks[index]
+            let vector = chunk.sample * columns
+            ck_layer_norm(
+                result.pointer + chunk.offset, statistics.pointer + chunk.row,
+                statistics.pointer + chunks.rowCount + chunk.row, x.pointer + chunk.offset, nil, nil,
+                scale.pointer + vector, shift.pointer + vector, Double(epsilon), chunk.rows, columns)
+        }
+        return (result, statistics)
+    }
+
     /// Gradients of the modulated norm to its input, shift and scale.
     static func normGradients(_ g: Tensor, input x: Tensor, statistics: Tensor, scale: Tensor) -> [Tensor?] {
         let columns = x.shape.last

@@ -30,21 +30,10 @@ extension Tensor {
     ///   - weight: (C) or nil for 1. `bias`: (C) or nil for 0; both or neither.
     public func layerNorm(weight: Tensor?, bias: Tensor?, epsilon: Float) -> Tensor {
         precondition((weight == nil) == (bias == nil), "a layer norm has weight and bias or neither")
-        let columns = shape.last
-        let rows = columns == 0 ? 0 : elementCount / columns
-        let result = Tensor(uninitialized: shape, on: device)
-        // Means, then reciprocal standard deviations.
-        let statistics = Tensor(uninitialized: [2, rows], on: device)
-        device.forEachRun(ofRows: rows, columns: columns) { range in
-            let first = range.lowerBound
-            ck_layer_norm(
-                result.pointer + first * columns, statistics.pointer + first, statistics.pointer + rows + first,
-                pointer + first * columns, weight?.pointer, bias?.pointer, nil, nil, Double(epsilon), range.count,
-                columns)
-        }
+        let (result, statistics) = LayerNorm.forward(self, weight: weight, bias: bias, epsilon: epsilon)
         return result.recorded(
-            .layerNorm, inputs: [self] + [weight, bias].compactMap(\.self),
-            saving: [self, statistics] + (weight.map { [$0] } ?? []))
+            .layerNorm(epsilon: epsilon), inputs: [self] + [weight, bias].compactMap(\.self),
+            saving: [self, statistics] + [weight, bias].compactMap(\.self))
     }
 }
 
@@ -59,37 +48,52 @@ enum GroupNorm {
         let samples = x.shape[0]
         let channels = x.shape.last
         let positions = x.shape.elementCount(in: 1..<(x.shape.rank - 1))
-        let result = Tensor(uninitialized: x.shape, on: x.device)
         let statistics = Tensor(uninitialized: [2, samples, groups], on: x.device)
         let chunks = SampleChunks(x.shape, size: chunkSize, leastRows: 16)
         let device = x.device
         device.withDoubles(chunks.count * 2 * channels) { sums in
-            device.withScratch(samples * 2 * channels) { coefficients in
-                device.forEach(chunks.count, work: x.elementCount) { index in
-                    let chunk = chunks[index]
-                    ck_group_norm_sums(
-                        sums + index * 2 * channels, x.pointer + chunk.offset, chunk.rows, channels)
-                }
-                for sample in 0..<samples {
-                    let mean = statistics.pointer + sample * groups
-                    let rstd = statistics.pointer + (samples + sample) * groups
-                    ck_group_norm_statistics(
-                        mean, rstd, sums + sample * chunks.perSample * 2 * channels, chunks.perSample, positions,
-                        channels, groups, Double(epsilon))
-                    let a = coefficients + sample * 2 * channels
-                    ck_group_norm_coefficients(
-                        a, a + channels, mean, rstd, weight.pointer, bias.pointer, nil, nil, channels, groups)
-                }
-                device.forEach(chunks.count, work: x.elementCount) { index in
-                    let chunk = chunks[index]
-                    let a = coefficients + chunk.sample * 2 * channels
-                    ck_group_norm_apply(
-                        result.pointer + chunk.offset, x.pointer + chunk.offset, a, a + channels,
-                        activation == .silu, chunk.rows, channels)
-                }
+            device.forEach(chunks.count, work: x.elementCount) { index in
+                let chunk = chunks[index]
+                ck_group_norm_sums(sums + index * 2 * channels, x.pointer + chunk.offset, chunk.rows, channels)
+            }
+            for sample in 0..<samples {
+                ck_group_norm_statistics(
+                    statistics.pointer + sample * groups, statistics.pointer + (samples + sample) * groups,
+                    sums + sample * chunks.perSample * 2 * channels, chunks.perSample, positions, channels, groups,
+                    Double(epsilon))
             }
         }
+        let result = apply(
+            x, weight: weight, bias: bias, statistics: statistics, groups: groups, activation: activation)
         return (result, statistics)
+    }
+
+    /// The result, from an input whose statistics are known.
+    static func apply(
+        _ x: Tensor, weight: Tensor, bias: Tensor, statistics: Tensor, groups: Int, activation: NormActivation
+    ) -> Tensor {
+        let (samples, channels) = (x.shape[0], x.shape.last)
+        let result = Tensor(uninitialized: x.shape, on: x.device)
+        let chunks = SampleChunks(x.shape, size: chunkSize, leastRows: 16)
+        let device = x.device
+        device.withScratch(samples * 2 * channels) { coefficients in
+            if device.isRehearsal { return }
+            for sample in 0..<samples {
+                let a = coefficients + sample * 2 * channels
+                ck_group_norm_coefficients(
+                    a, a + channels, statistics.pointer + sample * groups,
+                    statistics.pointer + (samples + sample) * groups, weight.pointer, bias.pointer, nil, nil, channels,
+                    groups)
+            }
+            device.forEach(chunks.count, work: x.elementCount) { index in
+                let chunk = chunks[index]
+                let a = coefficients + chunk.sample * 2 * channels
+                ck_group_norm_apply(
+                    result.pointer + chunk.offset, x.pointer + chunk.offset, a, a + channels, activation == .silu,
+                    chunk.rows, channels)
+            }
+        }
+        return result
     }
 
     /// Gradients to the input, weight and bias.
@@ -149,6 +153,24 @@ enum GroupNorm {
 }
 
 enum LayerNorm {
+    /// The result, and the rows' means and reciprocal standard deviations (2, rows).
+    static func forward(
+        _ x: Tensor, weight: Tensor?, bias: Tensor?, epsilon: Float
+    ) -> (result: Tensor, statistics: Tensor) {
+        let columns = x.shape.last
+        let rows = columns == 0 ? 0 : x.elementCount / columns
+        let result = Tensor(uninitialized: x.shape, on: x.device)
+        let statistics = Tensor(uninitialized: [2, rows], on: x.device)
+        x.device.forEachRun(ofRows: rows, columns: columns) { range in
+            let first = range.lowerBound
+            ck_layer_norm(
+                result.pointer + first * columns, statistics.pointer + first, statistics.pointer + rows + first,
+                x.pointer + first * columns, weight?.pointer, bias?.pointer, nil, nil, Double(epsilon), range.count,
+                columns)
+        }
+        return (result, statistics)
+    }
+
     /// Gradients to the input and, if there are any, to weight and bias.
     static func gradients(_ g: Tensor, input x: Tensor, weight: Tensor?, statistics: Tensor) -> [Tensor?] {
         let columns = x.shape.last

@@ -22,9 +22,9 @@ package enum Operation {
     case convolution(ConvolutionGeometry, EpilogueParts)
     case transposedConvolution(ConvolutionGeometry, hasBias: Bool)
     case groupNorm(groups: Int, activation: NormActivation)
-    case layerNorm
+    case layerNorm(epsilon: Float)
     /// Layer norm with a sample's own shift and scale.
-    case layerNormModulated
+    case layerNormModulated(epsilon: Float)
     /// x + gate y.
     case gatedSum
     case softmax

@@ -7,8 +7,17 @@ public final class Tape {
         let work: Work
         /// Positions of the tracked inputs; nil where an input is a constant.
         let inputs: [Int?]
-        /// What the gradient rule needs of the forward pass, off the tape.
-        var saved: [Tensor]
+        /// What the gradient rule needs of the forward pass.
+        var saved: [Saved]
+    }
+
+    /// What a node keeps of a tensor.
+    enum Saved {
+        /// The tensor, off the tape.
+        case tensor(Tensor)
+        /// Where it came from, for the result of a node that a pass over memory computes again from what it keeps anyway; in the
+        /// shape that it had. A norm's or activation's result would otherwise take as much memory as its input.
+        case result(of: Int, shape: Shape)
     }
 
     /// How a node's result came about.
@@ -19,6 +28,8 @@ public final class Tape {
     }
 
     private var nodes: [Node] = []
+    /// The newest result that was computed again: layers that read the same one follow each other.
+    private var repeated: (node: Int, result: Tensor)?
     /// Where the gradients of leaves go, by position.
     private var targets: [Int: GradientTarget] = [:]
 
@@ -76,6 +87,7 @@ public final class Tape {
         gradients[variable.node] = seed
         walkBack(from: variable.node, to: 0, &gradients)
         for target in targets.values where !target.adds && !target.isTaken { target.tensor.clear() }
+        repeated = nil
         nodes = []
         targets = [:]
     }
@@ -83,6 +95,7 @@ public final class Tape {
     /// Takes the gradients of the nodes `last` down to `first` to their inputs.
     private func walkBack(from last: Int, to first: Int, _ gradients: inout [Tensor?]) {
         for position in stride(from: last, through: first, by: -1) {
+            if repeated?.node == position { repeated = nil }
             guard let gradient = gradients[position] else { continue }
             gradients[position] = nil
             if targets[position] != nil {
@@ -94,7 +107,7 @@ public final class Tape {
             switch node.work {
             case .operation(let operation):
                 let inputGradients = operation.gradients(
-                    gradient, saved: node.saved, wanted: node.inputs.map { $0 != nil },
+                    gradient, saved: node.saved.map(tensor), wanted: node.inputs.map { $0 != nil },
                     targets: node.inputs.map { input in input.flatMap { targets[$0]?.lend() } })
                 for (input, inputGradient) in zip(node.inputs, inputGradients) {
                     guard let input, let inputGradient else { continue }
@@ -119,6 +132,31 @@ public final class Tape {
         walkBack(from: nodes.count - 1, to: count, &gradients)
         nodes.removeLast(nodes.count - count)
         gradients.removeLast(gradients.count - count)
+    }
+
+    /// What a node keeps of a tensor that its operation read or made.
+    fileprivate func kept(_ tensor: Tensor) -> Saved {
+        guard var node = tensor.variable?.node else { return .tensor(tensor) }
+        // Another shape of the same elements.
+        while case .operation(.reshape) = nodes[node].work, let input = nodes[node].inputs[0] { node = input }
+        guard case .operation(let operation) = nodes[node].work, operation.isRepeatable else {
+            return .tensor(tensor.detached)
+        }
+        return .result(of: node, shape: tensor.shape)
+    }
+
+    private func tensor(_ saved: Saved) -> Tensor {
+        switch saved {
+        case .tensor(let tensor): return tensor
+        case .result(let node, let shape):
+            if let repeated, repeated.node == node { return repeated.result.reshaped(to: shape) }
+            guard case .operation(let operation) = nodes[node].work else {
+                preconditionFailure("only an operation's result is computed again")
+            }
+            let result = operation.repeated(saved: nodes[node].saved.map(tensor))
+            repeated = (node, result)
+            return result.reshaped(to: shape)
+        }
     }
 
     private func add(_ gradient: Tensor, at position: Int, to gradients: inout [Tensor?]) {
@@ -203,7 +241,7 @@ extension Tensor {
             precondition(variable.tape === tape, "the inputs were recorded on different tapes")
             return variable.node
         }
-        let node = Tape.Node(work: .operation(operation()), inputs: positions, saved: saved().map(\.detached))
+        let node = Tape.Node(work: .operation(operation()), inputs: positions, saved: saved().map(tape.kept))
         return tape.append(node, result: self)
     }
 }

@@ -23,6 +23,9 @@ package enum Unary: String, CaseIterable, Sendable {
         }
     }
 
+    /// Whether the derivative reads the input, and so the input is kept.
+    var keepsInput: Bool { ck_unary_derivative_reads_input(kernel) && !ck_unary_derivative_reads_output(kernel) }
+
     package func apply(_ x: Tensor) -> Tensor {
         let result = Tensor(uninitialized: x.shape, on: x.device)
         x.device.forEachRun(ofRows: x.elementCount) { range in
