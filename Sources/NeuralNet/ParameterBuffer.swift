@@ -42,6 +42,8 @@ public final class ParameterBuffer {
             view.overwrite(with: entry.parameter.value)
             entry.parameter.assign(view)
         }
+        // Where the values were before, as much again: what a step needs is of other sizes.
+        weights.device.trim()
     }
 
     /// Tracks every parameter, so that what is computed from it is recorded on `tape`.
