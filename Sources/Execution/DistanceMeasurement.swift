@@ -188,6 +188,8 @@ struct DistanceMeasurement {
                 try context.progress(steps.progress())
             }
         }
+        // What the network worked with makes room for matrices.
+        context.device.trim()
         return try sets.map { set in
             switch set.content {
             case .statistics(let statistics, _): return statistics
