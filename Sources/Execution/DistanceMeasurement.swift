@@ -134,7 +134,7 @@ struct DistanceMeasurement {
     /// Bytes of a pass of the network, or of the matrices of the distance.
     func memory(batchSize: Int) -> Int {
         // Two covariances, copies of both halves, products, eigenvectors and LAPACK's room for them.
-        let matrices = 12 * kind.count * kind.count * MemoryLayout<Double>.size
+        let matrices = 15 * kind.count * kind.count * MemoryLayout<Double>.size
         guard weights != nil else { return matrices }
         let device = Device.rehearsal()
         let network = Inception(on: device)
