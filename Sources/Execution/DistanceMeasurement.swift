@@ -80,10 +80,12 @@ struct DistanceMeasurement {
         case .job(let job):
             let path = try context.models.outputs(of: job)
             pictures = try drawn(in: path, context)
-            guard !pictures.isEmpty else {
+            // Written last: without it there may be more to come.
+            let isFinished = try context.files.exists(Path.join(path, "manifest.json"))
+            guard isFinished, !pictures.isEmpty else {
                 throw Problem(
-                    .missing, "\(reference) has drawn no pictures",
-                    remedy: "Name a sample or img2img job, and wait for it: \"after\": [\(job)].", file: path)
+                    .missing, "\(reference) has \(isFinished ? "drawn no pictures" : "not drawn all its pictures")",
+                    remedy: "Name a sample or img2img job, and wait for it with \"after\".", file: path)
             }
         }
         guard pictures.count >= 2 else {

@@ -159,6 +159,7 @@ import Testing
             let bytes = try files.read(Fixture.path("Statistics/\(name).npz"), limit: 1 << 20)
             try files.writeAtomically(bytes, to: scene.spool("data/\(name).npz"))
         }
+        try files.createDirectoriesDurably(scene.spool("jobs/000005-half/outputs"), mode: 0o700)
         try Self.misshaped(to: scene.spool("data/misshaped.safetensors"))
         let weights = "jobs/000001-tiny/model/unet/diffusion_pytorch_model.safetensors"
         let cases: [(json: String, code: Problem.Code, path: String, tells: String)] = [
@@ -170,6 +171,7 @@ import Testing
             (Self.distance("a", "data/few", "data/nothing"), .missing, "$.reference", "nothing"),
             (Self.distance("a", "job:nobody", "data/few"), .missing, "$.samples", "job:nobody"),
             (Self.distance("a", "job:tiny", "data/few"), .missing, "$.samples", "drawn no pictures"),
+            (Self.distance("a", "job:half", "data/few"), .missing, "$.samples", "not drawn all"),
             (
                 Self.distance("a", "data/few", "data/few", "\"inception\": \"\(weights)\","), .corrupt, "$.inception",
                 "Conv2d_1a_3x3.conv.weight is missing"
