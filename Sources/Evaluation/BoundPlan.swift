@@ -1,3 +1,4 @@
+internal import Foundation
 internal import TensorCore
 
 /// At which timesteps of which samples the variational bound is taken.
@@ -20,9 +21,16 @@ public struct BoundPlan: Sendable {
         self.count = count
         self.batchSize = batchSize
         self.seed = seed
-        // Timestep 0 is of another kind than the rest.
-        let (rest, parts) = (total - 1, min(max(timesteps ?? total, 2), total) - 1)
-        strata = [0..<1] + (0..<parts).map { 1 + rest * $0 / parts..<1 + rest * ($0 + 1) / parts }
+        // Timestep 0 is of another kind than the rest. Terms fall about as the square of the timestep: runs that grow by a constant
+        // factor weigh the same, and the first ones, where most of the bound is, have a timestep each.
+        let parts = min(max(timesteps ?? total, 2), total) - 1
+        var runs = [0..<1]
+        for part in 1..<parts + 1 {
+            let start = runs[part - 1].upperBound
+            let end = pow(Double(total), Double(part) / Double(parts)).rounded()
+            runs.append(start..<max(start + 1, Int(end)))
+        }
+        strata = runs
     }
 
     /// Whether timesteps stand for others.

@@ -16,7 +16,9 @@ public struct FrechetDistance: Sendable, Hashable {
     public init(_ a: FeatureStatistics, _ b: FeatureStatistics) throws(Problem) {
         try Self.check(Features(a), Features(b))
         means = zip(a.mean, b.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-        let root = try SymmetricMatrix.traceOfSquareRoot(ofProduct: a.covariance, b.covariance)
+        // The covariance of fewer pictures is of lower rank.
+        let (lower, other) = a.count ?? .max <= b.count ?? .max ? (a, b) : (b, a)
+        let root = try SymmetricMatrix.traceOfSquareRoot(ofProduct: lower.covariance, other.covariance)
         covariances = a.covariance.trace + b.covariance.trace - 2 * root
     }
 

@@ -173,7 +173,7 @@ struct BoundMeasurement {
         let basis =
             plan.isEstimate
             ? "An estimate from \(plan.strata.count) of \(bound.schedule.count) timesteps of each picture, timestep 0 and one of each "
-                + "of \(plan.strata.count - 1) equal parts of the others, drawn by seed."
+                + "of \(plan.strata.count - 1) runs of the others, drawn by seed."
             : "All \(bound.schedule.count) timesteps of each picture."
         return """
             ## Bits per dimension

@@ -80,10 +80,12 @@ struct DistanceMeasurement {
         case .job(let job):
             let path = try context.models.outputs(of: job)
             pictures = try drawn(in: path, context)
-            guard !pictures.isEmpty else {
+            // Written last: without it there may be more to come.
+            let isFinished = try context.files.exists(Path.join(path, "manifest.json"))
+            guard isFinished, !pictures.isEmpty else {
                 throw Problem(
-                    .missing, "\(reference) has drawn no pictures",
-                    remedy: "Name a sample or img2img job, and wait for it: \"after\": [\(job)].", file: path)
+                    .missing, "\(reference) has \(isFinished ? "drawn no pictures" : "not drawn all its pictures")",
+                    remedy: "Name a sample or img2img job, and wait for it with \"after\".", file: path)
             }
         }
         guard pictures.count >= 2 else {
@@ -134,7 +136,7 @@ struct DistanceMeasurement {
     /// Bytes of a pass of the network, or of the matrices of the distance.
     func memory(batchSize: Int) -> Int {
         // Two covariances, copies of both halves, products, eigenvectors and LAPACK's room for them.
-        let matrices = 12 * kind.count * kind.count * MemoryLayout<Double>.size
+        let matrices = 15 * kind.count * kind.count * MemoryLayout<Double>.size
         guard weights != nil else { return matrices }
         let device = Device.rehearsal()
         let network = Inception(on: device)
@@ -188,6 +190,8 @@ struct DistanceMeasurement {
                 try context.progress(steps.progress())
             }
         }
+        // What the network worked with makes room for matrices.
+        context.device.trim()
         return try sets.map { set in
             switch set.content {
             case .statistics(let statistics, _): return statistics

@@ -25,6 +25,8 @@ public final class QueueStore: Sendable {
         // Another program, such as a backup, may look at the file.
         configuration.busyMode = .timeout(10)
         configuration.prepareDatabase { db in
+            // What is asked for often is in memory already, as jobs.
+            try db.execute(sql: "PRAGMA cache_size = -512")
             if isReadOnly { return }
             try db.execute(sql: "PRAGMA journal_mode = WAL")
             try db.execute(sql: "PRAGMA synchronous = FULL")

@@ -5,7 +5,7 @@ package import JobSpec
 /// Hands job events to everyone who listens, and the newest again to those who come back.
 package struct EventHub {
     /// Changes of state that are kept at least.
-    private static let kept = 256
+    private static let kept = 64
 
     private var listeners: [UUID: AsyncStream<JobEvent>.Continuation] = [:]
     private var sequence: Int

@@ -2,9 +2,9 @@ import CSystemd
 
 /// The heap of a process that runs for months and is to stay small.
 public enum Heap {
-    /// To be called before there are other threads: each arena keeps what it once had, and few requests are answered at a time.
+    /// To be called before there are other threads: each arena keeps what it once had, and the threads mostly wait for the disk.
     public static func begin() {
-        mallopt(M_ARENA_MAX, 2)
+        mallopt(M_ARENA_MAX, 1)
         mallopt(M_MMAP_THRESHOLD, 256 << 10)
     }
 

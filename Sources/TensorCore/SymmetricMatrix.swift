@@ -52,21 +52,24 @@ public struct SymmetricMatrix: Sendable {
     public func eigenvalues() throws(Problem) -> [Double] { try decomposed(vectors: false).values }
 
     /// tr((A B)^1/2) of two matrices without negative eigenvalues but for rounding: with A = R R^T, A B has the eigenvalues of R^T B R,
-    /// which is symmetric. Singular matrices are as good as others.
+    /// which is symmetric. Directions in which A is nothing but rounding are left out, whose roots would be far larger than they are: of
+    /// two singular matrices the one of lower rank is best given first.
     ///
     /// - Throws: `numerical`, as `eigenvalues`.
     public static func traceOfSquareRoot(ofProduct a: SymmetricMatrix, _ b: SymmetricMatrix) throws(Problem) -> Double {
         precondition(a.count == b.count, "matrices of \(a.count) and \(b.count) rows have no product")
         let n = a.count
-        var (values, root) = try a.decomposed(vectors: true)  // rows of `root` are eigenvectors
-        for row in 0..<n {
-            let length = max(values[row], 0).squareRoot()
-            for column in 0..<n { root[row * n + column] *= length }
+        let (values, vectors) = try a.decomposed(vectors: true)
+        let least = Double(n) * Double.ulpOfOne * max(values[n - 1], 0)
+        guard let first = values.firstIndex(where: { $0 > least }) else { return 0 }
+        var root = Array(vectors[(first * n)...])  // (rank, n)
+        for index in root.indices { root[index] *= values[first + index / n].squareRoot() }
+        let rank = n - first
+        let half = product(root, b.elements, rows: rank, inner: n, columns: n)  // (rank, n)
+        let inner = product(half, root, rows: rank, inner: n, columns: rank, transposesSecond: true)  // (rank, rank)
+        return try SymmetricMatrix(count: rank, elements: inner).eigenvalues().reduce(0) {
+            $0 + max($1, 0).squareRoot()
         }
-        let half = product(root, b.elements, count: n)
-        let inner = SymmetricMatrix(count: n, elements: product(half, root, count: n, transposesSecond: true))
-        values = try inner.eigenvalues()
-        return values.reduce(0) { $0 + max($1, 0).squareRoot() }
     }
 
     /// Eigenvalues, ascending, and as rows the vectors that belong to them.
@@ -96,14 +99,15 @@ public struct SymmetricMatrix: Sendable {
         throw failure("dsyevd gives \(info)")
     }
 
-    /// A B or A B^T of square matrices.
+    /// A B or A B^T, (rows, columns).
     private static func product(
-        _ a: [Double], _ b: [Double], count: Int, transposesSecond: Bool = false
+        _ a: [Double], _ b: [Double], rows: Int, inner: Int, columns: Int, transposesSecond: Bool = false
     ) -> [Double] {
-        var c = [Double](repeating: 0, count: count * count)
-        let n = blasint(count)
+        var c = [Double](repeating: 0, count: rows * columns)
         cblas_dgemm(
-            CblasRowMajor, CblasNoTrans, transposesSecond ? CblasTrans : CblasNoTrans, n, n, n, 1, a, n, b, n, 0, &c, n)
+            CblasRowMajor, CblasNoTrans, transposesSecond ? CblasTrans : CblasNoTrans, blasint(rows), blasint(columns),
+            blasint(inner), 1, a, blasint(inner), b, blasint(transposesSecond ? inner : columns), 0, &c,
+            blasint(columns))
         return c
     }
 }

@@ -70,17 +70,12 @@ struct Daemon {
 
     private func makeScheduler() throws -> Scheduler {
         let settings = try SchedulerSettings(configuration)
-        let givenBack = Mutex(ContinuousClock.now)
+        let garbage = Garbage()
         let hooks = SchedulerHooks(
             turned: { [manager] status in
                 manager.status(status)
                 manager.watchdog()
-                // What large answers took.
-                givenBack.withLock { last in
-                    guard .now - last > .seconds(10) else { return }
-                    last = .now
-                    Heap.giveBack()
-                }
+                garbage.giveBackSoon()
             },
             stopping: { [manager] in
                 manager.stopping()
@@ -157,5 +152,20 @@ extension SchedulerSettings {
                 remedy: "Install diffd-worker there, or name it with the setting worker.")
         }
         return found
+    }
+}
+
+/// What large answers and many submissions took of the heap: it is given back once for all turns of a second.
+private final class Garbage: Sendable {
+    private let isDue = Atomic(false)
+
+    func giveBackSoon() {
+        guard !isDue.exchange(true, ordering: .relaxed) else { return }
+        Task {
+            // Only a cancellation throws, and then it is done early.
+            try? await Task.sleep(for: .seconds(1))
+            isDue.store(false, ordering: .relaxed)
+            Heap.giveBack()
+        }
     }
 }

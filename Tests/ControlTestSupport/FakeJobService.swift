@@ -114,8 +114,10 @@ public actor FakeJobService: JobService {
         nextListener += 1
         listeners[listener] = continuation
         continuation.onTermination = { _ in Task { await self.forget(listener) } }
-        for event in sent where last.map({ event.sequence > $0 }) ?? false { continuation.yield(event) }
-        return JobEvents(stream, isComplete: last.map { (0...sequence).contains($0) } ?? true)
+        guard let last else { return JobEvents(stream, isComplete: true) }
+        guard (0...sequence).contains(last) else { return JobEvents(stream, isComplete: false) }
+        for event in sent[last...] { continuation.yield(event) }
+        return JobEvents(stream, isComplete: true)
     }
 
     private func forget(_ listener: Int) { listeners[listener] = nil }

@@ -150,7 +150,7 @@ import Testing
                 ["submit", "-", "--set", "name=disk", "--socket", client.socket], input: Self.goodJob)
             #expect(set.errors.contains("no space"), "the service refuses whatever says disk: \(set)")
             let drained = try await run(["drain", "--json", "--socket", client.socket])
-            #expect(drained.status == 0 && drained.output.contains("\"status\" : \"ok\""))
+            #expect(drained.status == 0 && drained.output.contains("\"status\" : \"draining\""))
         }
     }
 
@@ -226,7 +226,7 @@ import Testing
         defer { try? FileManager.default.removeItem(at: root) }  // In the temporary directory.
         let bundle = root.appending(path: "mine/images")
         let incoming = root.appending(path: "spool/incoming")
-        for directory in [bundle, incoming] {
+        for directory in [bundle, incoming, root.appending(path: "spool/rejected")] {
             try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         }
         try Data(Self.goodJob.utf8).write(to: root.appending(path: "mine/job.json"))

@@ -88,9 +88,14 @@ private struct Share: Denoiser {
 
     /// Of many samples an estimate from a few timesteps comes near the whole sum, within what it says of itself.
     @Test func estimatesAreWithoutBias() throws {
-        let strata = plan(1, timesteps: 5, of: 101).strata
-        #expect(strata == [0..<1, 1..<26, 26..<51, 51..<76, 76..<101])
+        let strata = plan(1, timesteps: 5, of: 81).strata
+        #expect(strata == [0..<1, 1..<3, 3..<9, 9..<27, 27..<81])
         #expect(plan(1, timesteps: 500, of: 3).strata == [0..<1, 1..<2, 2..<3] && plan(1, of: 1).strata == [0..<1])
+        for count in [2, 3, 17, 100, 999, 1000] {
+            let strata = plan(1, timesteps: count, of: 1000).strata
+            #expect(strata.count == count && strata.last?.upperBound == 1000)
+            #expect(zip(strata, strata.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound && !$1.isEmpty })
+        }
         let whole = try measure(plan(12, count: 12, of: 60), count: 12, of: 60)
         let estimates = try (0..<40).map { seed in
             var plan = plan(12, timesteps: 10, count: 12, of: 60)

@@ -1,6 +1,8 @@
 import DurableFiles
 import Evaluation
 import Media
+import Models
+import NeuralNet
 import Problems
 import StrictJSON
 import TensorCore
@@ -63,6 +65,20 @@ import Testing
         #expect(read.mean == whole.mean && read.covariance.elements == whole.covariance.elements)
         #expect(read.count == 5 && read.kind == FeatureKind.pixels)
         #expect(try FrechetDistance(read, whole).value < 1e-9)
+    }
+
+    /// Features that don't depend on which pictures are computed together make statistics that don't either.
+    @Test func batchesChangeNoFeature() {
+        let device = Device(threads: 2)
+        let network = Inception(on: device)
+        network.initialize(seed: 1)
+        let extractor = FeatureExtractor(network, weights: "a", on: device)
+        #expect(extractor.kind == FeatureKind.inception(weights: "a") && extractor.kind.count == 2048)
+        let pictures = (0..<3).map(Self.picture)
+        let together = extractor.features(of: pictures)
+        #expect(together.shape == [3, 2048] && together.isFinite)
+        #expect(together.array() == pictures.flatMap { extractor.features(of: [$0]).array() })
+        #expect(Set(together.array()).count > 1000)
     }
 
     private func roundTrip(_ statistics: FeatureStatistics) throws -> FeatureStatistics {

@@ -4,6 +4,7 @@ import JobSpec
 import Media
 import Problems
 import ProgramTestSupport
+import Safetensors
 import StrictJSON
 import TestSupport
 import Testing
@@ -22,6 +23,14 @@ import Testing
         """
         {"kind": "evaluate", "name": "\(name)", "samples": "\(samples)", \(extra) "reference": "\(reference)"}
         """.replacing("\"data/", with: "\"../../data/").replacing("\"jobs/", with: "\"../")
+    }
+
+    /// Weights of which the first has another shape, and the rest is missing.
+    private static func misshaped(to path: String) throws {
+        let name = "Conv2d_1a_3x3.conv.weight"
+        var writer = try SafetensorsWriter(path, [.init(name, [2, 3])], in: PosixFileSystem())
+        try writer.write(name, [Float](repeating: 0, count: 6))
+        try writer.commit()
     }
 
     /// A folder of pictures that follow from `seed`.
@@ -81,16 +90,18 @@ import Testing
         try await whole.succeed()
         try await other.succeed(threads: 2)
         #expect(try whole.products() == other.products())
-        for attempt in 1...3 {
+        var isDone = false
+        for attempt in 1...3 where !isDone {
             let seen = try stopped.eventCount()
             let worker = try stopped.start(attempt: attempt)
             try await eventually("attempt \(attempt) measures") {
                 try stopped.eventCount() >= seen + 3 || !worker.isRunning
             }
             worker.send(SIGTERM)
-            guard try await worker.wait() == .status(WorkerExit.checkpointed) else { break }
+            // One that was about to end anyway may do so.
+            isDone = try await worker.wait() != .status(WorkerExit.checkpointed)
         }
-        try await stopped.succeed(attempt: 9)
+        if !isDone { try await stopped.succeed(attempt: 9) }
         #expect(try whole.products() == stopped.products())
         let starts = try stopped.events().filter { $0["event"]?.string == "started" }.compactMap { $0["step"]?.integer }
         #expect(starts == starts.sorted() && starts.last ?? 0 > 0)
@@ -148,6 +159,8 @@ import Testing
             let bytes = try files.read(Fixture.path("Statistics/\(name).npz"), limit: 1 << 20)
             try files.writeAtomically(bytes, to: scene.spool("data/\(name).npz"))
         }
+        try files.createDirectoriesDurably(scene.spool("jobs/000005-half/outputs"), mode: 0o700)
+        try Self.misshaped(to: scene.spool("data/misshaped.safetensors"))
         let weights = "jobs/000001-tiny/model/unet/diffusion_pytorch_model.safetensors"
         let cases: [(json: String, code: Problem.Code, path: String, tells: String)] = [
             (Self.distance("a", "data/empty", "data/few"), .invalid, "$.samples", "no images"),
@@ -158,9 +171,14 @@ import Testing
             (Self.distance("a", "data/few", "data/nothing"), .missing, "$.reference", "nothing"),
             (Self.distance("a", "job:nobody", "data/few"), .missing, "$.samples", "job:nobody"),
             (Self.distance("a", "job:tiny", "data/few"), .missing, "$.samples", "drawn no pictures"),
+            (Self.distance("a", "job:half", "data/few"), .missing, "$.samples", "not drawn all"),
             (
                 Self.distance("a", "data/few", "data/few", "\"inception\": \"\(weights)\","), .corrupt, "$.inception",
                 "Conv2d_1a_3x3.conv.weight is missing"
+            ),
+            (
+                Self.distance("a", "data/few", "data/few", "\"inception\": \"data/misshaped.safetensors\","), .corrupt,
+                "$.inception", "Conv2d_1a_3x3.conv.weight has the shape [2, 3]"
             ),
             (
                 "{\"kind\": \"evaluate\", \"name\": \"a\", \"model\": \"job:1\", "

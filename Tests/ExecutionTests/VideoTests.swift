@@ -183,6 +183,64 @@ import Testing
         #expect(starts == starts.sorted() && starts.last ?? 0 > 60)
     }
 
+    // MARK: - Clips as they come
+
+    private func ffmpeg(_ arguments: [String]) throws {
+        let process = Process()
+        process.executableURL = URL(filePath: "/usr/bin/env")
+        process.arguments = ["ffmpeg", "-v", "error", "-y"] + arguments
+        try process.run()
+        process.waitUntilExit()
+        #expect(process.terminationStatus == 0)
+    }
+
+    /// Whether an ffmpeg works on a file.
+    private func isRead(_ path: String) -> Bool {
+        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+        return processes.contains { id in
+            // A process may go while it is looked at.
+            let line = (try? String(contentsOfFile: "/proc/\(id)/cmdline", encoding: .utf8)) ?? ""
+            return line.hasPrefix("/") && line.contains("/ffmpeg\0") && line.contains(path)
+        }
+    }
+
+    @Test("an hour of video is refused soon, and leaves no ffmpeg behind when its reading is stopped or killed")
+    func longVideo() async throws {
+        let scene = try Scene()
+        _ = try await trained(scene)
+        let path = scene.spool("data/hour.mp4")
+        try ffmpeg(["-f", "lavfi", "-i", "color=size=256x192:rate=1:duration=3600", "-preset", "ultrafast", path])
+        let refused = try job(2, extending("data/hour.mp4", ""), scene)
+        #expect(try await refused.run() == .status(WorkerExit.badInput))
+        let problem = try #require(try refused.result().problem)
+        #expect(problem.path == "$.video" && problem.message.contains("more than 1000 frames"), "\(problem)")
+        #expect(!isRead(path))
+        for (id, signal) in [(3, SIGTERM), (4, SIGKILL)] {
+            let job = try job(id, extending("data/hour.mp4", "\"max_video_frames\": 100000,"), scene)
+            let worker = try job.start()
+            try await eventually("the clip is read") { isRead(path) || !worker.isRunning }
+            worker.send(signal)
+            #expect(try await worker.wait() != .status(WorkerExit.succeeded))
+            try await eventually("ffmpeg is gone") { !isRead(path) }
+        }
+    }
+
+    @Test("a clip of varying rate goes on at its mean, which is said") func varyingRate() async throws {
+        let scene = try Scene()
+        _ = try await trained(scene)
+        let path = scene.spool("data/varying.mp4")
+        // Every frame after the tenth lasts three times as long.
+        try ffmpeg([
+            "-f", "lavfi", "-i", "testsrc=size=32x32:rate=20:duration=1", "-vf",
+            "setpts='if(lt(N,10),N,10+3*(N-10))/20/TB'", "-fps_mode", "vfr", path,
+        ])
+        let job = try job(2, extending("data/varying.mp4", "\"frames\": 2,"), scene)
+        try await job.succeed()
+        let rate = try #require(try job.json("outputs/manifest.json")["fps"]?.number)
+        #expect(rate > 8 && rate < 15)
+        #expect(job.log.contains("frame rate varies"))
+    }
+
     // MARK: - What cannot be
 
     struct Bad: Sendable, CustomTestStringConvertible {

@@ -38,6 +38,18 @@ import Testing
         #expect(abs(try SymmetricMatrix.traceOfSquareRoot(ofProduct: square, identity) / (2 * roots) - 1) < 1e-10)
     }
 
+    /// Of a few rows X and Y the trace is the sum of the singular values of X Y^T: here, with one row each, its only element.
+    @Test func directionsOfNothingButRoundingDontCount() throws {
+        var random = SeededGenerator(seed: 5)
+        let x = (0..<300).map { _ in Double.random(in: -1000...1000, using: &random) }
+        let y = (0..<300).map { _ in Double.random(in: -1000...1000, using: &random) }
+        var (a, b) = (SymmetricMatrix(count: 300), SymmetricMatrix(count: 300))
+        a.add(1, productsOf: x)
+        b.add(1, productsOf: y)
+        let expected = abs(zip(x, y).reduce(0) { $0 + $1.0 * $1.1 })
+        #expect(abs(try SymmetricMatrix.traceOfSquareRoot(ofProduct: a, b) / expected - 1) < 1e-9)
+    }
+
     @Test func singularMatricesAreNoTrouble() throws {
         var one = SymmetricMatrix(count: 3)
         one.add(1, productsOf: [1, 1, 0])

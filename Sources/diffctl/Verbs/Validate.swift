@@ -53,11 +53,15 @@ struct Validate: ParsableCommand {
         checked.map { checked in
             switch checked.result {
             case .success(let file):
-                "\(printable(checked.path)): \(style.paint("good", .green)), a \(file.spec.kind.rawValue) job named \(file.spec.name)"
+                "\(printable(checked.path)): \(style.paint("good", .green)), \(article(file.spec.kind)) \(file.spec.kind.rawValue) job named \(file.spec.name)"
                     + cost(of: file.spec)
             case .failure(let problems): problems.all.map { printable($0.description) }.joined(separator: "\n")
             }
         }.joined(separator: "\n")
+    }
+
+    private static func article(_ kind: JobKind) -> String {
+        kind.rawValue.first.map("aeiou".contains) == true ? "an" : "a"
     }
 
     private static func cost(of spec: JobSpec) -> String {
