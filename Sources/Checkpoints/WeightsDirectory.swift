@@ -155,9 +155,7 @@ public struct WeightsDirectory: Sendable {
     ) throws -> Tensor {
         let count = parameter.fileShape.elementCount
         return try Tensor(shape: parameter.fileShape, on: parameter.device) { span in
-            try span.withUnsafeMutableBufferPointer {
-                try file.readFloats(place.key, from: place.part * count, into: $0)
-            }
+            try file.readFloats(place.key, from: place.part * count, into: &span)
         }
     }
 

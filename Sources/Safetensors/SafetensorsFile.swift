@@ -47,13 +47,17 @@ public final class SafetensorsFile: Sendable {
     public func floats(_ name: String) throws -> [Float] {
         let info = try info(name)
         return try [Float](unsafeUninitializedCapacity: info.count) { buffer, count in
-            try readFloats(name, into: UnsafeMutableBufferPointer(rebasing: buffer[..<info.count]))
+            try readFloats(name, from: 0, into: UnsafeMutableBufferPointer(rebasing: buffer[..<info.count]))
             count = info.count
         }
     }
 
-    /// As many of `floats` as `buffer` has room for, from element `first` on.
-    public func readFloats(_ name: String, from first: Int = 0, into buffer: UnsafeMutableBufferPointer<Float>) throws {
+    /// As many of `floats` as `span` has room for, from element `first` on.
+    public func readFloats(_ name: String, from first: Int = 0, into span: inout MutableSpan<Float>) throws {
+        try span.withUnsafeMutableBufferPointer { try readFloats(name, from: first, into: $0) }
+    }
+
+    private func readFloats(_ name: String, from first: Int, into buffer: UnsafeMutableBufferPointer<Float>) throws {
         let info = try info(name)
         precondition(
             first >= 0 && first + buffer.count <= info.count,
