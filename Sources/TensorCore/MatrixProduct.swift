@@ -208,11 +208,34 @@ extension MatrixBlock {
 extension MatrixBlock {
     /// Rows of B that are packed at a time: as many as the kernels multiply before they go on to other columns.
     private static let packedRows = 512
+    /// The longest sum in one chain. A batch of pictures has a hundred thousand rows, and one chain of so many additions is wrong in
+    /// its fifth digit.
+    private static let longestChain = 4 * packedRows
 
     /// C = A^T B, or C + A^T B, on the calling thread: this block is `rows` x `columns`, A `inner` x `rows`, B `inner` x
-    /// `columns`. An element is one chain over the inner dimension, so its bits do not depend on the rows and columns of a call.
+    /// `columns`. An element is a sum of chains over the inner dimension, so its bits do not depend on the rows and columns of a
+    /// call.
     func assignProduct(
         transposing a: MatrixBlock, _ b: MatrixBlock, rows: Int, columns: Int, inner: Int, adding: Bool = false,
+        on device: Device
+    ) {
+        let first = min(inner, Self.longestChain)
+        assignChain(transposing: a, b, rows: rows, columns: columns, inner: first, adding: adding, on: device)
+        guard inner > first else { return }
+        device.withScratch(rows * columns) { scratch in
+            let part = MatrixBlock(scratch, stride: columns)
+            for start in Swift.stride(from: first, to: inner, by: Self.longestChain) {
+                part.assignChain(
+                    transposing: MatrixBlock(a.pointer + start * a.stride, stride: a.stride),
+                    MatrixBlock(b.pointer + start * b.stride, stride: b.stride), rows: rows, columns: columns,
+                    inner: min(Self.longestChain, inner - start), adding: false, on: device)
+                for row in 0..<rows { ck_accumulate(pointer + row * stride, scratch + row * columns, columns) }
+            }
+        }
+    }
+
+    private func assignChain(
+        transposing a: MatrixBlock, _ b: MatrixBlock, rows: Int, columns: Int, inner: Int, adding: Bool,
         on device: Device
     ) {
         device.withScratch(ck_packed_size(min(inner, Self.packedRows), columns)) { packed in
