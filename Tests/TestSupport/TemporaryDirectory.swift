@@ -6,6 +6,7 @@ public final class TemporaryDirectory: Sendable {
     public let path: String
 
     public init() throws {
+        // Short, wherever TMPDIR is: a socket's path may have 107 bytes.
         var template = Array("/tmp/diffd-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil, let path = realpath(template, nil) else { throw SystemFailure(number: errno) }
         defer { free(path) }
