@@ -51,16 +51,18 @@ public struct ControlServer: Service {
 
         try await withGracefulShutdownHandler {
             await onListening()
-            try await withThrowingTaskGroup(of: Void.self) { connections in
+            // Discarding: what a connection took goes with it.
+            try await withThrowingDiscardingTaskGroup { connections in
+                let (places, free) = AsyncStream.makeStream(of: Void.self)
+                for _ in 0..<limits.connections { free.yield() }
+                var place = places.makeAsyncIterator()
                 try await listener.executeThenClose { accepted in
-                    var open = 0
                     for try await connection in accepted {
-                        if open == limits.connections {
-                            try await connections.next()
-                            open -= 1
+                        await place.next()
+                        connections.addTask {
+                            await http.handle(value: connection, logger: logger)
+                            free.yield()
                         }
-                        open += 1
-                        connections.addTask { await http.handle(value: connection, logger: logger) }
                     }
                 }
             }

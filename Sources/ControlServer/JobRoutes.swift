@@ -49,7 +49,7 @@ extension ControlRoutes {
     func submitJob(_ request: Request, _ context: ControlContext) async throws -> Response {
         let caller = try await identify(context.channel)
         try permissions.require(.submit, by: caller)
-        let body = try await jsonBody(request, limit: limits.jobFile)
+        let body = try await jsonBody(request, context, limit: limits.jobFile)
         let name = request.uri.queryParameters["name"].map { String($0) } ?? "job"
         let job: JobStatus
         do {
@@ -66,12 +66,12 @@ extension ControlRoutes {
     }
 
     /// `POST /v1/jobs/{job}/VERB`
-    func changing(_ read: @escaping @Sendable (Request) async throws -> JobChange) -> Handler {
+    func changing(_ read: @escaping @Sendable (Request, ControlContext) async throws -> JobChange) -> Handler {
         { request, context in
             let target = try await job(context)
             let caller = try await identify(context.channel)
             try permissions.require(.change(owner: target.owner), by: caller)
-            let change = try await read(request)
+            let change = try await read(request, context)
             do {
                 let changed = try await service.change(target.id, change, by: caller)
                 context.logger.info("job \(target.id) '\(target.name)': \(change) by \(caller.ownerName)")
@@ -82,8 +82,8 @@ extension ControlRoutes {
         }
     }
 
-    @Sendable func readPriority(_ request: Request) async throws -> JobChange {
-        let body = try await jsonBody(request, limit: 4096)
+    @Sendable func readPriority(_ request: Request, _ context: ControlContext) async throws -> JobChange {
+        let body = try await jsonBody(request, context, limit: 4096)
         do {
             return .priority(try JSONText.decode(PriorityRequest.self, from: body).priority)
         } catch {
@@ -113,7 +113,7 @@ extension ControlRoutes {
         return value
     }
 
-    private func jsonBody(_ request: Request, limit: Int) async throws -> [UInt8] {
+    private func jsonBody(_ request: Request, _ context: ControlContext, limit: Int) async throws -> [UInt8] {
         let type = request.headers[.contentType]?.split(separator: ";").first.map {
             $0.lowercased().filter { $0 != " " }
         }
@@ -131,27 +131,36 @@ extension ControlRoutes {
             headers: [.connection: "close"])
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw tooLarge }
         do {
-            let body = try await withDeadline(limits.bodyTimeout) { try await request.body.collect(upTo: limit) }
+            let body = try await withDeadline(limits.bodyTimeout, on: context.channel.eventLoop) {
+                try await request.body.collect(upTo: limit)
+            }
             return Array(body.readableBytesView)
         } catch is NIOTooManyBytesError {
             throw tooLarge
         }
     }
 
+    /// What `work` returns, unless it takes longer than `limit`.
+    ///
+    /// The loop's timer goes when the work is done; a sleeping task would stay until the limit, one for each request.
     private func withDeadline<Value: Sendable>(
-        _ limit: Duration, _ work: @escaping @Sendable () async throws -> Value
+        _ limit: Duration, on loop: any EventLoop, _ work: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
-        try await withThrowingTaskGroup(of: Value.self) { group in
-            group.addTask(operation: work)
-            group.addTask {
-                try await Task.sleep(for: limit)
-                throw Refusal(
-                    .requestTimeout, Problem(.unavailable, "the request's body did not arrive within \(limit)"),
-                    headers: [.connection: "close"])
-            }
-            defer { group.cancelAll() }
-            guard let first = try await group.next() else { throw CancellationError() }
-            return first
+        let working = Task(operation: work)
+        let timer = loop.scheduleTask(in: TimeAmount(limit)) { working.cancel() }
+        defer { timer.cancel() }
+        let result = await withTaskCancellationHandler {
+            await working.result
+        } onCancel: {
+            working.cancel()
         }
+        // A body that was cut short is no body, even if nothing was thrown.
+        try Task.checkCancellation()
+        guard !working.isCancelled else {
+            throw Refusal(
+                .requestTimeout, Problem(.unavailable, "the request's body did not arrive within \(limit)"),
+                headers: [.connection: "close"])
+        }
+        return try result.get()
     }
 }

@@ -62,6 +62,8 @@ public actor Scheduler: Service {
     var halfAccepted: Set<Int> = []
     var watch: IncomingWatch?
 
+    /// Wakes the loop up.
+    private var alarm: (task: Task<Void, Never>, due: Duration)?
     let wakeups: AsyncStream<Void>
     let wakeup: AsyncStream<Void>.Continuation
 
@@ -126,19 +128,30 @@ public actor Scheduler: Service {
 
     private func turnAround() async throws {
         wakeup.yield()
-        var timer: Task<Void, Never>?
+        defer { alarm?.task.cancel() }
         // Ends when the task is cancelled.
         for await _ in wakeups {
-            timer?.cancel()
             try turn()
             if state.isStopping && workers.isEmpty && endings.isEmpty { break }
-            timer = Task { [machine, wakeup, pause = self.pause] in
-                await machine.sleep(pause)
-                if !Task.isCancelled { wakeup.yield() }
-            }
+            setAlarm()
         }
-        timer?.cancel()
         hub.finish()
+    }
+
+    /// Sees to it that the loop wakes up in time. An alarm that comes early enough stays: a sleep that is cancelled holds its memory until
+    /// it would have ended, and there are hundreds of turns a second.
+    private func setAlarm() {
+        let pause = pause
+        let due = machine.uptime() + .seconds(pause)
+        if let alarm, alarm.due <= due { return }
+        alarm?.task.cancel()
+        let task = Task {
+            await machine.sleep(pause)
+            guard !Task.isCancelled else { return }
+            alarm = nil
+            wakeup.yield()
+        }
+        alarm = (task, due)
     }
 
     /// Seconds until something may have to be done without anybody saying so.

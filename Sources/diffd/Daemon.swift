@@ -34,7 +34,6 @@ struct Daemon {
     /// Order matters: the spool is locked and recovered before the socket answers, and systemd hears READY=1 once it does. At
     /// the end the scheduler stops first, so that clients can see the workers checkpoint.
     func run() async throws {
-        Heap.begin()
         // systemd's variables go before anything could pass them on.
         let inherited = try manager.inheritedSocket()
         let scheduler = try makeScheduler()

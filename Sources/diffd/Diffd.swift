@@ -7,7 +7,6 @@ import Problems
 import Service
 
 /// The daemon's command line. Each flag is a setting of `diffd.yaml` and counts more than it and the environment.
-@main
 package struct Diffd: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "diffd",

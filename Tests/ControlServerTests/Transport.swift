@@ -45,7 +45,8 @@ enum Transport: String, CaseIterable, Sendable {
                         headerFields: headers)
                     let context = ControlContext(
                         source: ApplicationRequestContextSource(
-                            channel: EmbeddedChannel(), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+                            channel: NIOAsyncTestingChannel(),
+                            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
                     )
                     let request = Request(head: head, body: RequestBody(buffer: ByteBuffer(string: text ?? "")))
                     let response = try await responder.respond(to: request, context: context)

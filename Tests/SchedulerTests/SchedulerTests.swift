@@ -2,6 +2,7 @@ import ControlAPI
 import Foundation
 import JobQueue
 import JobSpec
+import Logging
 import Problems
 import Scheduler
 import Synchronization
@@ -273,5 +274,37 @@ import Testing
             try await daemon.scheduler.control(.resume, by: TestDaemon.user)
             try await daemon.wait(for: "ok", .succeeded)
         }
+    }
+
+    /// A sleep that is cancelled holds its memory until it would have ended: one for each turn of a busy daemon adds up.
+    @Test func manyTurnsNeedFewSleeps() async throws {
+        let spool = try TestSpool()
+        let (turns, turned) = AsyncStream.makeStream(of: Void.self)
+        let (sleeps, slept) = AsyncStream.makeStream(of: Void.self)
+        var machine = spool.machine
+        machine.uptime = { .zero }
+        machine.sleep = { _ in
+            slept.yield()
+            // Only a cancellation ends it.
+            try? await Task.sleep(for: .seconds(3600))
+        }
+        let scheduler = try Scheduler(
+            settings: SchedulerSettings(spool: spool.root, worker: spool.root + "/worker"), machine: machine,
+            hooks: SchedulerHooks(turned: { _ in turned.yield() }),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let loop = Task { try await scheduler.run() }
+        var turn = turns.makeAsyncIterator()
+        await turn.next()
+        for _ in 0..<20 {
+            try await scheduler.control(.drain, by: TestDaemon.user)
+            await turn.next()
+        }
+        loop.cancel()
+        // How the run ended does not matter.
+        _ = await loop.result
+        slept.finish()
+        // One until the next look at the spool, then an earlier one: readers are told of reasons after a second.
+        let count = await sleeps.reduce(0) { count, _ in count + 1 }
+        #expect(count <= 2)
     }
 }
