@@ -6,7 +6,7 @@ internal import Problems
 internal import TensorCore
 
 /// Between the samples that a denoiser works on and what a job shows: pictures and their latents where there is an autoencoder,
-/// else one and the same. Pictures are decoded one at a time, in tiles where they are large: memory depends on neither batch nor size.
+/// else one and the same. Pictures are decoded one at a time, in tiles where they are large: memory does not depend on the batch.
 struct SampleCodec {
     /// Of what is shown.
     let shape: SampleShape

@@ -23,6 +23,15 @@ public final class GroupNorm: Module {
     public func callAsFunction(_ x: Tensor, then activation: NormActivation = .identity) -> Tensor {
         x.groupNorm(weight: weight.value, bias: bias.value, groups: groups, epsilon: epsilon, activation: activation)
     }
+
+    /// The same for a part of images, without a gradient.
+    ///
+    /// - Parameter statistics: of the whole, from `GroupStatistics`.
+    public func callAsFunction(
+        _ x: Tensor, then activation: NormActivation = .identity, statistics: Tensor
+    ) -> Tensor {
+        x.groupNorm(weight: weight.value, bias: bias.value, statistics: statistics, activation: activation)
+    }
 }
 
 /// Layer normalization (Ba et al. 2016) of the innermost axis.

@@ -24,6 +24,24 @@ extension Tensor {
             saving: [self, weight, bias, statistics])
     }
 
+    /// The same with statistics that come from elsewhere; it has no gradient.
+    ///
+    /// - Parameters:
+    ///   - weight: (C). `bias`: (C).
+    ///   - statistics: means and reciprocal standard deviations (2, N, groups).
+    public func groupNorm(
+        weight: Tensor, bias: Tensor, statistics: Tensor, activation: NormActivation = .identity
+    ) -> Tensor {
+        precondition(
+            statistics.shape.rank == 3 && statistics.shape[0] == 2 && statistics.shape[1] == shape[0]
+                && shape.last % statistics.shape[2] == 0, "statistics \(statistics.shape) are not those of \(shape)")
+        precondition(weight.shape == [shape.last] && bias.shape == [shape.last])
+        precondition(!isRecorded, "a group norm with given statistics has no gradient")
+        return GroupNorm.apply(
+            self, weight: weight, bias: bias, statistics: statistics, groups: statistics.shape[2],
+            activation: activation)
+    }
+
     /// Layer normalization (Ba et al. 2016) of each innermost row.
     ///
     /// - Parameters:

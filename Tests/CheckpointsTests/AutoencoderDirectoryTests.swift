@@ -70,6 +70,41 @@ import Testing
         }
     }
 
+    /// diffusers has no pipeline of a U-Net and an autoencoder. As a DDPMPipeline it opens the directory for its U-Net and scheduler.
+    @Test func aUNetOfLatents() throws {
+        let directory = try TemporaryDirectory()
+        let autoencoder = try AutoencoderDirectory(original).autoencoder(on: device)
+        var c = UNet2DConfiguration()
+        c.sampleSize = ImageSize(4)
+        (c.blockOutChannels, c.normNumGroups, c.layersPerBlock) = ([4, 8], 2, 1)
+        (c.downBlockTypes, c.upBlockTypes) = ([.plain, .plain], [.plain, .plain])
+        (c.inChannels, c.outChannels) = (
+            autoencoder.configuration.latentChannels, autoencoder.configuration.latentChannels
+        )
+        let model = UNet2DModel(c, on: device)
+        model.initialize(seed: 2)
+        let scheduler = try PipelineDirectory(original).scheduler
+        try PipelineDirectory.publish(
+            model, .unet2d(c), scheduler, autoencoder: autoencoder, at: directory("model"), in: files)
+        let index = try values(directory("model/model_index.json")).mapValues(\.line)
+        #expect(
+            index == [
+                "_class_name": #""DDPMPipeline""#,
+                "_diffusers_version": #""\#(PipelineDirectory.diffusersVersion)""#,
+                "unet": #"["diffusers", "UNet2DModel"]"#, "vae": #"["diffusers", "AutoencoderKL"]"#,
+                "scheduler": #"["diffusers", "DDPMScheduler"]"#,
+            ])
+        let opened = try PipelineDirectory(directory("model"))
+        #expect(opened.warnings.isEmpty && opened.configuration == .unet2d(c))
+        #expect(opened.autoencoder?.configuration == autoencoder.configuration)
+        let z = Tensor.normal([1, 4, 4, c.inChannels], seed: 3, purpose: .dataset, on: device)
+        let (again, part) = (
+            try opened.model(on: device), try #require(opened.autoencoder).autoencoder(on: device)
+        )
+        #expect(haveSameBits(again(z, timesteps: [5]).array(), model(z, timesteps: [5]).array()))
+        #expect(haveSameBits(part.decode(z).array(), autoencoder.decode(z).array()))
+    }
+
     @Test func anAutoencoderByItself() throws {
         let directory = try TemporaryDirectory()
         let autoencoder = try AutoencoderDirectory(original).autoencoder(on: device)

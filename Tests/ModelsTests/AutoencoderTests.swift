@@ -64,29 +64,6 @@ import Testing
         return model
     }
 
-    /// Tiles see their own part only, so results differ, but never at once: at the edge of a tile a picture changes as much from pixel to
-    /// pixel as it does when it is decoded as a whole.
-    @Test func tilesLeaveNoSeams() {
-        let model = tiny { $0.midBlockAddAttention = false }
-        let z = Tensor.normal([1, 48, 72, 2], seed: 2, purpose: .dataset, on: device)
-        let (whole, tiled) = (model.decode(z), model.decodeTiled(z, side: 48))
-        let error = ((tiled - whole).sumOfSquares / whole.sumOfSquares).squareRoot()
-        #expect(error > 0 && error < 0.1, "\(error)")
-        /// How much neighbours in two columns of pixels differ.
-        func step(_ picture: Tensor, after column: Int) -> Double {
-            let pair = picture.sliced(axis: 2, column..<column + 2)
-            return (pair.sliced(axis: 2, 1..<2) - pair.sliced(axis: 2, 0..<1)).sumOfSquares.squareRoot()
-        }
-        // The second tile begins at column 48, and the first ends at 96.
-        for edge in [47, 95] {
-            #expect(abs(step(tiled, after: edge) / step(whole, after: edge) - 1) < 0.05)
-        }
-
-        let x = Tensor.normal([2, 40, 40, 3], seed: 3, purpose: .dataset, on: device)
-        #expect(relativeError(model.encodeTiled(x, side: 16).mean, model.encode(x).mean) < 0.2)
-        #expect(haveSameBits(model.decodeTiled(z, side: 72).array(), whole.array()))
-    }
-
     @Test func scalingIsUndone() {
         let z = Tensor.normal([2, 3, 3, 2], seed: 2, purpose: .dataset, on: device)
         let (plain, shifted, perChannel) = (

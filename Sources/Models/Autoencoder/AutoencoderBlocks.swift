@@ -43,6 +43,8 @@ final class EncoderLevel: Module {
         let h = resnets.reduce(x) { $1.recomputable($0) }  // (N, H, W, C')
         return downsample?(h) ?? h  // (N, H / 2, W / 2, C')
     }
+
+    var steps: [LocalStep] { resnets.flatMap(\.steps) + [downsample?.step].compactMap(\.self) }
 }
 
 /// One level of a decoder: one ResNet block more, then twice the resolution except in the last.
@@ -66,6 +68,8 @@ final class DecoderLevel: Module {
         let h = resnets.reduce(x) { $1.recomputable($0) }  // (N, H, W, C')
         return upsample?(h) ?? h  // (N, 2 H, 2 W, C')
     }
+
+    var steps: [LocalStep] { resnets.flatMap(\.steps) + [upsample?.step].compactMap(\.self) }
 }
 
 /// The lowest resolution: ResNet block, attention with one head, ResNet block.
@@ -127,6 +131,13 @@ final class Encoder: Module {
         let h = middle(levels.reduce(convIn(x)) { $1($0) })  // (N, H / 2^i, W / 2^i, Ci)
         return convOut(normOut(h, then: .silu))  // (N, h, w, 2 latent)
     }
+
+    /// The same, all that is not at the lowest resolution in tiles of so many pixels a side.
+    func callAsFunction(_ x: Tensor, tiles side: Int) -> Tensor {
+        let first = LocalStep(channels: convIn.weight.shape[0]) { [convIn] in convIn($0) }
+        let h = middle(TiledNetwork(steps: [first] + levels.flatMap(\.steps), side: side)(x))
+        return convOut(normOut(h, then: .silu))  // (N, h, w, 2 latent)
+    }
 }
 
 /// From latents to pictures.
@@ -161,5 +172,14 @@ final class Decoder: Module {
     func callAsFunction(_ z: Tensor) -> Tensor {  // z (N, h, w, latent)
         let h = levels.reduce(middle(convIn(z))) { $1($0) }  // (N, H, W, C0)
         return convOut(normOut(h, then: .silu))  // (N, H, W, C)
+    }
+
+    /// The same, all that is not at the lowest resolution in tiles of so many pixels a side.
+    func callAsFunction(_ z: Tensor, tiles side: Int) -> Tensor {
+        let last = LocalStep(norm: normOut, channels: convOut.weight.shape[0]) { [normOut, convOut] h, statistics in
+            let normalized = statistics.map { normOut(h.value, then: .silu, statistics: $0) }
+            return LocalStep.State(value: convOut(normalized ?? normOut(h.value, then: .silu)))
+        }
+        return TiledNetwork(steps: levels.flatMap(\.steps) + [last], side: side)(middle(convIn(z)))  // (N, H, W, C)
     }
 }

@@ -5,10 +5,10 @@ public import TensorCore
 /// The autoencoder of latent diffusion (Rombach et al. 2022, section 3.1) with the names of diffusers' `AutoencoderKL`.
 public final class AutoencoderKL: Module {
     public internal(set) var configuration: AutoencoderKLConfiguration
-    private let encoder: Encoder
-    private let decoder: Decoder
-    private let quantConv: Convolution2D?
-    private let postQuantConv: Convolution2D?
+    let encoder: Encoder
+    let decoder: Decoder
+    let quantConv: Convolution2D?
+    let postQuantConv: Convolution2D?
 
     /// - Parameter c: checked; a configuration that contradicts itself is a programmer's error here.
     public init(_ c: AutoencoderKLConfiguration, on device: Device) {

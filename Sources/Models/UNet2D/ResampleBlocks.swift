@@ -15,6 +15,8 @@ package final class Downsample2D: Module {
     package func visit(_ visitor: inout ParameterVisitor) { visitor("conv", conv) }
 
     package func callAsFunction(_ x: Tensor) -> Tensor { conv(x) }  // (N, H / 2, W / 2, C)
+
+    var step: LocalStep { LocalStep(.down, channels: conv.weight.shape[0], callAsFunction) }
 }
 
 /// Doubles the resolution: nearest neighbour, then a 3x3 convolution.
@@ -28,4 +30,6 @@ package final class Upsample2D: Module {
     package func visit(_ visitor: inout ParameterVisitor) { visitor("conv", conv) }
 
     package func callAsFunction(_ x: Tensor) -> Tensor { conv(x.upsampledNearest(2)) }  // (N, 2 H, 2 W, C)
+
+    var step: LocalStep { LocalStep(.up, channels: conv.weight.shape[0], callAsFunction) }
 }

@@ -123,4 +123,29 @@ extension UNet2DConfiguration.Activation {
     func after(_ norm: GroupNorm, _ x: Tensor) -> Tensor {
         self == .silu ? norm(x, then: .silu) : self(norm(x))
     }
+
+    /// The same of a part of images; nil: with the statistics of the part.
+    fileprivate func after(_ norm: GroupNorm, _ x: Tensor, _ statistics: Tensor?) -> Tensor {
+        guard let statistics else { return after(norm, x) }
+        return self == .silu
+            ? norm(x, then: .silu, statistics: statistics) : self(norm(x, statistics: statistics))
+    }
+}
+
+extension ResnetBlock2D {
+    /// The block as it computes without a timestep, up to its second norm and from there on.
+    var steps: [LocalStep] {
+        precondition(timeProjection == nil && resampling == .none && options.outputScale == 1)
+        return [
+            LocalStep(norm: norm1, isWithinBlock: true, channels: outChannels) {
+                [options, norm1, conv1] h, statistics in
+                LocalStep.State(
+                    value: conv1(options.activation.after(norm1, h.value, statistics)), input: h.value)
+            },
+            LocalStep(norm: norm2, channels: outChannels) { [options, norm2, conv2, shortcut] h, statistics in
+                let x = h.input.map { shortcut?($0) ?? $0 }
+                return LocalStep.State(value: conv2(options.activation.after(norm2, h.value, statistics), plus: x))
+            },
+        ]
+    }
 }
