@@ -6,10 +6,10 @@ internal import Models
 internal import Problems
 internal import TensorCore
 
-/// How far an autoencoder's work in tiles is from its work on the whole picture.
+/// What an autoencoder's work in tiles gives and takes beside its work on the whole picture.
 struct Tiles: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Say how far encoding and decoding in tiles are from doing it at once.",
+        abstract: "Compare encoding and decoding in tiles with doing it at once: results, time and memory.",
         discussion: "Prints a row for each size of tiles. Writes nothing.")
     @OptionGroup var common: CommonOptions
 
@@ -20,9 +20,10 @@ struct Tiles: ParsableCommand {
     var picture: String
 
     @Option(help: ArgumentHelp("Sides of tiles.", valueName: "pixels"))
-    var side: [Int] = [128, 256, 512]
+    var side: [Int] = [128, 256]
 
     func run() throws {
+        ProductKernels.select()
         let device = Device(threads: common.threads)
         let model = try AutoencoderDirectory(autoencoder).autoencoder(on: device)
         let (factor, channels) = (model.configuration.downsampling, model.configuration.inChannels)
@@ -33,37 +34,46 @@ struct Tiles: ParsableCommand {
         }
         let fitted = image.centreFitted(width: width, height: height)
         let x = Tensor(fitted.signed, shape: [1, height, width, channels], on: device)
-        let z = model.encode(x).mean  // (1, h, w, latent)
-        let whole = model.decode(z).clamped(to: -1...1)
-        print("\(width)x\(height) pixels; errors of latents in % of their spread, of pixels in 1/255")
-        print("| tiles | latents, rms | pixels, rms | pixels, largest | beside edges, rms |")
-        print("| --- | --- | --- | --- | --- |")
+        let encoding = measured(on: device) { model.encode(x).mean }  // (1, h, w, latent)
+        let z = encoding.result
+        let decoding = measured(on: device) { model.decode(z) }
+        let whole = decoding.result.clamped(to: -1...1)
+        print("\(width)x\(height) pixels; errors of latents in % of their spread, of pixels in 1/255; seconds, MiB")
+        print("| tiles | latents, rms | pixels, rms | pixels, largest | encoding | decoding |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        print("| none | | | | \(encoding.cost) | \(decoding.cost) |")
         for side in side {
-            let latents = max(4, side / factor / 4 * 4)
-            let encoded = model.encodeTiled(x, side: latents).mean
-            let decoded = model.decodeTiled(z, side: latents).clamped(to: -1...1)
-            let errors = (decoded - whole).array().map { abs(Double($0)) * 127.5 }
-            // A quarter of a tile before its end the next begins.
-            let step = (latents - latents / 4) * factor
-            let seams = errors.indices.filter { index in
-                let column = index / channels % width
-                return column >= step && (column % step < 2 || column % step >= step - 2)
-            }.map { errors[$0] }
+            let latents = max(1, side / factor)
+            let encoding = measured(on: device) { model.encodeTiled(x, side: latents).mean }
+            let decoding = measured(on: device) { model.decodeTiled(z, side: latents) }
+            let errors = (decoding.result.clamped(to: -1...1) - whole) * 127.5
             let row = [
-                "\(latents * factor)", short(100 * (rms(of: encoded - z) / spread(of: z))), short(rms(errors)),
-                short(errors.max() ?? 0), short(rms(seams)),
+                "\(latents * factor)", short(100 * (rms(of: encoding.result - z) / spread(of: z))),
+                short(rms(of: errors)), short(errors.array().reduce(0) { max($0, Double(abs($1))) }), encoding.cost,
+                decoding.cost,
             ]
             print("| \(row.joined(separator: " | ")) |")
         }
     }
 
-    private func rms(of x: Tensor) -> Double { (x.sumOfSquares / Double(x.elementCount)).squareRoot() }
-
-    private func rms(_ values: [Double]) -> Double {
-        (values.reduce(0) { $0 + $1 * $1 } / Double(max(1, values.count))).squareRoot()
+    /// What a computation returns, how long it took, and how much memory its tensors took at most.
+    private func measured(on device: Device, _ compute: () -> Tensor) -> (result: Tensor, cost: String) {
+        device.trim()
+        let before = device.memory.used
+        device.resetPeakMemory()
+        let clock = ContinuousClock()
+        let start = clock.now
+        let result = compute()
+        let seconds = (clock.now - start) / .seconds(1)
+        let megabytes = Double(device.memory.peak - before) / Double(1 << 20)
+        return (result, "\((seconds * 100).rounded() / 100), \(Int(megabytes.rounded()))")
     }
+
+    private func rms(of x: Tensor) -> Double { (x.sumOfSquares / Double(x.elementCount)).squareRoot() }
 
     private func spread(of x: Tensor) -> Double { rms(of: x - x.mean()) }
 
-    private func short(_ number: Double) -> String { "\((number * 1000).rounded() / 1000)" }
+    private func short(_ number: Double) -> String {
+        number == 0 || number >= 0.001 ? "\((number * 1000).rounded() / 1000)" : "below 0.001"
+    }
 }
