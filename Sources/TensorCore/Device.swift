@@ -88,8 +88,8 @@ public final class Device: Sendable {
 
     /// Lends `count` floats, uninitialized, for the duration of `body`.
     func withScratch<Result>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Result) -> Result {
-        let buffer = pool.acquire(count)
-        defer { pool.release(buffer) }
+        let buffer = pool.acquireScratch(count)
+        defer { pool.releaseScratch(buffer) }
         return body(buffer.pointer)
     }
 }

@@ -95,10 +95,10 @@ import Testing
         let decoding = (
             peak { $0.decodeTiled(.zeros(latents, on: $1)) }, peak { $0.decode(.zeros(latents, on: $1)) }
         )
-        #expect(decoding.0 * 5 < decoding.1 * 2)
+        #expect(decoding.0 * 2 < decoding.1)
         let encoding = (
             peak { $0.encodeTiled(.zeros(pictures, on: $1)).mean }, peak { $0.encode(.zeros(pictures, on: $1)).mean }
         )
-        #expect(encoding.0 * 5 < encoding.1 * 2)
+        #expect(encoding.0 * 2 < encoding.1)
     }
 }

@@ -26,6 +26,7 @@
 #include "ck_narrow.h"
 #include "ck_norm.h"
 #include "ck_optimizer.h"
+#include "ck_pages.h"
 #include "ck_product.h"
 #include "ck_random.h"
 #include "ck_reduce.h"

@@ -39,9 +39,11 @@ final class EncoderLevel: Module {
         visitor("downsamplers.0", downsample)
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor {  // x (N, H, W, C)
-        let h = resnets.reduce(x) { $1.recomputable($0) }  // (N, H, W, C')
-        return downsample?(h) ?? h  // (N, H / 2, W / 2, C')
+    /// - Parameter x: (N, H, W, C). At these sizes it counts that it is let go of behind the first block.
+    func callAsFunction(_ x: consuming Tensor) -> Tensor {
+        for resnet in resnets { x = resnet.recomputable(x) }  // (N, H, W, C')
+        guard let downsample else { return x }
+        return downsample(x)  // (N, H / 2, W / 2, C')
     }
 
     var steps: [LocalStep] { resnets.flatMap(\.steps) + [downsample?.step].compactMap(\.self) }
@@ -64,9 +66,11 @@ final class DecoderLevel: Module {
         visitor("upsamplers.0", upsample)
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor {  // x (N, H, W, C)
-        let h = resnets.reduce(x) { $1.recomputable($0) }  // (N, H, W, C')
-        return upsample?(h) ?? h  // (N, 2 H, 2 W, C')
+    /// - Parameter x: (N, H, W, C). At these sizes it counts that it is let go of behind the first block.
+    func callAsFunction(_ x: consuming Tensor) -> Tensor {
+        for resnet in resnets { x = resnet.recomputable(x) }  // (N, H, W, C')
+        guard let upsample else { return x }
+        return upsample(x)  // (N, 2 H, 2 W, C')
     }
 
     var steps: [LocalStep] { resnets.flatMap(\.steps) + [upsample?.step].compactMap(\.self) }
@@ -128,8 +132,9 @@ final class Encoder: Module {
     }
 
     func callAsFunction(_ x: Tensor) -> Tensor {  // x (N, H, W, C)
-        let h = middle(levels.reduce(convIn(x)) { $1($0) })  // (N, H / 2^i, W / 2^i, Ci)
-        return convOut(normOut(h, then: .silu))  // (N, h, w, 2 latent)
+        var h = convIn(x)
+        for level in levels { h = level(consume h) }  // (N, H / 2^i, W / 2^i, Ci)
+        return convOut(normOut(middle(h), then: .silu))  // (N, h, w, 2 latent)
     }
 
     /// The same, all that is not at the lowest resolution in tiles of so many pixels a side.
@@ -170,7 +175,8 @@ final class Decoder: Module {
     }
 
     func callAsFunction(_ z: Tensor) -> Tensor {  // z (N, h, w, latent)
-        let h = levels.reduce(middle(convIn(z))) { $1($0) }  // (N, H, W, C0)
+        var h = middle(convIn(z))
+        for level in levels { h = level(consume h) }  // (N, H, W, C0)
         return convOut(normOut(h, then: .silu))  // (N, H, W, C)
     }
 

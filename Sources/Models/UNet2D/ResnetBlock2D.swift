@@ -75,18 +75,21 @@ package final class ResnetBlock2D: Module {
     ///   - embedding: of the timestep (and class), (N, E); nil for blocks that are told none.
     package func callAsFunction(_ x: Tensor, _ embedding: Tensor?, dropout: DropoutMasks?) -> Tensor {
         let f = options.activation
-        let h = resample(f.after(norm1, x))
+        /// What goes into the first convolution is let go of behind it.
+        func convolved(perSample vectors: Tensor? = nil) -> Tensor {
+            conv1(resample(f.after(norm1, x)), perSample: vectors)
+        }
         var u: Tensor  // (N, H', W', C')
         switch (options.timeScaleShift, time(embedding)) {
         case (_, nil):
-            u = f.after(norm2, conv1(h))
+            u = f.after(norm2, convolved())
         case (.add, .some(let time)):
-            u = f.after(norm2, conv1(h, perSample: time))
+            u = f.after(norm2, convolved(perSample: time))
         case (.scaleShift, .some(let time)):
             let both = time.reshaped(to: [time.shape[0], 1, 1, time.shape[1]])
             let scale = both.sliced(axis: 3, 0..<outChannels)
             let shift = both.sliced(axis: 3, outChannels..<2 * outChannels)
-            u = f(norm2(conv1(h)) * (scale + 1) + shift)
+            u = f(norm2(convolved()) * (scale + 1) + shift)
         }
         u = dropout?.drop(u, probability: options.dropout) ?? u
         let input = resample(x)
