@@ -27,12 +27,15 @@ public struct Caller: Sendable, Hashable {
 /// | role | read | submit | change own jobs | change any job | drain, resume, reload |
 /// | --- | --- | --- | --- | --- | --- |
 /// | root, the daemon's own user | yes | yes | yes | yes | yes |
-/// | group `diffd` | yes | yes | yes | yes | yes |
+/// | group of operators | yes | yes | yes | yes | yes |
+/// | group `diffd`, where operators are another one | yes | yes | yes | no | no |
 /// | other | yes | no | yes | no | no |
 public struct Permissions: Sendable, Hashable {
     public enum Role: Sendable, Hashable, CaseIterable {
         /// Root, or the user whom the daemon runs as.
         case administrator
+        /// Of the group that may change all jobs.
+        case `operator`
         /// Of the daemon's group.
         case member
         case other
@@ -50,23 +53,28 @@ public struct Permissions: Sendable, Hashable {
     public var daemonUser: UInt32
     /// The gid of the group `diffd`; nil on a machine that has none.
     public var group: UInt32?
+    /// The gid of the group whose members may change all jobs.
+    public var operators: UInt32?
 
-    public init(daemonUser: UInt32, group: UInt32?) {
+    /// - Parameter operators: nil: those of `group`, who trust each other.
+    public init(daemonUser: UInt32, group: UInt32?, operators: UInt32? = nil) {
         self.daemonUser = daemonUser
         self.group = group
+        self.operators = operators ?? group
     }
 
     public func role(of caller: Caller) -> Role {
         if caller.uid == 0 || caller.uid == daemonUser { return .administrator }
+        if let operators, caller.groups.contains(operators) { return .operator }
         if let group, caller.groups.contains(group) { return .member }
         return .other
     }
 
     public func allows(_ action: Action, by caller: Caller) -> Bool {
         switch (role(of: caller), action) {
-        case (.administrator, _), (.member, _), (.other, .read): true
-        case (.other, .change(let owner)): owner == caller.ownerName
-        case (.other, .submit), (.other, .administer): false
+        case (.administrator, _), (.operator, _), (_, .read), (.member, .submit): true
+        case (.member, .change(let owner)), (.other, .change(let owner)): owner == caller.ownerName
+        case (.member, .administer), (.other, .submit), (.other, .administer): false
         }
     }
 
@@ -83,6 +91,8 @@ public struct Permissions: Sendable, Hashable {
             }
         throw Problem(
             .denied, "user '\(caller.ownerName)' may not \(what)",
-            remedy: "Ask an administrator to add the user to the group diffd (usermod -aG diffd \(caller.ownerName)).")
+            remedy: role(of: caller) == .member
+                ? "Ask one of the group that operators in diffd.yaml names."
+                : "Ask an administrator to add the user to the group diffd (usermod -aG diffd \(caller.ownerName)).")
     }
 }

@@ -42,6 +42,14 @@ struct ConfigurationReader {
         }
     }
 
+    /// The name of something.
+    mutating func name(_ setting: DaemonSetting) -> String? {
+        read(setting, .string, "a name") {
+            guard case .string(let value) = $0, !value.isEmpty else { return nil }
+            return value
+        }
+    }
+
     /// An absolute path.
     mutating func path(_ setting: DaemonSetting) -> String? {
         let directory = self.directory

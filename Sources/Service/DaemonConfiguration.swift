@@ -12,6 +12,7 @@ public enum DaemonSetting: String, Sendable, CaseIterable {
     case threads
     case memory
     case allowedPaths = "allowed_paths"
+    case operators
     case minFreeDisk = "min_free_disk"
     case killWait = "kill_wait"
     case checkpointWait = "checkpoint_wait"
@@ -43,6 +44,8 @@ public struct DaemonConfiguration: Sendable, Hashable {
     public var memory: Int?
     /// Directories outside the spool from which jobs may read.
     public var allowedPaths: [String] = []
+    /// The group whose members may change every job.
+    public var operators = group
     /// With less free space (bytes) where the spool lies, no job is accepted or started.
     public var minFreeDisk = 512 << 20
     /// Seconds between SIGTERM and SIGKILL for a job that is cancelled.
@@ -57,6 +60,9 @@ public struct DaemonConfiguration: Sendable, Hashable {
     public var starvationLimit = 3600.0
     /// Whether jobs make running ones of lower priority give way.
     public var preempt = false
+
+    /// The group whose members may submit jobs.
+    public static let group = "diffd"
 
     /// The file that is read when none is named; it may be missing.
     public static let defaultFile = "/etc/diffd/diffd.yaml"
@@ -94,6 +100,7 @@ public struct DaemonConfiguration: Sendable, Hashable {
         threads = reader.integer(.threads, in: 1...4096)
         memory = reader.bytes(.memory)
         allowedPaths = reader.paths(.allowedPaths) ?? defaults.allowedPaths
+        operators = reader.name(.operators) ?? defaults.operators
         minFreeDisk = reader.bytes(.minFreeDisk) ?? defaults.minFreeDisk
         killWait = reader.seconds(.killWait) ?? defaults.killWait
         checkpointWait = reader.seconds(.checkpointWait) ?? defaults.checkpointWait

@@ -12,6 +12,8 @@ extension DaemonSetting {
         case .threads: "Threads of all workers together. A job that asks for none gets the share of one worker."
         case .memory: "Memory of all workers together, of which each job takes what its resources ask for."
         case .allowedPaths: "Directories outside the spool from which jobs may read."
+        case .operators:
+            "Group whose members may change every job, and drain, resume and reload. Where it is another than diffd, members of that change their own jobs only."
         case .minFreeDisk:
             "With less free space where the spool lies, no job is accepted or started; running ones may still write their states."
         case .killWait: "From SIGTERM to SIGKILL for a job that is cancelled."
@@ -39,6 +41,7 @@ extension DaemonSetting {
         case .threads: return "the number of processors"
         case .memory: return "no account is taken of memory"
         case .allowedPaths: return "none"
+        case .operators: return defaults.operators
         case .minFreeDisk: return "\(defaults.minFreeDisk >> 20)MiB"
         case .killWait: return String(Int(defaults.killWait))
         case .checkpointWait: return String(Int(defaults.checkpointWait))

@@ -37,13 +37,14 @@ struct Daemon {
         // systemd's variables go before anything could pass them on.
         let inherited = try manager.inheritedSocket()
         let scheduler = try makeScheduler()
+        let permissions = try permissions()
         manager.status("recovering")
         try await scheduler.recover()
         Heap.giveBack()
         let socket = try inherited.map { try ListeningSocket(inherited: $0) } ?? makeSocket()
         let server = ControlServer(
             service: scheduler, socket: socket,
-            permissions: Permissions(daemonUser: geteuid(), group: getgrnam("diffd")?.pointee.gr_gid), logger: logger,
+            permissions: permissions, logger: logger,
             onListening: { [manager, logger, configuration] in
                 manager.ready()
                 logger.notice("ready: spool \(configuration.spool), socket \(configuration.socket)")
@@ -87,6 +88,19 @@ struct Daemon {
             settings: settings, machine: .real(environment: environment, controlGroup: manager.delegatedControlGroup()),
             hooks: hooks, logger: logger,
             reread: { [read] in try SchedulerSettings(read()) })
+    }
+
+    private func permissions() throws -> Permissions {
+        let name = configuration.operators
+        let operators = getgrnam(name)?.pointee.gr_gid
+        // That of all may be missing, as where somebody just tries diffd.
+        guard operators != nil || name == DaemonConfiguration.group else {
+            throw Problem(
+                .invalid, "operators names a group that does not exist: \(name)",
+                remedy: "Make it (groupadd --system \(name)), or name another.")
+        }
+        return Permissions(
+            daemonUser: geteuid(), group: getgrnam(DaemonConfiguration.group)?.pointee.gr_gid, operators: operators)
     }
 
     private func makeSocket() throws -> ListeningSocket {

@@ -16,8 +16,6 @@ import Testing
 }
 
 @Suite struct PermissionsTests {
-    private static let permissions = Permissions(daemonUser: 120, group: 33)
-
     private static func caller(_ uid: UInt32, _ user: String?, groups: Set<UInt32> = []) -> Caller {
         Caller(uid: uid, gid: uid, pid: 1, user: user, groups: groups)
     }
@@ -26,23 +24,38 @@ import Testing
     @Test(arguments: [
         (caller(0, "root"), Permissions.Role.administrator, [true, true, true, true, true, true]),
         (caller(120, "diffd"), .administrator, [true, true, true, true, true, true]),
-        (caller(1000, "alice", groups: [33, 100]), .member, [true, true, true, true, true, true]),
-        (caller(33, "www"), .member, [true, true, true, true, true, true]),
+        (caller(1000, "alice", groups: [33, 100]), .operator, [true, true, true, true, true, true]),
+        (caller(33, "www"), .operator, [true, true, true, true, true, true]),
         (caller(1001, "bob", groups: [100]), .other, [true, false, true, false, false, false]),
         (caller(1002, nil), .other, [true, false, true, false, false, false]),
     ])
     func table(caller: Caller, role: Permissions.Role, expected: [Bool]) {
-        #expect(Self.permissions.role(of: caller) == role)
+        check(Permissions(daemonUser: 120, group: 33), caller, role, expected)
+    }
+
+    private func check(_ permissions: Permissions, _ caller: Caller, _ role: Permissions.Role, _ expected: [Bool]) {
+        #expect(permissions.role(of: caller) == role)
         let actions: [Permissions.Action] = [
             .read, .submit, .change(owner: caller.ownerName), .change(owner: "somebody"), .change(owner: nil),
             .administer,
         ]
-        #expect(actions.map { Self.permissions.allows($0, by: caller) } == expected)
+        #expect(actions.map { permissions.allows($0, by: caller) } == expected)
         for (action, allowed) in zip(actions, expected) where !allowed {
-            let problem = #expect(throws: Problem.self) { try Self.permissions.require(action, by: caller) }
+            let problem = #expect(throws: Problem.self) { try permissions.require(action, by: caller) }
             #expect(problem?.code == .denied)
             #expect(problem?.message.contains(caller.ownerName) == true)
         }
+    }
+
+    /// Where they do not all trust each other.
+    @Test(arguments: [
+        (caller(1000, "alice", groups: [33]), Permissions.Role.member, [true, true, true, false, false, false]),
+        (caller(1003, "carol", groups: [33, 40]), .operator, [true, true, true, true, true, true]),
+        (caller(0, "root"), .administrator, [true, true, true, true, true, true]),
+        (caller(1001, "bob"), .other, [true, false, true, false, false, false]),
+    ])
+    func tableWithOperators(caller: Caller, role: Permissions.Role, expected: [Bool]) {
+        check(Permissions(daemonUser: 120, group: 33, operators: 40), caller, role, expected)
     }
 
     @Test func withoutTheGroupOnlyTheDaemonsUserAndRootAreMore() {

@@ -50,6 +50,7 @@ import Testing
             allowed_paths:
               - /data
             - more
+            operators: staff
             min_free_disk: 2GiB
             kill_wait: 1
             checkpoint_wait: 2
@@ -62,7 +63,7 @@ import Testing
         (expected.spool, expected.socket, expected.stateDirectory) = ("/s", "/run/s", "/work/state")
         (expected.worker, expected.logLevel, expected.maxWorkers, expected.threads) = ("/work/bin/w", .debug, 2, 8)
         (expected.memory, expected.minFreeDisk) = (3 << 29, 2 << 30)
-        expected.allowedPaths = ["/data", "/work/more"]
+        (expected.allowedPaths, expected.operators) = (["/data", "/work/more"], "staff")
         (expected.killWait, expected.checkpointWait, expected.crashLimit) = (1, 2, 5)
         (expected.retryBackoff, expected.starvationLimit, expected.preempt) = (3, 4, true)
         #expect(try read(text.replacing("\n- more", with: "\n  - more")) == expected)
