@@ -30,7 +30,6 @@ extension Scheduler {
         let status = self.status(of: job)
         let now = machine.now()
         logger.log(job, detail: status.detail ?? status.error?.message)
-        hub.send(.state, status, at: now)
         attempt("write the events of job \(job.id)") {
             let line = StateLine(
                 time: now, state: status.state, attempt: status.attempt, reason: status.reason, detail: status.detail,
@@ -41,6 +40,8 @@ extension Scheduler {
                 .append(text.trimmingCharacters(in: .newlines))
         }
         refreshStatus(job)
+        // Last: who hears of it may look into the files.
+        hub.send(.state, status, at: now)
     }
 
     /// Writes `status.json` as it should be now.
