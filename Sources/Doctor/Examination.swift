@@ -18,7 +18,7 @@ public struct Examination: Sendable {
 
     public init(spool: String, stateDirectory: String? = nil, allowedPaths: [String] = [], minFreeDisk: Int = 0) {
         self.spool = spool
-        self.stateDirectory = stateDirectory ?? spool + "/.diffd"
+        self.stateDirectory = stateDirectory ?? SpoolLayout(root: spool).state
         self.allowedPaths = allowedPaths
         self.minFreeDisk = minFreeDisk
     }

@@ -6,17 +6,15 @@ import Problems
 public enum ReadConfinement {
     /// From now on the calling thread, and all that it starts, may read only the files and what lies below the directories that `paths`
     /// name, for good. What is open stays open; writing is not affected, though it cannot move a file to another directory. A path
-    /// that does not exist allows nothing.
+    /// that does not exist allows nothing, nor does a link.
     ///
+    /// - Parameter listed: directories of which, and of those below, only the names may be read.
     /// - Returns: whether it is so; not where the kernel has no Landlock or a filter of system calls is before it. Nothing has changed then.
-    public static func begin(_ paths: [String]) throws -> Bool {
-        var descriptors: [Int32] = []
-        defer { for descriptor in descriptors { close(descriptor) } }
-        for path in paths {
-            let descriptor = clandlock_name(path)
-            if descriptor >= 0 { descriptors.append(descriptor) }
-        }
-        let result = clandlock_read_only_below(descriptors, Int32(descriptors.count))
+    public static func begin(_ paths: [String], listed: [String] = []) throws -> Bool {
+        func descriptors(_ paths: [String]) -> [Int32] { paths.map { clandlock_name($0) }.filter { $0 >= 0 } }
+        let (read, named) = (descriptors(paths), descriptors(listed))
+        defer { for descriptor in read + named { close(descriptor) } }
+        let result = clandlock_read_only_below(read + named, Int32(read.count + named.count), Int32(named.count))
         switch -result {
         case 0: return true
         case ENOSYS, EOPNOTSUPP, EPERM: return false

@@ -28,7 +28,8 @@ final class JobContext {
         self.stop = stop
         directory = arguments.job
         device = Device(threads: arguments.threads)
-        policy = try PathPolicy(spool: arguments.spool, allowedPaths: arguments.allowedPaths, in: files)
+        policy = try PathPolicy(
+            spool: arguments.spool, allowedPaths: arguments.allowedPaths, own: arguments.job, in: files)
         models = ModelResolver(SpoolLayout(root: arguments.spool), policy, in: files)
         events = try DurableLog(Path.join(directory, "events.jsonl"), in: files, mode: 0o660)
         for part in [outputs, checkpoints] {

@@ -82,10 +82,7 @@ public enum Worker {
         let context = try JobContext(arguments, stop: stop)
         context.log(
             "attempt \(arguments.attempt) with \(arguments.threads) threads, \(Kernels.description(context.device))")
-        let path = Path.join(context.directory, "job.json")
-        // Written out in full, a job may be longer than its file was.
-        let root = try JSONNode.parse(context.files.read(path, limit: 8 * JobSpec.maximumFileSize), file: path)
-        return switch try JobSpec.decode(root, fileName: path) {
+        return switch try arguments.jobSpec(in: context.files) {
         case .train(let job): try TrainExecution(job, context).run()
         case .trainAutoencoder(let job): try AutoencoderExecution(job, context).run()
         case .sample(let job): try SampleExecution(job, context).run()

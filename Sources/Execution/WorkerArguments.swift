@@ -1,5 +1,8 @@
 internal import DurableFiles
+internal import JobSpec
 internal import Problems
+internal import Spool
+internal import StrictJSON
 
 /// The command line of `diffd-worker`, which the daemon writes and nobody types.
 struct WorkerArguments: Sendable, Hashable {
@@ -63,21 +66,11 @@ extension WorkerArguments {
 }
 
 extension WorkerArguments {
-    /// What the worker's own program needs to read, and the helpers that it starts.
-    private static let system = [
-        "/usr", "/lib", "/lib64", "/bin", "/proc", "/sys", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom",
-        "/etc/ld.so.cache", "/etc/localtime",
-    ]
-
-    /// Gives up reading anything but the spool, the allowed paths and the system's programs; see `ReadConfinement`.
-    func confineReading(environment: [String: String]) throws -> Bool {
-        let libraries = Self.entries(environment["LD_LIBRARY_PATH"])
-        let programs = Self.entries(environment["PATH"])
-        let besides = programs.map { Path.join(Path.parent($0), "lib") }
-        return try ReadConfinement.begin([spool, job] + allowedPaths + Self.system + libraries + programs + besides)
-    }
-
-    private static func entries(_ list: String?) -> [String] {
-        list?.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") && $0 != "/" } ?? []
+    /// The job, as it was understood when it was accepted.
+    func jobSpec(in files: any FileSystem) throws -> JobSpec {
+        let path = Path.join(job, JobFiles.job)
+        // Written out in full, a job may be longer than its file was.
+        let root = try JSONNode.parse(files.read(path, limit: 8 * JobSpec.maximumFileSize), file: path)
+        return try JobSpec.decode(root, fileName: path)
     }
 }

@@ -53,6 +53,24 @@ extension JobSpec {
         }
     }
 
+    /// Every model that the job uses.
+    public var models: [ModelReference] {
+        switch self {
+        case .train(let job): [job.autoencoder].compactMap(\.self)
+        case .trainAutoencoder: []
+        case .sample(let job): job.drawing.models
+        case .img2img(let job): job.drawing.models
+        case .videoExtend(let job): job.drawing.models
+        case .evaluate(let job): [job.model].compactMap(\.self)
+        }
+    }
+
+    /// Every job whose pictures the job looks at.
+    public var pictures: [JobReference] {
+        guard case .evaluate(let job) = self else { return [] }
+        return [job.samples, job.reference].compactMap { if case .job(let job)? = $0 { job } else { nil } }
+    }
+
     /// The job with each of its input paths replaced.
     public func mapInputs<Failure: Error>(
         _ transform: (JobInput) throws(Failure) -> String
@@ -152,4 +170,8 @@ extension DrawingOptions {
         }
         return copy
     }
+}
+
+extension DrawingOptions {
+    fileprivate var models: [ModelReference] { [model] + [autoencoder].compactMap(\.self) }
 }

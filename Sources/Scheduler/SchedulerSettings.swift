@@ -2,6 +2,7 @@ public import Foundation
 import Glibc
 public import JobQueue
 import Problems
+import Spool
 
 /// Where the scheduler works and by which rules.
 public struct SchedulerSettings: Sendable, Hashable {
@@ -22,7 +23,7 @@ public struct SchedulerSettings: Sendable, Hashable {
         policy: QueuePolicy = QueuePolicy()
     ) {
         self.spool = spool
-        self.stateDirectory = stateDirectory ?? spool + "/.diffd"
+        self.stateDirectory = stateDirectory ?? SpoolLayout(root: spool).state
         self.worker = worker
         self.allowedPaths = allowedPaths
         self.minFreeDisk = minFreeDisk

@@ -51,6 +51,7 @@ public struct JobDirectories: Sendable {
     /// - Throws: a problem for each path that is missing, of the wrong kind, or not allowed.
     public func resolveInputs(of spec: JobSpec, file: String, drop: String? = nil) throws(Problems) -> JobSpec {
         let base = drop.map { Path.join(layout.incoming, $0) } ?? layout.root
+        let policy = drop == nil ? policy : policy.owning(base)
         var problems: [Problem] = []
         let resolved = spec.mapInputs { input in
             do throws(Problem) {
@@ -75,7 +76,7 @@ public struct JobDirectories: Sendable {
         }
         guard problems.isEmpty else { throw Problems(problems) }
         if case .train(let job) = resolved {
-            do throws(Problem) { try checkAutoencoder(of: job) } catch { throw Problems([error.inFile(file)]) }
+            do throws(Problem) { try checkAutoencoder(of: job, policy) } catch { throw Problems([error.inFile(file)]) }
         }
         return resolved
     }
@@ -95,7 +96,7 @@ public struct JobDirectories: Sendable {
 
     /// Whether the autoencoder of a training fits it, where that can be seen now: one that an earlier job has still to make is looked at
     /// when this one starts.
-    private func checkAutoencoder(of job: TrainJob) throws(Problem) {
+    private func checkAutoencoder(of job: TrainJob, _ policy: PathPolicy) throws(Problem) {
         guard let reference = job.autoencoder, job.common.after.isEmpty else { return }
         let models = ModelResolver(layout, policy, in: files)
         // What cannot be found or read yet is told by the job.

@@ -1,21 +1,35 @@
 public import DurableFiles
 public import Problems
 
-/// Which files a job may read: those in the spool and in `allowedPaths`, after all links are resolved.
+/// Which files a job may read: those in the spool and in `allowedPaths`, after all links are resolved, but nothing that has been dropped for
+/// another job.
 public struct PathPolicy: Sendable {
     private let files: any FileSystem
+    private let spool: SpoolLayout
     private let allowed: [String]
+    /// Where the job's own files lie.
+    private var own: String?
 
     /// - Parameters:
     ///   - spool: the spool's root, which must exist.
     ///   - allowedPaths: further directories; one that does not exist allows nothing.
-    public init(spool: String, allowedPaths: [String], in files: any FileSystem) throws {
+    ///   - own: the job's directory; nil where there is none yet.
+    public init(spool: String, allowedPaths: [String], own: String? = nil, in files: any FileSystem) throws {
         self.files = files
-        var allowed = [try files.resolved(spool)]
+        self.spool = SpoolLayout(root: try files.resolved(spool))
+        self.own = try own.map(files.resolved)
+        var allowed = [self.spool.root]
         for path in allowedPaths where try files.status(path, followsLinks: true) != nil {
             allowed.append(try files.resolved(path))
         }
         self.allowed = allowed
+    }
+
+    /// The same for a job whose files lie in `directory`, as long as that is there.
+    func owning(_ directory: String) -> PathPolicy {
+        var policy = self
+        policy.own = try? files.resolved(directory)
+        return policy
     }
 
     /// The absolute path, without links, of what `path` names.
@@ -28,7 +42,7 @@ public struct PathPolicy: Sendable {
             resolved = try files.resolved(Path.join(base, path))
         } catch let problem as Problem {
             // Outside, not even whether a file exists is told.
-            try permit(deepestExisting(Path.join(base, path)), for: path)
+            try permit(withoutLinks(Path.join(base, path)), for: path)
             if problem.code == .missing {
                 throw Problem(
                     .missing, "there is no \(path)",
@@ -43,23 +57,33 @@ public struct PathPolicy: Sendable {
     }
 
     private func permit(_ resolved: String, for path: String) throws(Problem) {
-        let isAllowed = allowed.contains { resolved == $0 || resolved.hasPrefix($0.hasSuffix("/") ? $0 : $0 + "/") }
-        guard !isAllowed else { return }
-        throw Problem(
-            .denied, "\(path) lies outside the spool and the allowed paths",
-            remedy:
-                "Move it into the spool, drop it together with the job in a directory, or have its directory added to "
-                + "allowed_paths in diffd.yaml.", cause: resolved == path ? nil : "it is \(resolved)")
+        let cause = resolved == path ? nil : "it is \(resolved)"
+        guard allowed.contains(where: { resolved == $0 || resolved.isBelow($0) }) else {
+            throw Problem(
+                .denied, "\(path) lies outside the spool and the allowed paths",
+                remedy:
+                    "Move it into the spool, drop it together with the job in a directory, or have its directory added to "
+                    + "allowed_paths in diffd.yaml.", cause: cause)
+        }
+        if let own, resolved == own || resolved.isBelow(own) { return }
+        guard !spool.isClosed(resolved) else {
+            throw Problem(
+                .denied, "\(path) is the queue's or another job's",
+                remedy: "Drop the files together with the job in a directory, or keep them elsewhere in the spool.",
+                cause: cause)
+        }
     }
 
-    /// The directory above a missing file that exists, without links.
-    private func deepestExisting(_ path: String) -> String {
+    /// The path of a missing file, without links as far as it exists.
+    private func withoutLinks(_ path: String) -> String {
         var parent = Path.parent(path)
         while parent != "/", parent != "." {
             // Missing too: the one above is tried.
-            if let resolved = try? files.resolved(parent) { return resolved }
+            if let resolved = try? files.resolved(parent) {
+                return resolved + String(Substring(path.utf8.dropFirst(parent.utf8.count)))
+            }
             parent = Path.parent(parent)
         }
-        return "/"
+        return path
     }
 }

@@ -13,8 +13,15 @@ public struct SpoolLayout: Sendable, Hashable {
     /// Links to published models, by name.
     public var models: String { Path.join(root, "models") }
 
-    /// Latents of pictures, for trainings to find them again; any of them may be removed.
-    public var latents: String { Path.join(root, "cache/latents") }
+    /// What can be computed again; any of it may be removed.
+    private var cache: String { Path.join(root, "cache") }
+    /// Latents of pictures, for trainings to find them again.
+    public var latents: String { Path.join(cache, "latents") }
+    /// The queue's store, where the settings do not put it elsewhere.
+    public var state: String { Path.join(root, ".diffd") }
+
+    /// Directories that jobs cannot name: they are the queue's, or other users have put there what is for their jobs only.
+    public var closed: [String] { [incoming, rejected, jobs, cache, state] }
 
     public init(root: String) { self.root = root }
 
@@ -24,8 +31,16 @@ public struct SpoolLayout: Sendable, Hashable {
             try files.createDirectoriesDurably(directory, mode: 0o770)
             try files.removeStaleTemporaries(in: directory)
         }
-        // Workers make it when they need it.
-        if try files.exists(latents) { try files.removeStaleTemporaries(in: latents) }
+        try files.createDirectoriesDurably(latents, mode: 0o700)
+        try files.removeStaleTemporaries(in: latents)
+    }
+
+    /// Whether no job but its own may read `path`, which is absolute and free of links: it lies in a closed directory, or holds one. Of a
+    /// job everything but its inputs may be read.
+    func isClosed(_ path: String) -> Bool {
+        guard path.isBelow(jobs) else { return closed.contains { path == $0 || path.isBelow($0) || $0.isBelow(path) } }
+        let parts = path.utf8.dropFirst(jobs.utf8.count + 1).split(separator: UInt8(ascii: "/"))
+        return parts.count < 2 || parts[1].elementsEqual(JobFiles.inputs.utf8)
     }
 
     /// `000042-shirts`: the name of a job's directory under `jobs`.
@@ -70,4 +85,11 @@ public enum JobFiles {
     public static let outputs = "outputs"
     /// How the job came here: an `Acceptance`.
     public static let acceptance = ".accepted.json"
+}
+
+extension String {
+    /// Whether it is the path of something in `directory`, at any depth. To the file system names are bytes.
+    func isBelow(_ directory: String) -> Bool {
+        utf8.starts(with: (directory.hasSuffix("/") ? directory : directory + "/").utf8)
+    }
 }

@@ -24,26 +24,31 @@ import Testing
     @Test func readsWhatIsAllowedByWhicheverName() async throws {
         let directory = try TemporaryDirectory()
         let files = PosixFileSystem()
-        for name in ["spool", "spool/inner", "elsewhere"] { try files.createDirectory(directory(name), mode: 0o700) }
-        for name in ["spool/inner/a", "elsewhere/secret", "single"] {
+        for name in ["spool", "spool/inner", "elsewhere", "listed"] {
+            try files.createDirectory(directory(name), mode: 0o700)
+        }
+        for name in ["spool/inner/a", "elsewhere/secret", "single", "listed/secret"] {
             try files.writeAtomically([1], to: directory(name))
         }
         try files.createSymbolicLink(directory("spool/link"), to: directory("elsewhere/secret"))
         try files.createSymbolicLink(directory("spool/folder"), to: directory("elsewhere"))
         try files.createSymbolicLink(directory("elsewhere/back"), to: directory("spool/inner/a"))
+        try files.createSymbolicLink(directory("linked"), to: directory("elsewhere"))
         let root = directory.path
         let codes: [String: Problem.Code]? = await thread {
             do {
-                let paths = ["\(root)/spool", "\(root)/single", "\(root)/not/there"]
-                guard try ReadConfinement.begin(paths) else { return nil }
+                let paths = ["\(root)/spool", "\(root)/single", "\(root)/not/there", "\(root)/linked"]
+                guard try ReadConfinement.begin(paths, listed: ["\(root)/listed"]) else { return nil }
             } catch {
                 return ["begin": .internal]
             }
             var codes: [String: Problem.Code] = [:]
             for name in [
                 "spool/inner/a", "single", "elsewhere/back", "spool/link", "spool/folder/secret", "elsewhere/secret",
-                "spool/../elsewhere/secret",
+                "spool/../elsewhere/secret", "listed/secret",
             ] { codes[name] = Self.code("\(root)/\(name)") }
+            // Its names may be read, and its files not.
+            if (try? files.list("\(root)/listed").entries.map(\.name)) != ["secret"] { codes["listed"] = .internal }
             return codes
         }
         // An old kernel: then the paths alone are checked.
@@ -51,7 +56,7 @@ import Testing
         #expect(
             codes == [
                 "spool/link": .denied, "spool/folder/secret": .denied, "elsewhere/secret": .denied,
-                "spool/../elsewhere/secret": .denied,
+                "spool/../elsewhere/secret": .denied, "listed/secret": .denied,
             ])
         #expect(Self.code(directory("elsewhere/secret")) == nil, "other threads are as they were")
     }

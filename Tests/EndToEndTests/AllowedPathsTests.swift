@@ -32,14 +32,14 @@ import Testing
         return service
     }
 
-    /// Drops a directory with a copy of the model, in which the weights are a link to the original.
-    private func dropLinkedModel(on service: LiveService) throws {
+    /// Drops a directory with a copy of the model, in which the weights are a link to `target`.
+    private func dropLinkedModel(on service: LiveService, _ target: String) throws {
         let files = FileManager.default
         let bundle = service.directory("sly")
         try files.createDirectory(atPath: bundle, withIntermediateDirectories: true)
         try files.copyItem(atPath: service.directory("private"), toPath: "\(bundle)/model")
         try files.removeItem(atPath: "\(bundle)/model/\(weights)")
-        #expect(symlink(service.directory("private/\(weights)"), "\(bundle)/model/\(weights)") == 0)
+        #expect(symlink(target, "\(bundle)/model/\(weights)") == 0)
         try Data(TinyJobs.sampling("sly", model: "./model").utf8).write(to: URL(filePath: "\(bundle)/job.json"))
         #expect(rename(bundle, service.incoming("sly")) == 0)
     }
@@ -47,10 +47,38 @@ import Testing
     @Test("through a link within a model")
     func linkInModel() async throws {
         let service = try await scene()
-        try dropLinkedModel(on: service)
+        try dropLinkedModel(on: service, service.directory("private/\(weights)"))
         #expect(try await service.ended(["sly"]) == [.failed])
         let error = try #require(try service.folder("sly").status()?.error)
         #expect(error.code == .denied && error.message.contains(weights), "\(error)")
+    }
+
+    @Test("that was dropped for another job")
+    func inputsOfAnother() async throws {
+        let service = try await scene()
+        let bundle = service.directory("theirs")
+        try FileManager.default.createDirectory(atPath: bundle, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: service.directory("private"), toPath: "\(bundle)/model")
+        try Data(TinyJobs.sampling("theirs", model: "./model").utf8).write(to: URL(filePath: "\(bundle)/job.json"))
+        #expect(rename(bundle, service.incoming("theirs")) == 0)
+        #expect(try await service.ended(["theirs"]) == [.succeeded], "\(service.log)")
+        let inputs = try service.folder("theirs")("inputs")
+
+        for path in [inputs, "\(service.spool)/jobs/000001-tiny/inputs"] {
+            let file = service.directory("named.json")
+            try Data(TinyJobs.sampling("named", model: "\(path)/model").utf8).write(to: URL(filePath: file))
+            let answer = try await service.diffctl("submit", file)
+            #expect(answer.status == 77 && answer.errors.contains("another job's"), "\(path): \(answer)")
+        }
+        try dropLinkedModel(on: service, "\(inputs)/model/\(weights)")
+        #expect(try await service.ended(["sly"]) == [.failed])
+        let error = try #require(try service.folder("sly").status()?.error)
+        #expect(error.code == .denied && error.message.contains(weights), "\(error)")
+        // What a job has made is for all.
+        let model = try service.folder("tiny")("model")
+        try FileManager.default.copyItem(atPath: service.directory("private"), toPath: model)
+        try await service.submit(TinyJobs.sampling("fair", model: model))
+        #expect(try await service.ended(["fair"]) == [.succeeded], "\(service.log)")
     }
 
     @Test("unless it lies below allowed_paths")

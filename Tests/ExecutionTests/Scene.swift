@@ -10,7 +10,7 @@ struct Scene {
 
     init() throws {
         spool = try TemporaryDirectory()
-        for directory in ["jobs", "models", "data"] {
+        for directory in ["jobs", "models", "data", "cache", "cache/latents"] {
             try PosixFileSystem().createDirectory(spool(directory), mode: 0o700)
         }
     }

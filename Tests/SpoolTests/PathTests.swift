@@ -17,7 +17,7 @@ import Testing
         let allowed = try TemporaryDirectory()
         try scene.files.writeDurably([1], to: outside("secret"))
         try scene.files.writeDurably([1], to: allowed("data"))
-        try scene.drop("in", "x")
+        try scene.files.writeDurably([1], to: scene.layout.root + "/in")
         try scene.files.createSymbolicLink(scene.layout.root + "/link", to: outside.path)
         try scene.files.createSymbolicLink(scene.layout.root + "/good", to: allowed("data"))
         let policy = try PathPolicy(
@@ -28,7 +28,7 @@ import Testing
                 return nil
             } catch { return error.code }
         }
-        #expect(code("incoming/in") == nil && code("good") == nil && code(allowed("data")) == nil && code(".") == nil)
+        #expect(code("in") == nil && code("good") == nil && code(allowed("data")) == nil)
         #expect(code("missing") == .missing && code(allowed("missing")) == .missing)
         for path in ["link/secret", "link/missing", outside("secret"), outside("missing"), "/etc/passwd", "../..", "/"]
         {
@@ -36,6 +36,41 @@ import Testing
         }
         #expect(code(allowed.path + "-sibling") == .denied)
         #expect(try policy.resolve("good", base: scene.layout.root) == allowed("data"))
+    }
+
+    @Test func whatIsAnotherJobsIsNotRead() throws {
+        let scene = try SpoolScene()
+        let files = scene.files
+        let job = scene.layout.jobs + "/000001-theirs"
+        for name in ["", "/inputs", "/model", "/outputs"] { try files.createDirectory(job + name, mode: 0o770) }
+        for name in ["inputs/a.png", "outputs/a.png"] { try files.writeDurably([1], to: "\(job)/\(name)") }
+        try files.createDirectory(scene.layout.incoming + "/drop", mode: 0o770)
+        try files.writeDurably([1], to: scene.layout.incoming + "/drop/a.png")
+        try files.writeDurably([1], to: scene.layout.root + "/shared")
+        try files.createSymbolicLink(scene.layout.root + "/sly", to: job + "/inputs")
+        func codes(_ policy: PathPolicy, _ paths: [String]) -> [Problem.Code?] {
+            paths.map { path in
+                do throws(Problem) {
+                    _ = try policy.resolve(path, base: scene.layout.root)
+                    return nil
+                } catch { return error.code }
+            }
+        }
+        // Even where a directory above is allowed.
+        for allowed in [[], ["/"]] {
+            let policy = try PathPolicy(spool: scene.layout.root, allowedPaths: allowed, in: files)
+            let closed = [
+                ".", "incoming", "incoming/drop/a.png", "incoming/missing", "rejected", ".diffd/queue.sqlite", "jobs",
+                "jobs/000001-theirs", "jobs/000001-theirs/inputs", "jobs/000001-theirs/inputs/a.png",
+                "jobs/000001-theirs/inputs/missing", "sly", "sly/a.png", "models/../jobs/000001-theirs/inputs",
+            ]
+            #expect(codes(policy, closed) == closed.map { _ in .denied })
+            let open = ["shared", "models", "jobs/000001-theirs/model", "jobs/000001-theirs/outputs/a.png"]
+            #expect(codes(policy, open) == open.map { _ in nil })
+            #expect(codes(policy, ["jobs/000002-later/model", "missing"]) == [.missing, .missing])
+        }
+        let own = try PathPolicy(spool: scene.layout.root, allowedPaths: [], own: job, in: files)
+        #expect(codes(own, ["sly/a.png", "jobs/000001-theirs", "incoming/drop/a.png"]) == [nil, nil, .denied])
     }
 
     @Test func inputsOfAJobAreChecked() throws {
@@ -52,9 +87,9 @@ import Testing
         }
         #expect(try problem("nowhere")?.code == .missing)
         #expect(try problem("/etc")?.code == .denied)
-        #expect(try problem("incoming") == nil)
-        try scene.drop("file", "x")
-        let wrong = try #require(try problem("incoming/file"))
+        #expect(try problem("models") == nil)
+        try scene.files.writeDurably([1], to: scene.layout.root + "/file")
+        let wrong = try #require(try problem("file"))
         #expect(
             wrong.code == .invalid && wrong.path == "$.dataset.path" && wrong.file == "a.json" && wrong.remedy != nil)
     }

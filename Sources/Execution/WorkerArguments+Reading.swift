@@ -1,0 +1,47 @@
+internal import DurableFiles
+internal import JobSpec
+internal import Spool
+
+/// What a worker may read once it has begun.
+extension WorkerArguments {
+    /// What the worker's own program needs to read, and the helpers that it starts.
+    private static let system = [
+        "/usr", "/lib", "/lib64", "/bin", "/proc", "/sys", "/dev/null", "/dev/zero", "/dev/random", "/dev/urandom",
+        "/etc/ld.so.cache", "/etc/localtime",
+    ]
+
+    /// Gives up reading anything but the job's directory, what others have put into the spool for all, what this job names of that which
+    /// earlier ones have made, the allowed paths and the system's programs; see `ReadConfinement`.
+    func confineReading(environment: [String: String]) throws -> Bool {
+        let files = PosixFileSystem()
+        let layout = SpoolLayout(root: try files.resolved(spool))
+        let kept = try files.list(layout.root).entries.map { Path.join(layout.root, $0.name) }
+            .filter { !layout.closed.contains($0) }
+        let libraries = Self.entries(environment["LD_LIBRARY_PATH"])
+        let programs = Self.entries(environment["PATH"])
+        let besides = programs.map { Path.join(Path.parent($0), "lib") }
+        // What is not there allows nothing.
+        let elsewhere = (allowedPaths + Self.system + libraries + programs + besides + [job]).compactMap {
+            try? files.resolved($0)
+        }
+        return try ReadConfinement.begin(
+            kept + [layout.latents] + named(layout, files) + elsewhere, listed: [layout.jobs])
+    }
+
+    /// What other jobs have made and this one names. Whatever cannot be found now is told when it is needed.
+    private func named(_ layout: SpoolLayout, _ files: PosixFileSystem) throws -> [String] {
+        guard let spec = try? jobSpec(in: files) else { return [] }
+        let policy = try PathPolicy(spool: spool, allowedPaths: allowedPaths, own: job, in: files)
+        let models = ModelResolver(layout, policy, in: files)
+        let paths =
+            spec.inputs.compactMap { try? policy.resolve($0.path, base: job) }
+            + spec.models.compactMap { try? models.directory(of: $0, base: job) }
+            + spec.pictures.compactMap { try? policy.resolve(models.outputs(of: $0), base: job) }
+        // Directories above others' files may be exchanged at any moment; in jobs/ none is.
+        return paths.filter { $0.hasPrefix(layout.jobs + "/") }
+    }
+
+    private static func entries(_ list: String?) -> [String] {
+        list?.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") && $0 != "/" } ?? []
+    }
+}
