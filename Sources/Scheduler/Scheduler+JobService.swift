@@ -95,11 +95,15 @@ extension Scheduler: JobService {
         guard let wait = state.wait(for: id, at: now) else {
             return WaitExplanation(job: id, state: job.state, detail: Self.standing(of: job))
         }
-        // Of a job that waits for its next attempt the detail tells that.
-        let error = job.state == .held ? job.error.map { "\n\($0)" } ?? "" : ""
         return WaitExplanation(
-            job: id, state: job.state, reason: wait.reason, detail: wait.detail + error, waitsFor: wait.waitsFor,
+            job: id, state: job.state, reason: wait.reason, detail: Self.detail(of: wait, job), waitsFor: wait.waitsFor,
             position: state.queuePosition(of: id, at: now), expectedStart: expectedTimes()[id]?.start)
+    }
+
+    /// Why a job waits, and the error behind it if it is held. Of a job that waits for its next attempt the wait tells that.
+    private static func detail(of wait: Wait, _ job: JobRecord) -> String {
+        guard job.state == .held, let error = job.error else { return wait.detail }
+        return error.message == wait.detail ? error.description : "\(wait.detail)\n\(error)"
     }
 
     /// What goes on with a job that does not wait.

@@ -30,6 +30,12 @@ enum StateChange: String, CaseIterable {
         }
     }
 
+    /// How much attention it deserves in this case: what somebody has asked for is no trouble.
+    func level(of job: JobRecord) -> Logger.Level {
+        if case .held(let hold) = job.phase, [.requested, .user].contains(hold.cause) { return .notice }
+        return level
+    }
+
     init(_ job: JobRecord) {
         switch job.phase {
         case .queued: self = .queued
@@ -54,7 +60,7 @@ extension Logger {
         }
         if let detail { text += ": \(detail)" }
         log(
-            level: change.level, "\(text)",
+            level: change.level(of: job), "\(text)",
             metadata: [
                 "message_id": "\(change.messageID)", "job_id": "\(job.id)", "job_name": "\(job.name)",
                 "attempt": "\(job.attempt)",

@@ -87,6 +87,9 @@ import diffctl
                 Waits for: 1
                 Place in the queue: 2
                 """)
+        let held = WaitExplanation(
+            job: 4, state: .held, reason: .held, detail: "crashed 3 times\n\u{1B}[2Jdied by signal 11")
+        #expect(WaitText.render(held) == "Job 4 is held (Held).\ncrashed 3 times\n?[2Jdied by signal 11")
     }
 
     @Test(

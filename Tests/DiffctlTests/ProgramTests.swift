@@ -49,6 +49,23 @@ import Testing
         {"kind": "sample", "name": "pictures", "model": "shirts"}
         """
 
+    @Test func anOutputThatCannotBeWrittenIsToldInWords() async throws {
+        let program = try Self.program.path
+        let result = try await blocking {
+            let process = Process()
+            process.executableURL = URL(filePath: program)
+            process.arguments = ["version", "--json", "--socket", "/nonexistent/d.sock"]
+            let stderr = Pipe()
+            process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
+            process.standardError = stderr
+            try process.run()
+            let errors = try stderr.fileHandleForReading.readToEnd() ?? Data()
+            process.waitUntilExit()
+            return (process.terminationStatus, String(decoding: errors, as: UTF8.self))
+        }
+        #expect(result.0 == 1 && result.1.contains("cannot write the output: No space left on device\n"))
+    }
+
     @Test func withoutADaemonItSaysWhereItLooked() async throws {
         let result = try await run(["status"], environment: ["DIFFD_SOCKET": "/nonexistent/d.sock"])
         #expect(result.status == 69)

@@ -9,9 +9,8 @@ package enum DiagnosisText {
         let findings = diagnosis.findings.map { finding in
             let weight = style.paint(finding.weight.rawValue, finding.weight == .error ? .red : .yellow)
             let problem = finding.problem
-            let details = [problem.file, problem.cause, problem.remedy].compactMap(\.self).map {
-                "    " + printable($0)
-            }
+            let details = [problem.file, problem.cause, problem.remedy].compactMap(\.self).flatMap(printableLines)
+                .map { "    " + $0 }
             return ([printable("\(finding.area.rawValue): \(problem.message)")].map { "\(weight): \($0)" } + details)
                 .joined(separator: "\n")
         }

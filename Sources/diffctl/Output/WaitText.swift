@@ -8,7 +8,7 @@ package enum WaitText {
         var lines = [
             "Job \(answer.job) is \(answer.state.rawValue)" + (answer.reason.map { " (\($0.rawValue))" } ?? "") + "."
         ]
-        lines.append(printable(answer.detail))
+        lines += printableLines(answer.detail)
         if !answer.waitsFor.isEmpty {
             lines.append("Waits for: " + answer.waitsFor.map(String.init).joined(separator: ", "))
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// Data goes to standard output.
 func standardOutput(_ text: String) {
@@ -8,10 +9,14 @@ func standardOutput(_ text: String) {
 
 /// Ends the program when the output cannot be written, as on a full disk: what would follow has no reader.
 func standardOutput(bytes: [UInt8]) {
-    do {
-        try FileHandle.standardOutput.write(contentsOf: Data(bytes))
-    } catch {
-        Failure(.failed, ["cannot write the output: \(error)"]).exit()
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+        if count >= 0 {
+            rest = rest.dropFirst(count)
+        } else if errno != EINTR {
+            Failure(.failed, ["cannot write the output: \(String(cString: strerror(errno)))"]).exit()
+        }
     }
 }
 
@@ -25,4 +30,9 @@ func standardError(_ text: String) {
 /// and files put there.
 package func printable(_ text: String) -> String {
     String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
+}
+
+/// The lines of a text that may have several, each without what could move a terminal's cursor.
+func printableLines(_ text: String) -> [String] {
+    text.split(whereSeparator: \.isNewline).map { printable(String($0)) }
 }
