@@ -19,7 +19,7 @@ struct TiledNetwork {
     }
 
     /// Two results are held at a time, the last one kept and the next: together at most this share of the largest of all. Computed at
-    /// once, the network would hold three of those and more.
+    /// once, the network would hold two and a half of those.
     private static let heldShare = 0.75
 
     /// The steps between results that are kept.
