@@ -37,6 +37,8 @@ public struct VideoDiTConfiguration: Described, Hashable {
     public var numAttentionHeads = 4
     public var attentionHeadDim = 32
     public var attention = Attention.factorized
+    /// Whether feed-forward layers mix each token with those beside it.
+    public var mixFFN = false
     public var activationFn = DiTConfiguration.Activation.geluApproximate
     /// Number of classes; the table has one more row, which stands for no class. Nil: no classes.
     public var numEmbedsAdaNorm: Int?
@@ -62,6 +64,10 @@ public struct VideoDiTConfiguration: Described, Hashable {
         Field(
             "attention", \.attention, .choice(),
             "Which patches see each other: factorized, each block over space followed by one over time, or full."),
+        Field(
+            "mix_ffn", \.mixFFN, .boolean,
+            "Whether feed-forward layers mix each patch with those beside it by a depthwise 3x3 convolution (SegFormer's Mix-FFN): models "
+                + "of pixels then learn shapes and motion in far fewer steps."),
         Field("activation_fn", \.activationFn, .choice(), "Activation of the feed-forward layers."),
         Field(
             "num_embeds_ada_norm", \.numEmbedsAdaNorm, .optional(.integer(in: 1...1_000_000)),
@@ -136,26 +142,21 @@ extension VideoDiTConfiguration {
         let (layers, steps, perFrame) = (Double(numLayers), Double(patches(frames: frames)), Double(image.tokens))
         /// The products of the two attention matrices, each token with so many others.
         func attention(to others: Double) -> Double { 2 * steps * perFrame * others * Double(image.width) }
-        let spatial = NetworkCost(parameters: image.cost.parameters, multiplyAdds: steps * image.cost.multiplyAdds)
-        return switch self.attention {
+        var cost = NetworkCost(parameters: image.cost.parameters, multiplyAdds: steps * image.cost.multiplyAdds)
+        switch self.attention {
         case .factorized:
-            NetworkCost(
-                parameters: spatial.parameters + numLayers * block.parameters,
-                multiplyAdds: spatial.multiplyAdds
-                    + layers * (steps * block.multiplyAdds - attention(to: perFrame) + attention(to: steps)))
+            cost.parameters += numLayers * block.parameters
+            cost.multiplyAdds +=
+                layers * (steps * block.multiplyAdds - attention(to: perFrame) + attention(to: steps))
         case .full:
-            NetworkCost(
-                parameters: spatial.parameters,
-                multiplyAdds: spatial.multiplyAdds
-                    + layers * (attention(to: steps * perFrame) - attention(to: perFrame)))
+            cost.multiplyAdds += layers * (attention(to: steps * perFrame) - attention(to: perFrame))
         }
-    }
-
-    /// Bytes of what a training step keeps of one clip for its backward pass, about.
-    public var activationBytes: Int {
-        let blocks = numLayers * (attention == .factorized ? 2 : 1)
-        // In vectors of a token's width: two norms and their results, queries, keys, values, attention, its projection, two sums
-        // with gates, and four each before and after the activation.
-        return 4 * blocks * tokens(frames: sampleFrames) * 19 * spatial.width
+        if mixFFN {
+            // A kernel of nine numbers, and a bias, for each of the 4 D channels.
+            let blocks = self.attention == .factorized ? 2 * numLayers : numLayers
+            cost.parameters += blocks * 10 * 4 * image.width
+            cost.multiplyAdds += Double(blocks) * steps * perFrame * Double(9 * 4 * image.width)
+        }
+        return cost
     }
 }

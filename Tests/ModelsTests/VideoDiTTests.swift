@@ -42,17 +42,17 @@ import Testing
 
     /// Two blocks of two heads for clips of 4 frames of 8 x 8 pixels.
     private static func tiny(
-        _ attention: VideoDiTConfiguration.Attention, classes: Int? = 3, framesOfAPatch: Int = 1
+        _ attention: VideoDiTConfiguration.Attention, classes: Int? = 3, framesOfAPatch: Int = 1, isMixing: Bool = false
     ) -> VideoDiTConfiguration {
         var c = VideoDiTConfiguration()
         (c.numAttentionHeads, c.attentionHeadDim, c.numLayers) = (2, 4, 2)
         (c.inChannels, c.sampleSize, c.sampleFrames, c.patchSize) = (2, 8, 4, 4)
-        (c.attention, c.numEmbedsAdaNorm, c.patchSizeT) = (attention, classes, framesOfAPatch)
+        (c.attention, c.numEmbedsAdaNorm, c.patchSizeT, c.mixFFN) = (attention, classes, framesOfAPatch, isMixing)
         return c
     }
 
     private static let configurations = VideoDiTConfiguration.Attention.allCases.flatMap {
-        [tiny($0), tiny($0, classes: nil), tiny($0, framesOfAPatch: 2)]
+        [tiny($0), tiny($0, classes: nil), tiny($0, framesOfAPatch: 2), tiny($0, isMixing: true)]
     }
 
     /// Every parameter off its first value, so that nothing is multiplied with zero.
@@ -109,9 +109,9 @@ import Testing
         #expect(haveSameBits(frames.array(), pictures.array()))
     }
 
-    /// Blocks over time begin as the identity.
-    @Test func anImageModelIsAStart() {
-        let c = Self.tiny(.factorized)
+    /// Blocks over time begin as the identity, and neighbours are mixed with nothing.
+    @Test(arguments: [false, true]) func anImageModelIsAStart(isMixing: Bool) {
+        let c = Self.tiny(.factorized, isMixing: isMixing)
         let video = VideoDiT(c, on: device)
         video.initialize(seed: 1)
         let image = imageModel(c, within: video)

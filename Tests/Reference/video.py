@@ -21,7 +21,7 @@ def time_places(count: int, width: int):
 
 
 class VideoDiT(DiTTransformer2DModel):
-    def __init__(self, patch_size_t: int = 1, attention: str = "factorized", **options):
+    def __init__(self, patch_size_t: int = 1, attention: str = "factorized", mix_ffn: bool = False, **options):
         super().__init__(**options | dict(in_channels=patch_size_t * options["in_channels"], out_channels=patch_size_t * options["in_channels"]))
         self.patch_size_t, self.full = patch_size_t, attention == "full"
         width = options["num_attention_heads"] * options["attention_head_dim"]
@@ -32,11 +32,22 @@ class VideoDiT(DiTTransformer2DModel):
                     attention_bias=True, activation_fn="gelu-approximate", norm_type="ada_norm_zero", norm_elementwise_affine=False)
                 for _ in range(options["num_layers"]))
 
+        if mix_ffn:
+            for block in [*self.transformer_blocks, *getattr(self, "temporal_blocks", [])]:
+                block.ff.dwconv = nn.Conv2d(4 * width, 4 * width, 3, padding=1, groups=4 * width)
+
     @staticmethod
-    def block(block, h, timesteps, labels, attend):
+    def feed_forward(ff, x, rows):  # (N, L, D)
+        h = ff.net[0](x)
+        if hasattr(ff, "dwconv"):
+            h = h + ff.dwconv(h.transpose(1, 2).unflatten(2, (rows, -1))).flatten(2).transpose(1, 2)
+        return ff.net[2](h)
+
+    @classmethod
+    def block(cls, block, h, timesteps, labels, rows, attend):
         normed, gate, shift_mlp, scale_mlp, gate_mlp = block.norm1(h, timesteps, labels, hidden_dtype=h.dtype)
         h = h + gate[:, None] * attend(normed, block.attn1)
-        return h + gate_mlp[:, None] * block.ff(block.norm3(h) * (1 + scale_mlp[:, None]) + shift_mlp[:, None])
+        return h + gate_mlp[:, None] * cls.feed_forward(block.ff, block.norm3(h) * (1 + scale_mlp[:, None]) + shift_mlp[:, None], rows)
 
     def forward(self, sample, timesteps, labels):  # (N, T, H, W, C); timesteps (N, T)
         n, t, height, width, c = sample.shape
@@ -60,9 +71,9 @@ class VideoDiT(DiTTransformer2DModel):
         if self.full:
             h = (h.unflatten(0, (n, frames)) + places[:, None]).flatten(0, 1)
         for index, block in enumerate(self.transformer_blocks):
-            h = self.block(block, h, timesteps, labels, over_all if self.full else lambda x, attention: attention(x))
+            h = self.block(block, h, timesteps, labels, height // q, over_all if self.full else lambda x, attention: attention(x))
             if not self.full and frames > 1:
-                h = self.block(self.temporal_blocks[index], h, timesteps, labels, over_time)
+                h = self.block(self.temporal_blocks[index], h, timesteps, labels, height // q, over_time)
         condition = self.transformer_blocks[0].norm1.emb(timesteps, labels, hidden_dtype=h.dtype)
         shift, scale = self.proj_out_1(nn.functional.silu(condition)).chunk(2, dim=1)
         h = self.proj_out_2(self.norm_out(h) * (1 + scale[:, None]) + shift[:, None])  # (N T, L, q q p C)
@@ -90,6 +101,8 @@ def models():
     video("a_frame_lacks", frames=5, patch_size_t=2, attention="full")
     video("one_frame", frames=1)
     video("longer_and_larger", frames=6, height=12, width=16)
+    video("mixed", mix_ffn=True, width=12, gradients=True)
+    video("mixed_full", mix_ffn=True, attention="full", height=12, width=8)
     fixture.write()
 
 

@@ -33,7 +33,7 @@ public final class DiT: Denoiser {
         let isAdaptive: Bool
         switch c.normType {
         case .adaNormZero:
-            self.blocks = .adaNormZero(blocks(AdaNormZeroBlock.init))
+            self.blocks = .adaNormZero(blocks { AdaNormZeroBlock($0, on: $1) })
             isAdaptive = true
         case .adaNorm:
             self.blocks = .adaNorm(ConditionEmbedder(c, on: device), blocks(AdaNormBlock.init))

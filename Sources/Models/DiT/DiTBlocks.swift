@@ -12,12 +12,16 @@ private struct Layers {
     /// - Parameters:
     ///   - affine: whether the norms have a learned scale and shift.
     ///   - epsilon: of the first norm; that of the other is the configuration's.
-    init(_ c: DiTConfiguration, affine: (Bool, Bool), epsilon: Double, on device: Device) {
+    ///   - isMixing: whether the feed-forward layer mixes neighbours.
+    init(
+        _ c: DiTConfiguration, affine: (Bool, Bool), epsilon: Double, isMixing: Bool = false, on device: Device
+    ) {
         norm1 = LayerNorm(c.width, affine: affine.0, epsilon: Float(epsilon), on: device)
         attention = TokenAttention(
             c.width, heads: c.numAttentionHeads, bias: c.attentionBias, dropout: Float(c.dropout), on: device)
         norm3 = LayerNorm(c.width, affine: affine.1, epsilon: Float(c.normEps), on: device)
-        feedForward = FeedForward(c.width, c.activationFn, dropout: Float(c.dropout), on: device)
+        feedForward = FeedForward(
+            c.width, c.activationFn, isMixing: isMixing, dropout: Float(c.dropout), on: device)
     }
 
     func visit(_ visitor: inout ParameterVisitor) {
@@ -34,10 +38,12 @@ package final class AdaNormZeroBlock: Module {
     private let modulation: Linear
     private let layers: Layers
 
-    package init(_ c: DiTConfiguration, on device: Device) {
+    /// - Parameter isMixing: whether the feed-forward layer mixes neighbours.
+    package init(_ c: DiTConfiguration, isMixing: Bool = false, on device: Device) {
         embedder = ConditionEmbedder(c, on: device)
         modulation = Linear(c.width, 6 * c.width, weights: .constant(0), on: device)
-        layers = Layers(c, affine: (false, c.normElementwiseAffine), epsilon: 1e-6, on: device)
+        layers = Layers(
+            c, affine: (false, c.normElementwiseAffine), epsilon: 1e-6, isMixing: isMixing, on: device)
     }
 
     package func visit(_ visitor: inout ParameterVisitor) {
@@ -51,9 +57,10 @@ package final class AdaNormZeroBlock: Module {
 
     /// - Parameters:
     ///   - c: what `embed` returned.
+    ///   - grid: rows and columns of the tokens; nil where neighbours are not mixed.
     ///   - attend: applies the attention to the tokens so that those see each other that should; all of a sample when left out.
     package func callAsFunction(
-        _ x: Tensor, _ c: Tensor, dropout: DropoutMasks?,
+        _ x: Tensor, _ c: Tensor, grid: TokenGrid? = nil, dropout: DropoutMasks?,
         attend: (_ tokens: Tensor, _ attention: (Tensor) -> Tensor) -> Tensor = { $1($0) }
     ) -> Tensor {  // x (N, L, D), c (N, D)
         let m = modulation(c.silu()).vectors(6)  // 6 x (N, D)
@@ -61,7 +68,7 @@ package final class AdaNormZeroBlock: Module {
         let mixed = attend(attended(layers.norm1, x)) { layers.attention($0, dropout: dropout) }  // (N, L, D)
         let h = x.adding(mixed, gatedBy: m[2])  // (N, L, D)
         return h.adding(
-            layers.feedForward(transformed(layers.norm3, h), dropout: dropout), gatedBy: m[5])  // (N, L, D)
+            layers.feedForward(transformed(layers.norm3, h), grid: grid, dropout: dropout), gatedBy: m[5])  // (N, L, D)
     }
 }
 

@@ -25,9 +25,9 @@ public final class VideoDiT: Denoiser {
         timeFeatures = SinusoidalEmbedding(
             DiTConfiguration.timestepFeatures, cosinesFirst: true, downscaleFrequencyShift: Float(spatial.freqShift))
         patches = PatchEmbedding(spatial, on: device)
-        blocks = (0..<c.numLayers).map { _ in AdaNormZeroBlock(spatial, on: device) }
-        temporalBlocks =
-            c.attention == .factorized ? (0..<c.numLayers).map { _ in AdaNormZeroBlock(spatial, on: device) } : []
+        func block() -> AdaNormZeroBlock { AdaNormZeroBlock(spatial, isMixing: c.mixFFN, on: device) }
+        blocks = (0..<c.numLayers).map { _ in block() }
+        temporalBlocks = c.attention == .factorized ? (0..<c.numLayers).map { _ in block() } : []
         normOut = LayerNorm(spatial.width, affine: false, epsilon: 1e-6, on: device)
         modulation = Linear(spatial.width, 2 * spatial.width, weights: .constant(0), on: device)
         out = Linear(
@@ -55,6 +55,7 @@ public final class VideoDiT: Denoiser {
             features: timeFeatures(levels(timesteps, of: x.shape), on: x.device),
             labels: classes.map { $0.numbers.flatMap { [Int](repeating: $0, count: frames) } })
         let (tokens, height, width) = patches(pictures)  // (N T, L, D)
+        let grid = TokenGrid(rows: height, columns: width)
         let places = TimePositions.table(frames, width: tokens.shape.last, on: x.device)  // (T, D)
         let isFull = configuration.attention == .full
         var h = isFull ? tokens.adding(places, toFramesOf: clips) : tokens
@@ -64,14 +65,14 @@ public final class VideoDiT: Denoiser {
             let own = block.embed(condition)  // (N T, D)
             if index == 0 { c = own }
             h = .recomputable([h, own], dropout: dropout) {
-                block($0[0], $0[1], dropout: dropout) { tokens, attention in
+                block($0[0], $0[1], grid: grid, dropout: dropout) { tokens, attention in
                     isFull ? tokens.among(clips: clips, attention) : attention(tokens)
                 }
             }
             guard !temporalBlocks.isEmpty, frames > 1 else { continue }
             let temporal = temporalBlocks[index]
             h = .recomputable([h, temporal.embed(condition)], dropout: dropout) {
-                temporal($0[0], $0[1], dropout: dropout) { tokens, attention in
+                temporal($0[0], $0[1], grid: grid, dropout: dropout) { tokens, attention in
                     tokens.overTime(clips: clips) { attention($0 + places) }
                 }
             }
