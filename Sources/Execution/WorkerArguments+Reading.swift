@@ -37,8 +37,8 @@ extension WorkerArguments {
             spec.inputs.compactMap { try? policy.resolve($0.path, base: job) }
             + spec.models.compactMap { try? models.directory(of: $0, base: job) }
             + spec.pictures.compactMap { try? policy.resolve(models.outputs(of: $0), base: job) }
-        // Directories above others' files may be exchanged at any moment; in jobs/ none is.
-        return paths.filter { $0.hasPrefix(layout.jobs + "/") }
+        // Those of users may be exchanged for links at any moment; parts of a job cannot. Whose job it is, is asked again.
+        return paths.compactMap(layout.part(of:)).flatMap { [$0, Path.join(Path.parent($0), JobFiles.acceptance)] }
     }
 
     private static func entries(_ list: String?) -> [String] {

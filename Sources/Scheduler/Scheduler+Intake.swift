@@ -66,11 +66,12 @@ extension Scheduler {
         let reservation = try store.reserve(drop: drop.token)
         if !reservation.isPublished {
             do {
+                let owner = Self.userName(drop.owner)
                 let resolved = try directories.resolveInputs(
-                    of: spec, file: file, drop: drop.isDirectory ? drop.name : nil)
+                    of: spec, file: file, drop: drop.isDirectory ? drop.name : nil, owner: owner)
                 let predecessors = try predecessors(of: resolved, file: file)
                 let acceptance = Acceptance(
-                    id: reservation.id, submittedAt: machine.now(), owner: Self.userName(drop.owner), token: drop.token)
+                    id: reservation.id, submittedAt: machine.now(), owner: owner, token: drop.token)
                 let directory = try directories.prepare(
                     resolved, request: request, acceptance: acceptance, drop: drop.isDirectory ? drop.name : nil)
                 try publish(try JobRecord(resolved, acceptance, directory: directory, waitsFor: predecessors))
@@ -179,7 +180,7 @@ extension Scheduler {
             let file = submission.suggestedName + ".json"
             let spec = try JobSpec.decode(submission.bytes, fileName: file)
             let directories = try await self.directories()
-            let resolved = try directories.resolveInputs(of: spec, file: file)
+            let resolved = try directories.resolveInputs(of: spec, file: file, owner: caller.ownerName)
             let (acceptance, predecessors) = try await admit(resolved, file: file, owner: caller.ownerName)
             let directory = try await Self.waitingForDisk(acceptance.id) {
                 try directories.prepare(resolved, request: submission.bytes, acceptance: acceptance)

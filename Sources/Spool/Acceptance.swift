@@ -47,11 +47,15 @@ public struct JobDirectories: Sendable {
 
     /// The job with its input paths made absolute and free of links.
     ///
-    /// - Parameter drop: the dropped directory's name, from which relative paths start; nil: they start from the spool.
+    /// - Parameters:
+    ///   - drop: the dropped directory's name, from which relative paths start; nil: they start from the spool.
+    ///   - owner: who submits it.
     /// - Throws: a problem for each path that is missing, of the wrong kind, or not allowed.
-    public func resolveInputs(of spec: JobSpec, file: String, drop: String? = nil) throws(Problems) -> JobSpec {
+    public func resolveInputs(
+        of spec: JobSpec, file: String, drop: String? = nil, owner: String? = nil
+    ) throws(Problems) -> JobSpec {
         let base = drop.map { Path.join(layout.incoming, $0) } ?? layout.root
-        let policy = drop == nil ? policy : policy.owning(base)
+        let policy = policy.of(owner, in: drop == nil ? nil : base)
         var problems: [Problem] = []
         let resolved = spec.mapInputs { input in
             do throws(Problem) {

@@ -1,19 +1,22 @@
 public import DurableFiles
 public import Problems
+import StrictJSON
 
-/// Which files a job may read: those in the spool and in `allowedPaths`, after all links are resolved, but nothing that has been dropped for
-/// another job.
+/// Which files a job may read: those in the spool and in `allowedPaths`, after all links are resolved, but nothing that somebody else has
+/// dropped for a job of his.
 public struct PathPolicy: Sendable {
     private let files: any FileSystem
     private let spool: SpoolLayout
     private let allowed: [String]
     /// Where the job's own files lie.
     private var own: String?
+    /// Whose job it is.
+    private var owner: String?
 
     /// - Parameters:
     ///   - spool: the spool's root, which must exist.
     ///   - allowedPaths: further directories; one that does not exist allows nothing.
-    ///   - own: the job's directory; nil where there is none yet.
+    ///   - own: the job's directory, which tells its owner; nil where there is none yet.
     public init(spool: String, allowedPaths: [String], own: String? = nil, in files: any FileSystem) throws {
         self.files = files
         self.spool = SpoolLayout(root: try files.resolved(spool))
@@ -23,13 +26,21 @@ public struct PathPolicy: Sendable {
             allowed.append(try files.resolved(path))
         }
         self.allowed = allowed
+        owner = own.flatMap(owner(of:))
     }
 
-    /// The same for a job whose files lie in `directory`, as long as that is there.
-    func owning(_ directory: String) -> PathPolicy {
+    /// The same for a job of `owner` whose files lie in `directory`, as long as that is there.
+    func of(_ owner: String?, in directory: String?) -> PathPolicy {
         var policy = self
-        policy.own = try? files.resolved(directory)
+        policy.owner = owner
+        policy.own = directory.flatMap { try? files.resolved($0) }
         return policy
+    }
+
+    /// Who submitted the job of a directory; nil where that cannot be told.
+    private func owner(of directory: String) -> String? {
+        guard let bytes = try? files.read(Path.join(directory, JobFiles.acceptance), limit: 1 << 16) else { return nil }
+        return (try? JSONText.decode(Acceptance.self, from: bytes))?.owner
     }
 
     /// The absolute path, without links, of what `path` names.
@@ -66,6 +77,7 @@ public struct PathPolicy: Sendable {
                     + "allowed_paths in diffd.yaml.", cause: cause)
         }
         if let own, resolved == own || resolved.isBelow(own) { return }
+        if let owner, let job = spool.jobWithInputs(resolved), self.owner(of: job) == owner { return }
         guard !spool.isClosed(resolved) else {
             throw Problem(
                 .denied, "\(path) is the queue's or another job's",

@@ -35,12 +35,26 @@ public struct SpoolLayout: Sendable, Hashable {
         try files.removeStaleTemporaries(in: latents)
     }
 
-    /// Whether no job but its own may read `path`, which is absolute and free of links: it lies in a closed directory, or holds one. Of a
-    /// job everything but its inputs may be read.
+    /// Whether jobs may not read `path`, which is absolute and free of links: it lies in a closed directory, or holds one. Of a job everything
+    /// but its inputs may be read.
     func isClosed(_ path: String) -> Bool {
         guard path.isBelow(jobs) else { return closed.contains { path == $0 || path.isBelow($0) || $0.isBelow(path) } }
-        let parts = path.utf8.dropFirst(jobs.utf8.count + 1).split(separator: UInt8(ascii: "/"))
-        return parts.count < 2 || parts[1].elementsEqual(JobFiles.inputs.utf8)
+        return part(of: path) == nil || jobWithInputs(path) != nil
+    }
+
+    /// The directory of the job to whose inputs `path` belongs.
+    func jobWithInputs(_ path: String) -> String? {
+        guard let part = part(of: path), part.utf8.elementsEqual(Path.join(Path.parent(part), JobFiles.inputs).utf8)
+        else { return nil }
+        return Path.parent(part)
+    }
+
+    /// The part of a job's directory in which `path` lies, such as `jobs/000042-shirts/model`.
+    public func part(of path: String) -> String? {
+        guard path.isBelow(jobs) else { return nil }
+        let names = path.utf8.dropFirst(jobs.utf8.count + 1).split(separator: UInt8(ascii: "/"))
+        guard names.count >= 2 else { return nil }
+        return "\(jobs)/\(Substring(names[0]))/\(Substring(names[1]))"
     }
 
     /// `000042-shirts`: the name of a job's directory under `jobs`.

@@ -5,6 +5,7 @@ import Glibc
 import JobSpec
 import Problems
 import ProgramTestSupport
+import Spool
 import StrictJSON
 import TestSupport
 import Testing
@@ -53,7 +54,7 @@ import Testing
         #expect(error.code == .denied && error.message.contains(weights), "\(error)")
     }
 
-    @Test("that was dropped for another job")
+    @Test("that somebody else has dropped with a job")
     func inputsOfAnother() async throws {
         let service = try await scene()
         let bundle = service.directory("theirs")
@@ -63,13 +64,19 @@ import Testing
         #expect(rename(bundle, service.incoming("theirs")) == 0)
         #expect(try await service.ended(["theirs"]) == [.succeeded], "\(service.log)")
         let inputs = try service.folder("theirs")("inputs")
+        // Their own jobs may, as when job.json is dropped again.
+        #expect(
+            try await service.diffctl("submit", "--set", "name=again", service.folder("theirs")("job.json")).status == 0
+        )
+        #expect(try await service.ended(["again"]) == [.succeeded], "\(service.log)")
+        let acceptance = try URL(filePath: service.folder("theirs")(JobFiles.acceptance))
+        try String(contentsOf: acceptance, encoding: .utf8).replacing("\"\(NSUserName())\"", with: "\"ada\"")
+            .write(to: acceptance, atomically: true, encoding: .utf8)
 
-        for path in [inputs, "\(service.spool)/jobs/000001-tiny/inputs"] {
-            let file = service.directory("named.json")
-            try Data(TinyJobs.sampling("named", model: "\(path)/model").utf8).write(to: URL(filePath: file))
-            let answer = try await service.diffctl("submit", file)
-            #expect(answer.status == 77 && answer.errors.contains("another job's"), "\(path): \(answer)")
-        }
+        let file = service.directory("named.json")
+        try Data(TinyJobs.sampling("named", model: "\(inputs)/model").utf8).write(to: URL(filePath: file))
+        let answer = try await service.diffctl("submit", file)
+        #expect(answer.status == 77 && answer.errors.contains("another job's"), "\(answer)")
         try dropLinkedModel(on: service, "\(inputs)/model/\(weights)")
         #expect(try await service.ended(["sly"]) == [.failed])
         let error = try #require(try service.folder("sly").status()?.error)

@@ -1,7 +1,9 @@
 import DurableFiles
+import Foundation
 import JobSpec
 import Problems
 import Spool
+import StrictJSON
 import TestSupport
 import Testing
 
@@ -68,6 +70,22 @@ import Testing
             let open = ["shared", "models", "jobs/000001-theirs/model", "jobs/000001-theirs/outputs/a.png"]
             #expect(codes(policy, open) == open.map { _ in nil })
             #expect(codes(policy, ["jobs/000002-later/model", "missing"]) == [.missing, .missing])
+        }
+        // Who has dropped it may have another job read it.
+        func accept(_ directory: String, _ id: Int, by owner: String) throws {
+            let acceptance = Acceptance(id: id, submittedAt: .now, owner: owner, token: "")
+            try files.writeDurably(JSONText.encode(acceptance), to: "\(directory)/\(JobFiles.acceptance)")
+        }
+        try accept(job, 1, by: "ada")
+        for (id, owner, code) in [(2, "ada", nil), (3, "ben", Problem.Code.denied)] {
+            let another = scene.layout.jobs + "/00000\(id)-another"
+            try files.createDirectory(another, mode: 0o770)
+            try accept(another, id, by: owner)
+            let policy = try PathPolicy(spool: scene.layout.root, allowedPaths: [], own: another, in: files)
+            #expect(
+                codes(policy, ["sly/a.png", "jobs/000001-theirs/inputs", "jobs", "incoming"]) == [
+                    code, code, .denied, .denied,
+                ])
         }
         let own = try PathPolicy(spool: scene.layout.root, allowedPaths: [], own: job, in: files)
         #expect(codes(own, ["sly/a.png", "jobs/000001-theirs", "incoming/drop/a.png"]) == [nil, nil, .denied])
