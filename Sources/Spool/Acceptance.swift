@@ -90,7 +90,8 @@ public struct JobDirectories: Sendable {
         do { kind = try files.status(path)?.kind } catch {
             throw Problem.wrapping(error, cannot: "look at \(input.path)")
         }
-        if [.image, .samples, .reference].contains(input.role), kind == .directory { return }
+        // A folder of pictures, or of a clip's frames.
+        if [.image, .video, .to, .samples, .reference].contains(input.role), kind == .directory { return }
         let wantsDirectory = [.datasetPath, .model, .autoencoder].contains(input.role)
         guard kind != (wantsDirectory ? .directory : .regular) else { return }
         throw Problem(

@@ -110,6 +110,31 @@ import Testing
         #expect(try scene.names(scene.layout.incoming) == ["a.json"])
     }
 
+    /// Pictures and clips are files or folders, a mask is a file.
+    @Test func inputsAreFilesOrFolders() throws {
+        let scene = try SpoolScene()
+        try scene.files.createDirectory(scene.layout.root + "/frames", mode: 0o700)
+        try scene.files.writeDurably([0], to: scene.layout.root + "/clip.mp4")
+        func refused(_ keys: String) throws -> [String] {
+            let spec = try JobSpec.decode(Array("{\(keys), \"model\": \"shapes\"}".utf8), fileName: "a.json")
+            let directories = JobDirectories(
+                scene.layout, try PathPolicy(spool: scene.layout.root, allowedPaths: [], in: scene.files),
+                in: scene.files)
+            do { _ = try directories.resolveInputs(of: spec, file: "a.json") } catch {
+                return error.all.map { "\($0.path ?? ""): \($0.message)" }
+            }
+            return []
+        }
+        for clip in ["frames", "clip.mp4"] {
+            let extend = "\"kind\": \"video_extend\", \"video\": \"\(clip)\""
+            #expect(try refused("\(extend), \"frames\": 8") == [])
+            #expect(try refused("\(extend), \"direction\": \"between\", \"to\": \"\(clip)\", \"frames\": 8") == [])
+        }
+        let edit = "\"kind\": \"img2img\", \"image\": \"frames\", \"strength\": 0.5"
+        #expect(try refused(edit) == [])
+        #expect(try refused("\(edit), \"mask\": \"frames\"") == ["$.mask: frames is not a regular file"])
+    }
+
     /// An autoencoder that is there is looked at; one that another job has still to make is not.
     @Test func aTrainingOnLatentsFitsItsAutoencoder() throws {
         let scene = try SpoolScene()
