@@ -33,15 +33,15 @@ import Testing
 
     @Test("that is not enough ends it with the figure and with what would fit") func refusal() async throws {
         let scene = try Scene()
-        let job = try scene.job(1, training(memory: "150MiB"))
+        let job = try scene.job(1, training(memory: "120MiB"))
         #expect(try await job.run() == .status(WorkerExit.badInput))
         let problem = try #require(try job.result().problem)
         #expect(problem.code == .invalid && problem.path == "$.resources.memory")
-        #expect(problem.message.contains("MiB of memory, but resources.memory is 150 MiB"), "\(problem)")
+        #expect(problem.message.contains("MiB of memory, but resources.memory is 120 MiB"), "\(problem)")
         #expect(problem.remedy?.contains("gradient_checkpointing") == true)
 
         // What it says does fit.
-        let other = try scene.job(2, training(memory: "150MiB", batch: 4))
+        let other = try scene.job(2, training(memory: "120MiB", batch: 4))
         try await other.succeed()
 
         let hopeless = try scene.job(3, training(memory: "10MiB"))

@@ -9,11 +9,11 @@ func standardOutput(_ text: String) {
 
 /// Ends the program when the output cannot be written, as on a full disk: what would follow has no reader.
 func standardOutput(bytes: [UInt8]) {
-    var rest = bytes[...]
+    var rest = bytes
     while !rest.isEmpty {
-        let count = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+        let count = write(STDOUT_FILENO, rest, rest.count)
         if count >= 0 {
-            rest = rest.dropFirst(count)
+            rest.removeFirst(count)
         } else if errno != EINTR {
             Failure(.failed, ["cannot write the output: \(String(cString: strerror(errno)))"]).exit()
         }
