@@ -49,7 +49,8 @@ package final class FeedForward: Module {
     /// - Parameter grid: rows and columns of the tokens, L together; nil where neighbours are not mixed.
     package func callAsFunction(_ x: Tensor, grid: TokenGrid? = nil, dropout masks: DropoutMasks?) -> Tensor {
         var h = activate(x)  // x (N, L, D), h (N, L, 4 D)
-        if let mixing, let grid {
+        if let mixing {
+            guard let grid else { preconditionFailure("tokens that are mixed lie in a grid") }
             let picture = h.reshaped(to: [h.shape[0], grid.rows, grid.columns, hidden])  // (N, rows, columns, 4 D)
             h = mixing(picture, plus: picture).reshaped(to: h.shape)
         }
