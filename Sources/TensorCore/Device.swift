@@ -1,5 +1,4 @@
 internal import COpenBLAS
-internal import Dispatch
 internal import Synchronization
 
 /// Where tensors live and who computes them: a number of threads and a pool of buffers.
@@ -11,6 +10,7 @@ public final class Device: Sendable {
     /// How many chunks may be in work at once.
     public let threads: Int
     let pool: BufferPool
+    private let team: ThreadTeam?
     /// Whether nothing is computed: operations take and return memory as always, so that `memory` tells what a computation will
     /// need. Tensors then hold nothing.
     public let isRehearsal: Bool
@@ -26,6 +26,7 @@ public final class Device: Sendable {
         self.threads = threads
         self.isRehearsal = isRehearsal
         self.pool = BufferPool(isRehearsal: isRehearsal)
+        team = threads > 1 ? ThreadTeam(helpers: threads - 1) : nil
         // Products are partitioned by us; inside one call OpenBLAS stays on the calling thread.
         openblas_set_num_threads(1)
     }
@@ -42,8 +43,8 @@ public final class Device: Sendable {
     /// Returns buffers that nobody uses to the operating system.
     public func trim() { pool.trim() }
 
-    /// Work for which it pays to wake a thread: about 50 microseconds of a core.
-    private static let worthSharing = 1 << 18
+    /// Work for which it pays to share: about 10 microseconds of a core.
+    private static let worthSharing = 1 << 16
 
     /// Runs `body` for every chunk in `0..<count`, on up to `threads` threads, in no particular order.
     ///
@@ -53,15 +54,14 @@ public final class Device: Sendable {
     ///   on the calling thread.
     func forEach(_ count: Int, work: Int = .max, _ body: (Int) -> Void) {
         if isRehearsal { return }
-        let workers = work < Self.worthSharing ? 1 : min(threads, count)
-        guard workers > 1 else {
+        guard let team, count > 1, work >= Self.worthSharing else {
             for chunk in 0..<count { body(chunk) }
             return
         }
         let next = Atomic(0)
-        // concurrentPerform returns when all is done, so `body` does not escape; chunks are disjoint by contract.
+        // Chunks are disjoint by contract.
         nonisolated(unsafe) let body = body
-        DispatchQueue.concurrentPerform(iterations: workers) { _ in
+        team.run(helpers: min(threads, count) - 1) {
             while true {
                 let chunk = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard chunk < count else { return }
