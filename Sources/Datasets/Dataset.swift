@@ -65,6 +65,8 @@ public struct Dataset: Sendable {
         switch configuration {
         case .synthetic(let synthetic):
             opened = try OpenedSource(synthetic)
+            // Drawn again in less time than a step takes, while the one before is computed.
+            mayCache = false
         case .imageFolder(let folder):
             opened = try OpenedSource(folder, limits: loading.limits)
             mayCache = folder.cache != .stream

@@ -79,11 +79,12 @@ extension FlatShape {
     ) -> Image {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(resolution * resolution * channels)
+        let (from, to) = (ground.components(channels), ink.components(channels))
         for row in 0..<resolution {
             for column in 0..<resolution {
                 let alpha = Float(coverage(column: column, row: row, centre: centre, radius: radius))
-                for (from, to) in zip(ground.components(channels), ink.components(channels)) {
-                    bytes.append(UInt8(((from + alpha * (to - from)) * 255).rounded()))
+                for channel in 0..<channels {
+                    bytes.append(UInt8(((from[channel] + alpha * (to[channel] - from[channel])) * 255).rounded()))
                 }
             }
         }
