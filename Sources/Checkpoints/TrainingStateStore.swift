@@ -84,15 +84,15 @@ public struct TrainingStateStore: Sendable {
         guard file.metadata["step"] == String(step), let record = file.metadata["record"] else {
             throw file.damaged("its name and its step differ")
         }
-        func tensor(_ name: String) throws -> Tensor {
-            guard let tensor = try file.tensor(name, on: layout.weights.device), tensor.shape == layout.weights.shape
+        func tensor(_ name: String, _ like: Tensor) throws -> Tensor {
+            guard let tensor = try file.tensor(name, on: like.device), tensor.shape == like.shape
             else { throw file.damaged("\(name) is missing or has another size") }
             return tensor
         }
         return TrainingState(
-            step: step, weights: try tensor("weights"),
-            average: try optimizer.average.map { _ in try tensor("average") },
-            moments: try optimizer.moments.indices.map { try tensor("moment.\($0)") },
+            step: step, weights: try tensor("weights", layout.weights),
+            average: try optimizer.average.map { try tensor("average", $0) },
+            moments: try optimizer.moments.enumerated().map { try tensor("moment.\($0)", $1) },
             record: try JSONText.decode(TrainingRecord.self, from: Array(record.utf8), file: path))
     }
 

@@ -2,7 +2,15 @@ public import StrictJSON
 
 /// The `training` of a train job.
 public struct TrainingOptions: Described, Hashable {
-    public enum Optimizer: String, Sendable, CaseIterable { case sgd, adam, adamw }
+    public enum Optimizer: String, Sendable, CaseIterable {
+        case sgd, adam, adamw
+        /// For the matrices between a network's layers, and adamw for all else.
+        case muon
+
+        /// Whether it has adamw's numbers.
+        var isAdaptive: Bool { self != .sgd }
+        var hasMomentum: Bool { self == .sgd || self == .muon }
+    }
 
     /// How the learning rate falls after the warm-up.
     public enum LearningRateSchedule: String, Sendable, CaseIterable {
@@ -51,6 +59,9 @@ public struct TrainingOptions: Described, Hashable {
     /// Steps between events with the loss.
     public var logEvery = 10
 
+    /// torch.optim.Muon's.
+    private static let momentumOfMuon = 0.95
+
     public init() {}
 
     private static let step = Form<Int>.integer(in: 1...1_000_000_000)
@@ -67,15 +78,18 @@ public struct TrainingOptions: Described, Hashable {
         Field(
             "gradient_checkpointing", \.gradientCheckpointing, .boolean,
             "Compute the inside of each block twice rather than keep it: less memory, more time, the same model."),
-        Field("optimizer", \.optimizer, .choice(), "The optimizer."),
+        Field(
+            "optimizer", \.optimizer, .choice(),
+            "The optimizer; muon steps matrices and kernels between layers along orthogonal matrices, and is adamw for all else."
+        ),
         Field("learning_rate", \.learningRate, .number(above: 0, upTo: 1000), "Learning rate after the warm-up."),
-        Field("momentum", \.momentum, .number(in: 0..<1), "Momentum of sgd."),
+        Field("momentum", \.momentum, .number(in: 0..<1), "Momentum of sgd and muon; 0.95 for muon when left out."),
         Field("adam_beta1", \.adamBeta1, .number(in: 0..<1), "Decay of Adam's first moment."),
         Field("adam_beta2", \.adamBeta2, .number(in: 0..<1), "Decay of Adam's second moment."),
         Field("adam_epsilon", \.adamEpsilon, .number(above: 0, upTo: 1), "Added to the root of Adam's second moment."),
         Field(
             "weight_decay", \.weightDecay, .number(in: 0...1000),
-            "Weight decay; decoupled in adamw, added to gradients else."),
+            "Weight decay; decoupled in adamw and muon, added to gradients else."),
         Field("lr_schedule", \.learningRateSchedule, .choice(), "How the learning rate falls after the warm-up."),
         Field(
             "warmup_steps", \.warmupSteps, .integer(in: 0...1_000_000_000),
@@ -101,6 +115,7 @@ public struct TrainingOptions: Described, Hashable {
     ]
 
     public mutating func complete(from node: JSONNode) {
+        if optimizer == .muon, !node.gives("momentum") { momentum = Self.momentumOfMuon }
         if emaDecay == 0 { emaDecay = nil }
         if sampleEvery == 0 { sampleEvery = nil }
         if validationEvery == 0 { validationEvery = nil }
@@ -121,16 +136,17 @@ public struct TrainingOptions: Described, Hashable {
                 remedy: "Use fewer than steps.")
         }
         let usual = TrainingOptions()
-        let isAdam = optimizer != .sgd
-        let meaningless = [
-            ("momentum", momentum != usual.momentum && isAdam), ("adam_beta1", adamBeta1 != usual.adamBeta1 && !isAdam),
-            ("adam_beta2", adamBeta2 != usual.adamBeta2 && !isAdam),
-            ("adam_epsilon", adamEpsilon != usual.adamEpsilon && !isAdam),
+        let adaptive = [
+            ("adam_beta1", adamBeta1 != usual.adamBeta1), ("adam_beta2", adamBeta2 != usual.adamBeta2),
+            ("adam_epsilon", adamEpsilon != usual.adamEpsilon),
         ]
-        for (key, isSet) in meaningless where isSet {
+        var meaningless = optimizer.isAdaptive ? [] : adaptive.filter(\.1).map(\.0)
+        if momentum != usual.momentum, !optimizer.hasMomentum { meaningless.append("momentum") }
+        for key in meaningless {
             checks.fail(
                 key, and: ["optimizer"], "\(key) has no meaning with the optimizer \"\(optimizer.rawValue)\"",
-                remedy: isAdam ? "Set \"optimizer\" to \"sgd\", or remove it." : "Choose adam or adamw, or remove it.")
+                remedy: optimizer.hasMomentum
+                    ? "Choose adam, adamw or muon, or remove it." : "Choose sgd or muon, or remove it.")
         }
         if saveRawWeights, emaDecay == nil {
             checks.fail(

@@ -8,16 +8,19 @@ public final class Convolution2D: Module {
     public let bias: Parameter?
     public let geometry: ConvolutionGeometry
 
-    /// - Parameter weights: their first values, with biases of 0; PyTorch's of both when left out.
+    /// - Parameters:
+    ///   - weights: their first values, with biases of 0; PyTorch's of both when left out.
+    ///   - isHidden: whether it leads from features to features: see `Parameter`.
     public init(
         _ inputs: Int, _ outputs: Int, _ geometry: ConvolutionGeometry, bias: Bool = true,
-        weights: Initializer? = nil, on device: Device
+        weights: Initializer? = nil, isHidden: Bool = true, on device: Device
     ) {
         let (height, width) = geometry.kernel
         let perGroup = inputs / geometry.groups
         let fanIn = perGroup * height * width
         weight = Parameter(
-            [outputs, perGroup, height, width], layout: .kernel, weights ?? .fanIn(fanIn), on: device)
+            [outputs, perGroup, height, width], layout: .kernel, weights ?? .fanIn(fanIn),
+            isHiddenMatrix: isHidden && geometry.groups == 1, on: device)
         let biases = weights == nil ? Initializer.fanIn(fanIn) : .constant(0)
         self.bias = bias ? Parameter([outputs], biases, on: device) : nil
         self.geometry = geometry
@@ -26,12 +29,12 @@ public final class Convolution2D: Module {
     /// A square kernel.
     public convenience init(
         _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, padding: Int = 0, groups: Int = 1,
-        bias: Bool = true, weights: Initializer? = nil, on device: Device
+        bias: Bool = true, weights: Initializer? = nil, isHidden: Bool = true, on device: Device
     ) {
         self.init(
             inputs, outputs,
             ConvolutionGeometry(kernel: kernel, stride: stride, padding: padding, groups: groups), bias: bias,
-            weights: weights, on: device)
+            weights: weights, isHidden: isHidden, on: device)
     }
 
     public func visit(_ visitor: inout ParameterVisitor) {

@@ -7,9 +7,14 @@ public final class Linear: Module {
     /// (outputs).
     public let bias: Parameter?
 
-    /// - Parameter weights: their first values, with biases of 0; PyTorch's of both when left out.
-    public init(_ inputs: Int, _ outputs: Int, bias: Bool = true, weights: Initializer? = nil, on device: Device) {
-        weight = Parameter([outputs, inputs], weights ?? .fanIn(inputs), on: device)
+    /// - Parameters:
+    ///   - weights: their first values, with biases of 0; PyTorch's of both when left out.
+    ///   - isHidden: whether it leads from features to features: see `Parameter`.
+    public init(
+        _ inputs: Int, _ outputs: Int, bias: Bool = true, weights: Initializer? = nil, isHidden: Bool = true,
+        on device: Device
+    ) {
+        weight = Parameter([outputs, inputs], weights ?? .fanIn(inputs), isHiddenMatrix: isHidden, on: device)
         let biases = weights == nil ? Initializer.fanIn(inputs) : .constant(0)
         self.bias = bias ? Parameter([outputs], biases, on: device) : nil
     }

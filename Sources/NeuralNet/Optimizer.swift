@@ -8,13 +8,21 @@ public enum OptimizerRule: Sendable, Hashable {
     case adam(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double)
     /// Adam with decoupled weight decay (Loshchilov & Hutter 2019; torch.optim.AdamW).
     case adamW(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double)
+    /// Muon for hidden matrices (Jordan et al. 2024; torch.optim.Muon with Nesterov momentum and "match_rms_adamw"), AdamW for all else;
+    /// both with the same decoupled `weightDecay`.
+    case muon(momentum: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double)
 }
 
 /// Updates a `ParameterBuffer`: clip, optimize and average in one sweep over memory.
 public final class Optimizer {
     public let rule: OptimizerRule
     private let buffer: ParameterBuffer
-    /// Moments, each laid out like the weights: momentum for SGD (none without), first and second for Adam.
+    /// What Muon changes.
+    private let matrices: [MatrixPlace]
+    /// What the other rules change; all but `matrices`, under Muon.
+    private let others: [Range<Int>]
+    /// Momentum for SGD (none without), first and second for Adam; with Muon, the first holds its momentum too. Each is laid out like the
+    /// weights, but for the second with Muon, which has only what is not in a matrix, without gaps.
     public let moments: [Tensor]
     /// The exponential moving average of the weights, if there is one.
     public let average: Tensor?
@@ -23,11 +31,19 @@ public final class Optimizer {
     public init(_ rule: OptimizerRule, _ buffer: ParameterBuffer, averaging: Bool) {
         self.rule = rule
         self.buffer = buffer
-        moments =
-            switch rule {
-            case .sgd(let momentum, _): momentum == 0 ? [] : [buffer.zeros()]
-            case .adam, .adamW: [buffer.zeros(), buffer.zeros()]
-            }
+        let device = buffer.weights.device
+        switch rule {
+        case .muon:
+            let places = buffer.hiddenMatrices
+            (matrices, others) = (places, buffer.ranges(without: places))
+            moments = [buffer.zeros(), .zeros([max(1, others.reduce(0) { $0 + $1.count })], on: device)]
+        case .sgd(let momentum, _):
+            (matrices, others) = ([], [0..<buffer.weights.elementCount])
+            moments = momentum == 0 ? [] : [buffer.zeros()]
+        case .adam, .adamW:
+            (matrices, others) = ([], [0..<buffer.weights.elementCount])
+            moments = [buffer.zeros(), buffer.zeros()]
+        }
         average = averaging ? buffer.weights.copy() : nil
     }
 
@@ -42,10 +58,24 @@ public final class Optimizer {
     ///   - gradientScale: what gradients are multiplied with first: clipping, the mean over accumulated batches.
     ///   - averageDecay: for this step; 1 leaves the average as it is.
     public func update(step: Int, learningRate: Double, gradientScale: Double, averageDecay: Double) {
-        buffer.weights.applyUpdate(
-            update(step: step), gradient: buffer.gradients, moments: moments, average: average,
-            settings: UpdateSettings(
-                learningRate: learningRate, gradientScale: Float(gradientScale), averageDecay: averageDecay))
+        let settings = UpdateSettings(
+            learningRate: learningRate, gradientScale: Float(gradientScale), averageDecay: averageDecay)
+        guard case .muon(let momentum, _, _, _, let weightDecay) = rule else {
+            return buffer.weights.applyUpdate(
+                update(step: step), gradient: buffer.gradients, moments: moments, average: average, settings: settings)
+        }
+        buffer.weights.applyOrthogonalUpdate(
+            to: matrices, gradient: buffer.gradients, moment: moments[0], average: average, momentum: momentum,
+            weightDecay: weightDecay, settings: settings)
+        var first = 0
+        for range in others {
+            func part(_ tensor: Tensor) -> Tensor { tensor.sliced(axis: 0, range) }
+            part(buffer.weights).applyUpdate(
+                update(step: step), gradient: part(buffer.gradients),
+                moments: [part(moments[0]), moments[1].sliced(axis: 0, first..<first + range.count)],
+                average: average.map(part), settings: settings)
+            first += range.count
+        }
     }
 
     private func update(step: Int) -> ParameterUpdate {
@@ -56,7 +86,8 @@ public final class Optimizer {
             .adam(
                 beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay, decoupled: false,
                 step: step + 1)
-        case .adamW(let beta1, let beta2, let epsilon, let weightDecay):
+        case .adamW(let beta1, let beta2, let epsilon, let weightDecay),
+            .muon(_, let beta1, let beta2, let epsilon, let weightDecay):
             .adam(
                 beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay, decoupled: true, step: step + 1)
         }

@@ -17,6 +17,9 @@ public final class Parameter {
     public let initializer: Initializer
     /// Whether training changes it. Some networks draw features at random once and keep them.
     public let isTrainable: Bool
+    /// Whether it is a matrix (its first axis by all others) that leads from features to features, which Muon is for: not where samples come
+    /// in or go out, nor where a timestep or a class does, whose gradient has no higher rank than the batch has samples.
+    public let isHiddenMatrix: Bool
     public let device: Device
     private var stored: Stored?
 
@@ -30,7 +33,7 @@ public final class Parameter {
     /// - Parameter fileShape: extents in PyTorch's order.
     public init(
         _ fileShape: Shape, layout: Layout = .same, _ initializer: Initializer, isTrainable: Bool = true,
-        on device: Device
+        isHiddenMatrix: Bool = false, on device: Device
     ) {
         self.layout = layout
         self.shape =
@@ -40,6 +43,7 @@ public final class Parameter {
             }
         self.initializer = initializer
         self.isTrainable = isTrainable
+        self.isHiddenMatrix = isHiddenMatrix
         self.device = device
     }
 

@@ -35,6 +35,26 @@ public final class ParameterBuffer {
         adoptValues()
     }
 
+    /// Where the hidden matrices lie.
+    var hiddenMatrices: [MatrixPlace] {
+        entries.filter { $0.parameter.isHiddenMatrix }.map { entry in
+            let rows = entry.parameter.shape[0]
+            return MatrixPlace(first: entry.range.lowerBound, rows: rows, columns: entry.range.count / rows)
+        }
+    }
+
+    /// All that lies between `places`, which ascend.
+    func ranges(without places: [MatrixPlace]) -> [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        var first = 0
+        for place in places {
+            if first < place.first { ranges.append(first..<place.first) }
+            first = place.first + place.rows * place.columns
+        }
+        if first < weights.elementCount { ranges.append(first..<weights.elementCount) }
+        return ranges
+    }
+
     /// Copies the parameters' values into the buffer, after they were initialized or loaded anew, and has the parameters
     /// refer to it again.
     public func adoptValues() {

@@ -25,6 +25,10 @@ public struct TrainingPlan: Sendable {
             .adam(beta1: o.adamBeta1, beta2: o.adamBeta2, epsilon: o.adamEpsilon, weightDecay: o.weightDecay)
         case .adamw:
             .adamW(beta1: o.adamBeta1, beta2: o.adamBeta2, epsilon: o.adamEpsilon, weightDecay: o.weightDecay)
+        case .muon:
+            .muon(
+                momentum: o.momentum, beta1: o.adamBeta1, beta2: o.adamBeta2, epsilon: o.adamEpsilon,
+                weightDecay: o.weightDecay)
         }
     }
 

@@ -92,6 +92,17 @@ import Testing
         #expect(try problems(TrainingOptions.self, text).map(\.path) == [path])
     }
 
+    @Test(arguments: [
+        ("{\"steps\": 5, \"optimizer\": \"muon\", \"adam_beta2\": 0.98}", 0.95),
+        ("{\"steps\": 5, \"optimizer\": \"muon\", \"momentum\": 0}", 0),
+        ("{\"steps\": 5, \"optimizer\": \"sgd\"}", 0), ("{\"steps\": 5}", 0),
+    ])
+    func momentum(text: String, expected: Double) throws {
+        var report = Report()
+        let options = try #require(TrainingOptions.read(try JSONNode.parse(Array(text.utf8)), into: &report))
+        #expect(report.problems.isEmpty && options.momentum == expected)
+    }
+
     @Test func zeroMeansNever() throws {
         var report = Report()
         let text =

@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test func everyRunIsTaken() {
-        #expect(Self.runs.count == 16)
+        #expect(Self.runs.count == 18)
     }
 
     /// What a case of the fixture asks for, and what came of it there.
@@ -154,6 +154,10 @@ import Testing
         switch options["optimizer"]?.string {
         case "sgd": return .sgd(momentum: options["momentum"]?.number ?? 0, weightDecay: decay)
         case "adam": return .adam(beta1: betas[0], beta2: betas[1], epsilon: epsilon, weightDecay: decay)
+        case "muon":
+            return .muon(
+                momentum: try #require(options["momentum"]?.number), beta1: betas[0], beta2: betas[1], epsilon: epsilon,
+                weightDecay: decay)
         default:
             #expect(options["optimizer"]?.string == "adamw")
             return .adamW(beta1: betas[0], beta2: betas[1], epsilon: epsilon, weightDecay: decay)

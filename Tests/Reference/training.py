@@ -13,7 +13,46 @@ from schedules import float64_scheduler
 
 STEPS = 20
 LOSSES = {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.smooth_l1_loss}
-OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+
+
+def orthogonalize(matrix, coefficients, steps, eps):
+    """torch.optim.Muon's iteration in the matrix's own precision; PyTorch rounds to bfloat16 first."""
+    a, b, c = coefficients
+    x = matrix if len(matrix) <= matrix.shape[1] else matrix.T
+    x = x / x.norm().clamp(min=eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x if len(matrix) <= matrix.shape[1] else x.T
+
+
+torch.optim._muon._zeropower_via_newtonschulz = orthogonalize
+
+
+class Muon(torch.optim.Optimizer):
+    """torch.optim.Muon for all matrices and kernels but those of the first and last layer and those for the timestep, AdamW for all else."""
+
+    def __init__(self, parameters, lr, momentum, betas, eps, weight_decay):
+        named = list(parameters)
+        super().__init__(named, dict(lr=lr))
+        parameters = [parameter for _, parameter in named]
+        hidden = [parameter for name, parameter in named if parameter.ndim > 1 and "time_emb" not in name][1:-1]
+        self.matrices = [(kernel, torch.nn.Parameter(kernel.detach().view(len(kernel), -1))) for kernel in hidden]
+        others = [parameter for parameter in parameters if all(parameter is not kernel for kernel in hidden)]
+        self.parts = [
+            torch.optim.Muon([matrix for _, matrix in self.matrices], lr, weight_decay, momentum, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(others, lr, betas, eps, weight_decay),
+        ]
+
+    def step(self):
+        for kernel, matrix in self.matrices:
+            matrix.grad = kernel.grad.view_as(matrix)
+        for part in self.parts:
+            part.param_groups[0]["lr"] = self.param_groups[0]["lr"]
+            part.step()
+
+
+OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "muon": Muon}
 
 ABOUT = """Case `data`: tensors weights.<parameter> (at the start), x0 and noise (steps, batch, ...); timesteps (steps, batch) and config
     in the JSON. A run: x_t = add_noise(x0, noise, t) under the linear schedule, T = 1000; prediction `model(x_t, t)`; target by
@@ -67,7 +106,7 @@ class Experiment:
         model.load_state_dict(self.start)
         model.to(dtype)
         parameters = dict(model.named_parameters())
-        solver = OPTIMIZERS[optimizer](parameters.values(), lr=learning_rate, **optimizer_options)
+        solver = OPTIMIZERS[optimizer](parameters.items(), lr=learning_rate, **optimizer_options)
         steps = STEPS // accumulation
         rates = get_scheduler(lr_schedule, solver, num_warmup_steps=warmup_steps, num_training_steps=steps)
         average = {key: value.detach().clone() for key, value in parameters.items()}
@@ -114,6 +153,7 @@ class Experiment:
 
 ADAMW = dict(betas=(0.9, 0.999), eps=1e-8, weight_decay=0.01)
 ADAM = dict(betas=(0.9, 0.999), eps=1e-8)
+MUON = dict(momentum=0.95, **ADAMW)
 
 
 def unet2d():
@@ -130,6 +170,7 @@ def unet2d():
     experiment.run("adamw_clipped", "adamw", 1e-3, max_grad_norm=0.2, **ADAMW)
     experiment.run("adamw_accumulated", "adamw", 1e-3, accumulation=2, max_grad_norm=1.0, **ADAMW)
     experiment.run("adamw_cosine_warmup_ema", "adamw", 2e-3, lr_schedule="cosine", warmup_steps=4, ema_decay=0.7, **ADAMW)
+    experiment.run("muon", "muon", 1e-3, ema_decay=0.7, max_grad_norm=0.2, **MUON)
     experiment.run("velocity_huber", "adamw", 1e-3, prediction_type="v_prediction", loss="huber", keep_weights=False, **ADAMW)
     experiment.run("sample_l1", "adamw", 1e-3, prediction_type="sample", loss="l1", keep_weights=False, **ADAMW)
     for kind in ("epsilon", "v_prediction", "sample"):
@@ -145,6 +186,7 @@ def mlp():
     experiment.run("adam_decay", "adam", 1e-3, weight_decay=0.1, **ADAM)
     experiment.run("sgd", "sgd", 1e-1)
     experiment.run("sgd_momentum_decay", "sgd", 1e-2, momentum=0.9, weight_decay=0.01)
+    experiment.run("muon", "muon", 1e-2, **MUON)
     experiment.run("sgd_nesterov", "sgd", 1e-2, momentum=0.9, nesterov=True)
     experiment.run("adamw_linear_warmup_ema", "adamw", 1e-2, lr_schedule="linear", warmup_steps=5, ema_decay=0.5, **ADAMW)
     experiment.fixture.write()

@@ -10,9 +10,18 @@ import Training
 /// moments and record, compared as they lie on the disk.
 @Suite struct ResumeTests {
     enum Kind: CaseIterable {
-        case mlp, unet2d
+        case mlp, unet2d, muon
 
-        var rig: TrainingRig { self == .mlp ? .mlp : .unet2d }
+        var rig: TrainingRig {
+            switch self {
+            case .mlp: return .mlp
+            case .unet2d: return .unet2d
+            case .muon:
+                var rig = TrainingRig.unet2d
+                (rig.options.optimizer, rig.options.momentum) = (.muon, 0.95)
+                return rig
+            }
+        }
     }
 
     /// Ends a run at once, as a signal that cannot be caught would.

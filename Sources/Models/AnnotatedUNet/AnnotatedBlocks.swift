@@ -32,7 +32,7 @@ package final class AnnotatedResnetBlock: AnnotatedBlock {
     private let shortcut: Convolution2D?
 
     package init(_ inputs: Int, _ outputs: Int, timeWidth: Int?, groups: Int, on device: Device) {
-        timeProjection = timeWidth.map { Linear($0, outputs, on: device) }
+        timeProjection = timeWidth.map { Linear($0, outputs, isHidden: false, on: device) }
         block1 = NormedConvolution(inputs, outputs, groups: groups, on: device)
         block2 = NormedConvolution(outputs, outputs, groups: groups, on: device)
         shortcut = inputs == outputs ? nil : Convolution2D(inputs, outputs, kernel: 1, on: device)
@@ -63,7 +63,7 @@ package final class ConvNextBlock: AnnotatedBlock {
     private let shortcut: Convolution2D?
 
     package init(_ inputs: Int, _ outputs: Int, timeWidth: Int?, widening: Int, on device: Device) {
-        timeProjection = timeWidth.map { Linear($0, inputs, on: device) }
+        timeProjection = timeWidth.map { Linear($0, inputs, isHidden: false, on: device) }
         depthwise = Convolution2D(inputs, inputs, kernel: 7, padding: 3, groups: inputs, on: device)
         norm1 = GroupNorm(groups: 1, channels: inputs, on: device)
         widen = Convolution2D(inputs, outputs * widening, kernel: 3, padding: 1, on: device)

@@ -48,10 +48,10 @@ public final class AnnotatedUNet: Denoiser {
             AnnotatedAttention(kind, channels, heads: c.heads, headSize: c.dimHead, on: device)
         }
 
-        stem = Convolution2D(c.channels, c.stemChannels, kernel: 7, padding: 3, on: device)
+        stem = Convolution2D(c.channels, c.stemChannels, kernel: 7, padding: 3, isHidden: false, on: device)
         timeFeatures = SinusoidalEmbedding(c.dim)
-        time1 = Linear(c.dim, timeWidth, on: device)
-        time2 = Linear(timeWidth, timeWidth, on: device)
+        time1 = Linear(c.dim, timeWidth, isHidden: false, on: device)
+        time2 = Linear(timeWidth, timeWidth, isHidden: false, on: device)
 
         let channels = [c.stemChannels] + c.dimMults.map { c.dim * $0 }
         let levels = Array(zip(channels, channels.dropFirst()))
@@ -73,7 +73,7 @@ public final class AnnotatedUNet: Denoiser {
                 upsample: TransposedConvolution2D(level.0, level.0, kernel: 4, stride: 2, padding: 1, on: device))
         }
         finalBlock = block(channels[1], c.dim, timeWidth: nil)
-        finalConv = Convolution2D(c.dim, c.channels, kernel: 1, on: device)
+        finalConv = Convolution2D(c.dim, c.channels, kernel: 1, isHidden: false, on: device)
     }
 
     public func visit(_ visitor: inout ParameterVisitor) {

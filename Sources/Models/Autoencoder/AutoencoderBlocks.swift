@@ -113,14 +113,15 @@ final class Encoder: Module {
     init(_ c: AutoencoderKLConfiguration, on device: Device) {
         let channels = c.blockOutChannels
         let last = channels.count - 1
-        convIn = Convolution2D(c.inChannels, channels[0], kernel: 3, padding: 1, on: device)
+        convIn = Convolution2D(c.inChannels, channels[0], kernel: 3, padding: 1, isHidden: false, on: device)
         levels = channels.indices.map {
             EncoderLevel(channels[max(0, $0 - 1)], channels[$0], c, isLast: $0 == last, on: device)
         }
         middle = AutoencoderMiddle(c, on: device)
         normOut = GroupNorm(
             groups: c.normNumGroups, channels: channels[last], epsilon: autoencoderEpsilon, on: device)
-        convOut = Convolution2D(channels[last], 2 * c.latentChannels, kernel: 3, padding: 1, on: device)
+        convOut = Convolution2D(
+            channels[last], 2 * c.latentChannels, kernel: 3, padding: 1, isHidden: false, on: device)
     }
 
     func visit(_ visitor: inout ParameterVisitor) {
@@ -156,14 +157,14 @@ final class Decoder: Module {
     init(_ c: AutoencoderKLConfiguration, on device: Device) {
         let channels = Array(c.blockOutChannels.reversed())
         let last = channels.count - 1
-        convIn = Convolution2D(c.latentChannels, channels[0], kernel: 3, padding: 1, on: device)
+        convIn = Convolution2D(c.latentChannels, channels[0], kernel: 3, padding: 1, isHidden: false, on: device)
         middle = AutoencoderMiddle(c, on: device)
         levels = channels.indices.map {
             DecoderLevel(channels[max(0, $0 - 1)], channels[$0], c, isLast: $0 == last, on: device)
         }
         normOut = GroupNorm(
             groups: c.normNumGroups, channels: channels[last], epsilon: autoencoderEpsilon, on: device)
-        convOut = Convolution2D(channels[last], c.outChannels, kernel: 3, padding: 1, on: device)
+        convOut = Convolution2D(channels[last], c.outChannels, kernel: 3, padding: 1, isHidden: false, on: device)
     }
 
     func visit(_ visitor: inout ParameterVisitor) {

@@ -16,8 +16,10 @@ public final class AutoencoderKL: Module {
         encoder = Encoder(c, on: device)
         decoder = Decoder(c, on: device)
         let latents = c.latentChannels
-        quantConv = c.useQuantConv ? Convolution2D(2 * latents, 2 * latents, kernel: 1, on: device) : nil
-        postQuantConv = c.usePostQuantConv ? Convolution2D(latents, latents, kernel: 1, on: device) : nil
+        quantConv =
+            c.useQuantConv ? Convolution2D(2 * latents, 2 * latents, kernel: 1, isHidden: false, on: device) : nil
+        postQuantConv =
+            c.usePostQuantConv ? Convolution2D(latents, latents, kernel: 1, isHidden: false, on: device) : nil
     }
 
     public func visit(_ visitor: inout ParameterVisitor) {

@@ -46,8 +46,9 @@ public final class DiT: Denoiser {
             isAdaptive = false
         }
         normOut = LayerNorm(c.width, affine: !isAdaptive, epsilon: 1e-6, on: device)
-        modulation = isAdaptive ? Linear(c.width, 2 * c.width, weights: .constant(0), on: device) : nil
-        out = Linear(c.width, c.patchSize * c.patchSize * c.outputChannels, weights: .constant(0), on: device)
+        modulation = isAdaptive ? Linear(c.width, 2 * c.width, weights: .constant(0), isHidden: false, on: device) : nil
+        out = Linear(
+            c.width, c.patchSize * c.patchSize * c.outputChannels, weights: .constant(0), isHidden: false, on: device)
     }
 
     public func visit(_ visitor: inout ParameterVisitor) {

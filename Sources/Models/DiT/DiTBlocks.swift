@@ -41,7 +41,7 @@ package final class AdaNormZeroBlock: Module {
     /// - Parameter isMixing: whether the feed-forward layer mixes neighbours.
     package init(_ c: DiTConfiguration, isMixing: Bool = false, on device: Device) {
         embedder = ConditionEmbedder(c, on: device)
-        modulation = Linear(c.width, 6 * c.width, weights: .constant(0), on: device)
+        modulation = Linear(c.width, 6 * c.width, weights: .constant(0), isHidden: false, on: device)
         layers = Layers(
             c, affine: (false, c.normElementwiseAffine), epsilon: 1e-6, isMixing: isMixing, on: device)
     }
@@ -78,7 +78,7 @@ final class AdaNormBlock: Module {
     private let layers: Layers
 
     init(_ c: DiTConfiguration, on device: Device) {
-        modulation = Linear(c.width, 4 * c.width, weights: .constant(0), on: device)
+        modulation = Linear(c.width, 4 * c.width, weights: .constant(0), isHidden: false, on: device)
         layers = Layers(c, affine: (false, false), epsilon: c.normEps, on: device)
     }
 

@@ -26,7 +26,7 @@ final class PatchEmbedding: Module {
         (patchSize, width, side) = (c.patchSize, c.width, c.sampleSize / c.patchSize)
         projection = Convolution2D(
             c.inChannels, width, kernel: patchSize, stride: patchSize,
-            weights: .xavier(c.inChannels * patchSize * patchSize, width), on: device)
+            weights: .xavier(c.inChannels * patchSize * patchSize, width), isHidden: false, on: device)
         positions =
             switch c.posEmbedType {
             case .sincos: .sincos(Self.table(width, height: side, width: side, side: side, on: device))

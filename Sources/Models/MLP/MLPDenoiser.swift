@@ -12,7 +12,10 @@ public final class MLPDenoiser: Denoiser {
     public init(_ configuration: MLPConfiguration, numTrainTimesteps: Int, on device: Device) {
         let hidden = Array(repeating: configuration.hiddenSize, count: configuration.hiddenLayers)
         let widths = [configuration.dataDimension + 1] + hidden + [configuration.dataDimension]
-        layers = zip(widths, widths.dropFirst()).map { Linear($0, $1, on: device) }
+        let last = widths.count - 2
+        layers = zip(widths, widths.dropFirst()).enumerated().map { index, widths in
+            Linear(widths.0, widths.1, isHidden: index > 0 && index < last, on: device)
+        }
         self.numTrainTimesteps = numTrainTimesteps
     }
 

@@ -52,7 +52,9 @@ package final class ResnetBlock2D: Module {
         norm1 = GroupNorm(groups: options.groups, channels: inChannels, epsilon: options.epsilon, on: device)
         conv1 = Convolution2D(inChannels, outChannels, kernel: 3, padding: 1, on: device)
         let factor = options.timeScaleShift == .scaleShift ? 2 : 1
-        timeProjection = options.timeEmbeddingWidth.map { Linear($0, factor * outChannels, on: device) }
+        timeProjection = options.timeEmbeddingWidth.map {
+            Linear($0, factor * outChannels, isHidden: false, on: device)
+        }
         norm2 = GroupNorm(groups: options.groups, channels: outChannels, epsilon: options.epsilon, on: device)
         conv2 = Convolution2D(outChannels, outChannels, kernel: 3, padding: 1, on: device)
         shortcut = inChannels == outChannels ? nil : Convolution2D(inChannels, outChannels, kernel: 1, on: device)

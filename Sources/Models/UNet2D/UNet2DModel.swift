@@ -51,12 +51,12 @@ public final class UNet2DModel: Denoiser {
             case .timestep: .timestep(TimestepMLP(featureWidth, c.timeEmbeddingWidth, on: device))
             case .vector: .identity
             }
-        convIn = Convolution2D(c.inChannels, channels[0], kernel: 3, padding: 1, on: device)
+        convIn = Convolution2D(c.inChannels, channels[0], kernel: 3, padding: 1, isHidden: false, on: device)
         downBlocks = Self.downBlocks(c, on: device)
         midBlock = c.midBlockType.map { _ in Self.midBlock(c, on: device) }
         upBlocks = Self.upBlocks(c, on: device)
         normOut = GroupNorm(groups: c.normNumGroups, channels: channels[0], epsilon: Float(c.normEps), on: device)
-        convOut = Convolution2D(channels[0], c.outChannels, kernel: 3, padding: 1, on: device)
+        convOut = Convolution2D(channels[0], c.outChannels, kernel: 3, padding: 1, isHidden: false, on: device)
     }
 
     public func visit(_ visitor: inout ParameterVisitor) {
@@ -123,8 +123,8 @@ package final class TimestepMLP: Module {
     private let linear2: Linear
 
     package init(_ inputs: Int, _ width: Int, weights: Initializer? = nil, on device: Device) {
-        linear1 = Linear(inputs, width, weights: weights, on: device)
-        linear2 = Linear(width, width, weights: weights, on: device)
+        linear1 = Linear(inputs, width, weights: weights, isHidden: false, on: device)
+        linear2 = Linear(width, width, weights: weights, isHidden: false, on: device)
     }
 
     package func visit(_ visitor: inout ParameterVisitor) {

@@ -29,9 +29,10 @@ public final class VideoDiT: Denoiser {
         blocks = (0..<c.numLayers).map { _ in block() }
         temporalBlocks = c.attention == .factorized ? (0..<c.numLayers).map { _ in block() } : []
         normOut = LayerNorm(spatial.width, affine: false, epsilon: 1e-6, on: device)
-        modulation = Linear(spatial.width, 2 * spatial.width, weights: .constant(0), on: device)
+        modulation = Linear(spatial.width, 2 * spatial.width, weights: .constant(0), isHidden: false, on: device)
         out = Linear(
-            spatial.width, c.patchSize * c.patchSize * spatial.outputChannels, weights: .constant(0), on: device)
+            spatial.width, c.patchSize * c.patchSize * spatial.outputChannels, weights: .constant(0), isHidden: false,
+            on: device)
     }
 
     public func visit(_ visitor: inout ParameterVisitor) {
