@@ -105,7 +105,7 @@ let package = Package(
         library(
             "Datasets",
             [
-                "Problems", "StrictJSON", "DurableFiles", "Safetensors", "Configurations", "TensorCore", "Media",
+                "Problems", "StrictJSON", "DurableFiles", "Safetensors", "Configurations", "TensorCore", "Media", "Models",
                 "CZlib",
             ]),
         library(
@@ -188,7 +188,7 @@ let package = Package(
         tests("CKernelsTests", ["CKernels"]),
         tests(
             "DatasetsTests",
-            ["Problems", "DurableFiles", "Configurations", "TensorCore", "Media", "Datasets", "CZlib"]),
+            ["Problems", "DurableFiles", "Configurations", "TensorCore", "Media", "Models", "Datasets", "CZlib"]),
         .target(
             name: "ControlTestSupport",
             dependencies: ["ControlAPI", "ControlServer", "JobSpec", "Problems", logging, serviceLifecycle],

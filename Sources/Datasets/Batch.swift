@@ -1,30 +1,32 @@
+public import Models
 public import TensorCore
 
 /// Samples that are worked on together.
 public struct Batch {
     /// (N, H, W, C) in [-1, 1], or standardized points (N, D).
     public let x: Tensor
-    /// N classes; nil when the data have none.
-    public let labels: [Int]?
+    /// What the data say of each sample: a row each, or `.none`.
+    public let condition: Condition
 
     public var count: Int { x.shape[0] }
 
-    /// - Parameter labels: as many as `x` has samples.
-    public init(x: Tensor, labels: [Int]?) {
-        precondition(labels.map { $0.count == x.shape[0] } ?? true, "each sample has a class, or none has")
+    public init(x: Tensor, condition: Condition) {
+        precondition(condition.count.map { $0 == x.shape[0] } ?? true, "each sample has a condition, or none has")
         self.x = x
-        self.labels = labels
+        self.condition = condition
     }
 }
 
-/// A batch before it is a tensor; a loader thread can hand it over.
+/// A batch before it is a tensor, as a loader thread hands it over.
 struct HostBatch: Sendable, Hashable {
     var values: [Float]
     var labels: [Int]?
     var count: Int
 
     func batch(shape: [Int], on device: Device) -> Batch {
-        Batch(x: Tensor(values, shape: Shape([count] + shape), on: device), labels: labels)
+        Batch(
+            x: Tensor(values, shape: Shape([count] + shape), on: device),
+            condition: labels.map { Condition(classes: $0) } ?? .none)
     }
 }
 

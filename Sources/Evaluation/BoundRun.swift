@@ -75,36 +75,34 @@ public struct BoundRun {
     private let bound: LikelihoodBound
     private let model: any Denoiser
     private let samples: MeasuredSamples
-    private let classes: Classes
+    private let condition: Conditioning
     private let device: Device
     private var batch: (number: Int, Batch)?
 
-    /// What the model is told of the samples' classes.
-    public enum Classes: Sendable, Hashable {
-        case nothing
-        /// That of each sample.
-        case own
-        /// The same of all.
-        case always(Int)
+    /// The conditions that the model receives.
+    public enum Conditioning {
+        /// These parts of each sample's own.
+        case own(Condition.Parts)
+        /// The same for all: one row, or `.none`.
+        case always(Condition)
 
-        fileprivate func labels(_ batch: Batch) -> ClassLabels? {
+        fileprivate func callAsFunction(_ batch: Batch) -> Condition {
             switch self {
-            case .nothing: nil
-            case .own: batch.labels.map(ClassLabels.numbers)
-            case .always(let label): .numbers([Int](repeating: label, count: batch.count))
+            case .own(let parts): batch.condition.keeping(parts)
+            case .always(let condition): condition.repeated(for: 0..<batch.count)
             }
         }
     }
 
     public init(
         _ plan: BoundPlan, _ bound: LikelihoodBound, _ model: any Denoiser, _ samples: MeasuredSamples,
-        _ classes: Classes, from state: BoundState, on device: Device
+        _ condition: Conditioning, from state: BoundState, on device: Device
     ) {
         self.plan = plan
         self.bound = bound
         self.model = model
         self.samples = samples
-        self.classes = classes
+        self.condition = condition
         self.state = state
         self.device = device
     }
@@ -122,7 +120,7 @@ public struct BoundRun {
         let noise = noise(numbers, timesteps, like: batch.x)  // (N, ..., C)
         let xt = bound.schedule.addNoise(batch.x, noise, at: timesteps)  // (N, ..., C)
         let output = model(
-            xt, timesteps: timesteps.map(Float.init), classes: classes.labels(batch))  // (N, ..., C or 2 C)
+            xt, timesteps: timesteps.map(Float.init), condition: condition(batch))  // (N, ..., C or 2 C)
         let terms = bound.terms(output, x0: batch.x, xt: xt, at: timesteps)
         if let bad = terms.firstIndex(where: { !$0.bits.isFinite }) {
             throw Problem(
@@ -159,7 +157,7 @@ public struct BoundRun {
     ///   - model: lies on that device.
     ///   - shape: of one sample.
     public static func rehearse(
-        _ plan: BoundPlan, _ model: any Denoiser, shape: [Int], _ classes: Classes, on device: Device
+        _ plan: BoundPlan, _ model: any Denoiser, shape: [Int], _ condition: Conditioning, on device: Device
     ) -> Int {
         precondition(device.isRehearsal, "a rehearsal has a device of its own")
         model.initialize(seed: 0)
@@ -167,8 +165,9 @@ public struct BoundRun {
         let x = Tensor.zeros(Shape([count] + shape), on: device)
         let noise = Tensor.zeros(x.shape, on: device)
         let numbers = [Int](repeating: 0, count: count)
-        let labels = classes.labels(Batch(x: x, labels: numbers))
-        let output = model(x * 1 + noise, timesteps: numbers.map(Float.init), classes: labels)
+        let output = model(
+            x * 1 + noise, timesteps: numbers.map(Float.init),
+            condition: condition(Batch(x: x, condition: Condition(classes: numbers))))
         return withExtendedLifetime((x, noise, output)) { device.memory.held }
     }
 }

@@ -21,7 +21,7 @@ struct BoundMeasurement {
     private let bound: LikelihoodBound
     private let samples: MeasuredSamples
     private let shape: SampleShape
-    private let classes: BoundRun.Classes
+    private let condition: BoundRun.Conditioning
 
     private static let state = "bound"
     /// Between two steps the state is saved at most this often.
@@ -50,7 +50,7 @@ struct BoundMeasurement {
         let dataset = try context.openDataset(configuration, job.common)
         try Self.checkShape(of: dataset, for: pipeline.configuration)
         shape = dataset.shape
-        classes = try Self.classes(of: dataset, for: pipeline.configuration)
+        condition = try Self.conditioning(of: dataset, for: pipeline.configuration)
         samples = MeasuredSamples(dataset, seed: UInt64(job.common.seed), count: job.count)
         plan = BoundPlan(
             count: samples.numbers.count, batchSize: job.batchSize, seed: UInt64(job.common.seed),
@@ -70,7 +70,7 @@ struct BoundMeasurement {
             numTrainTimesteps: pipeline.scheduler.numTrainTimesteps, on: device)
         var plan = plan
         plan.batchSize = batchSize
-        return BoundRun.rehearse(plan, model, shape: shape.dimensions, classes, on: device)
+        return BoundRun.rehearse(plan, model, shape: shape.dimensions, condition, on: device)
     }
 
     func loadModel() throws -> any Denoiser {
@@ -90,7 +90,7 @@ struct BoundMeasurement {
     func run(
         _ model: any Denoiser, _ store: EvaluationStore, _ steps: inout SamplingSteps
     ) throws -> BoundState? {
-        var run = BoundRun(plan, bound, model, samples, classes, from: try saved(in: store), on: context.device)
+        var run = BoundRun(plan, bound, model, samples, condition, from: try saved(in: store), on: context.device)
         let others = steps.done - run.state.stepsDone(plan)
         let clock = ContinuousClock()
         var saved = clock.now
@@ -247,18 +247,20 @@ struct BoundMeasurement {
             remedy: "Leave dataset.resolution and dataset.channels out.", path: "$.dataset")
     }
 
-    private static func classes(of dataset: Dataset, for model: ModelConfiguration) throws -> BoundRun.Classes {
+    private static func conditioning(
+        of dataset: Dataset, for model: ModelConfiguration
+    ) throws -> BoundRun.Conditioning {
         func fail(_ message: String, _ remedy: String) -> Problem {
             Problem(.invalid, message, remedy: remedy, path: "$.dataset")
         }
         let count = dataset.classes.count
         switch model.classConditioning {
-        case .none: return .nothing
+        case .none: return .always(.none)
         case .vector:
             throw Problem(
                 .unsupported, "the model takes class vectors (class_embed_type \"identity\"), which data sets have not",
                 remedy: "Use a model with num_class_embeds.", path: "$.model")
-        case .table(_, null: let null?) where count == 0: return .always(null)
+        case .table(_, null: let null?) where count == 0: return .always(Condition(classes: [null]))
         case .table where count == 0, .timestep where count == 0:
             throw fail(
                 "the model is told classes, but the data set has none", "Put the images into class folders.")
@@ -270,7 +272,7 @@ struct BoundMeasurement {
             throw fail(
                 "the data set has \(count) classes, more than the model's table of timesteps has rows",
                 "Use the data that the model was trained on, or others of its classes.")
-        case .table, .timestep: return .own
+        case .table, .timestep: return .own(.classes)
         }
     }
 }

@@ -4,6 +4,7 @@ internal import Datasets
 internal import DurableFiles
 internal import JobSpec
 internal import Media
+internal import Models
 internal import Problems
 internal import StrictJSON
 internal import TensorCore
@@ -57,7 +58,8 @@ extension JobContext {
     ) throws {
         func tensors(_ plan: TrainingPlan) -> Int {
             Trainer.rehearse(
-                task(plan, .rehearsal()), plan, shape: dataset.shape.dimensions, isLabelled: !dataset.classes.isEmpty)
+                task(plan, .rehearsal()), plan, shape: dataset.shape.dimensions,
+                condition: dataset.classes.isEmpty ? .none : Condition(classes: [0]))
         }
         try admit(tensors: tensors(plan), beside: Self.residentMemory, common) {
             var smaller: [SmallerJob] = []

@@ -209,7 +209,7 @@ struct SampleExecution {
         try checkClasses(of: model, options)
         var plan = SamplingPlan(
             sampler: sampler, sampleShape: shape.dimensions, count: request.count, batchSize: options.batchSize,
-            classes: options.classLabels ?? model.classConditioning.nullClass.map { [$0] })
+            condition: options.classLabels.map { Condition(classes: $0) } ?? model.unconditional ?? .none)
         plan.guidance = try guidance(options, model, pipeline.scheduler)
         if case .videoDiT(let video) = model, case .video(let frames, _, _) = shape, let first = try firstFrame(codec) {
             let conditioning = try GivenFrames.Conditioning(nil, video, pipeline.scheduler)
@@ -311,9 +311,9 @@ struct SampleExecution {
 
     private func guidance(
         _ options: DrawingOptions, _ model: ModelConfiguration, _ scheduler: SchedulerConfiguration
-    ) throws -> (Guidance, nullClass: Int)? {
+    ) throws -> (Guidance, unconditional: Condition)? {
         guard options.guidanceScale != 1 else { return nil }
-        guard let null = model.classConditioning.nullClass else {
+        guard let unconditional = model.unconditional else {
             throw Problem(
                 .invalid, "guidance_scale is \(options.guidanceScale), but the model was trained without a null class",
                 remedy: "Set it to 1, or use a model that was trained with class_dropout_prob.",
@@ -324,7 +324,7 @@ struct SampleExecution {
         return (
             Guidance(
                 scale: options.guidanceScale, rescale: options.guidanceRescale,
-                interval: interval[0] * last...interval[1] * last), null
+                interval: interval[0] * last...interval[1] * last), unconditional
         )
     }
 

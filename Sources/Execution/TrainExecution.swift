@@ -36,7 +36,9 @@ struct TrainExecution {
             frameNoise: job.model.frameNoise)
         let plan = try context.plan(job.training, job.common, for: dataset)
         func task(_ model: any Denoiser, _ plan: TrainingPlan) -> DenoisingTask {
-            DenoisingTask(model, classConditioning: job.model.classConditioning, objective: objective, plan: plan)
+            DenoisingTask(
+                model, takes: job.model.conditionParts, unconditional: job.model.unconditional, objective: objective,
+                plan: plan)
         }
         try context.admit(plan, dataset, job.common) { plan, device in task(makeModel(on: device), plan) }
         let model = makeModel(on: context.device)

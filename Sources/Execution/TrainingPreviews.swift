@@ -40,7 +40,7 @@ struct TrainingPreviews {
         let plan = SamplingPlan(
             sampler: try options.sampler(for: scheduler), sampleShape: dataset.shape.dimensions,
             count: job.training.sampleCount, batchSize: min(job.training.sampleCount, job.training.batchSize),
-            classes: isConditional ? Array(dataset.classes.indices) : nil)
+            condition: isConditional ? Condition(classes: Array(dataset.classes.indices)) : .none)
         var run = SamplingRun(
             plan, model, from: SamplingCursor(noise: .philox(seed: UInt64(job.common.seed))), on: context.device)
         var samples: [[Float]] = []

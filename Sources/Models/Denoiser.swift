@@ -7,26 +7,26 @@ public protocol Denoiser: Module {
     /// - Parameters:
     ///   - x: (N, H, W, C) images, (N, T, H, W, C) clips or (N, D) points.
     ///   - timesteps: one for each sample; for clips, perhaps one for each frame of each.
-    ///   - classes: one for each sample, for a model that is conditioned on classes; nil for others.
-    ///   - dropout: what falls in this pass of training; nil in sampling.
+    ///   - condition: the parts that the network takes, with a row for each sample.
+    ///   - dropout: dropout masks for this pass; nil disables dropout.
     /// - Returns: (N, H, W, output channels), (N, T, H, W, C) or (N, D).
     func callAsFunction(
-        _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+        _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
     ) -> Tensor
 }
 
 extension Denoiser {
-    public func callAsFunction(_ x: Tensor, timesteps: [Float], classes: ClassLabels? = nil) -> Tensor {
-        self(x, timesteps: timesteps, classes: classes, dropout: nil)
+    public func callAsFunction(_ x: Tensor, timesteps: [Float], condition: Condition = .none) -> Tensor {
+        self(x, timesteps: timesteps, condition: condition, dropout: nil)
     }
 }
 
-/// What a class-conditional model is told about each sample.
-public enum ClassLabels {
-    /// Numbers of classes, each below the model's number of classes.
-    case numbers([Int])
-    /// Vectors as wide as the model's time embedding (N, E).
-    case vectors(Tensor)
+extension ModelConfiguration {
+    /// The parts of a condition that the network takes.
+    public var conditionParts: Condition.Parts { classConditioning == .none ? [] : .classes }
+
+    /// The condition of a sample about which the network is told nothing; nil for one that was not trained with such.
+    public var unconditional: Condition? { classConditioning.nullClass.map { Condition(classes: [$0]) } }
 }
 
 extension ModelConfiguration {

@@ -1,4 +1,5 @@
 public import Diffusion
+public import Models
 public import TensorCore
 
 /// Samples to be drawn from a model, batch by batch.
@@ -9,20 +10,22 @@ public struct SamplingPlan {
     public var count: Int
     /// Samples in one pass of the model. With `philox` noise it changes no sample.
     public var batchSize: Int
-    /// Sample i has class `classes[i % classes.count]`; nil for a model without classes.
-    public var classes: [Int]?
-    /// How outputs with the class and with the null class are combined; nil: only the former.
-    public var guidance: (Guidance, nullClass: Int)?
+    /// Sample i receives row i mod N; `.none` for a model that takes no condition.
+    public var condition: Condition
+    /// How the outputs for the condition and for another one, whose rows are given to samples alike, are combined; nil: only the former.
+    public var guidance: (Guidance, unconditional: Condition)?
     /// What samples are made from, in the place of nothing but noise.
     public var editing: Editing?
 
-    public init(sampler: any Sampler, sampleShape: [Int], count: Int, batchSize: Int, classes: [Int]? = nil) {
-        precondition(count >= 0 && batchSize > 0 && classes?.isEmpty != true)
+    public init(
+        sampler: any Sampler, sampleShape: [Int], count: Int, batchSize: Int, condition: Condition = .none
+    ) {
+        precondition(count >= 0 && batchSize > 0 && condition.count != 0)
         self.sampler = sampler
         self.sampleShape = sampleShape
         self.count = count
         self.batchSize = batchSize
-        self.classes = classes
+        self.condition = condition
     }
 
     public var batchCount: Int { (count + batchSize - 1) / batchSize }
@@ -32,11 +35,6 @@ public struct SamplingPlan {
 
     /// The numbers of the samples in batch `batch`.
     public func samples(of batch: Int) -> Range<Int> { batch * batchSize..<min(count, (batch + 1) * batchSize) }
-
-    /// The classes of those samples.
-    func labels(of batch: Int) -> [Int]? {
-        classes.map { classes in samples(of: batch).map { classes[$0 % classes.count] } }
-    }
 
     /// The sampler's steps in the order in which they are taken: each once, or again where editing says so.
     var visits: [Int] {

@@ -100,23 +100,24 @@ public struct SamplingRun {
         _ x: Tensor, _ timestep: Double, _ batch: Int, _ known: Editing.KnownFrames?
     ) -> Tensor {
         let (axis, channels) = (x.shape.rank - 1, x.shape.last)
-        let labels = plan.labels(of: batch)
+        let samples = plan.samples(of: batch)
+        let condition = plan.condition.repeated(for: samples)
         let times = (0..<x.shape[0]).flatMap { _ in
             known.map { known in known.isKnown.map { $0 ? known.timestep : Float(timestep) } } ?? [Float(timestep)]
         }
         func mean(_ output: Tensor) -> Tensor {
             output.shape.last == channels ? output : output.sliced(axis: axis, 0..<channels)
         }
-        guard let (guidance, null) = plan.guidance, let labels, guidance.acts(at: timestep) else {
-            let output = model(x, timesteps: times, classes: labels.map(ClassLabels.numbers))
+        guard let (guidance, unconditional) = plan.guidance, guidance.acts(at: timestep) else {
+            let output = model(x, timesteps: times, condition: condition)
             return plan.sampler.takesVariance ? output : mean(output)
         }
         // One pass for both halves.
         let both = model(
             .concatenated([x, x], axis: 0), timesteps: times + times,
-            classes: .numbers(labels + labels.map { _ in null }))  // (2 N, ..., C or 2 C)
-        let conditional = both.sliced(axis: 0, 0..<labels.count)
-        let guided = guidance(mean(conditional), mean(both.sliced(axis: 0, labels.count..<2 * labels.count)))
+            condition: .concatenated([condition, unconditional.repeated(for: samples)]))  // (2 N, ..., C or 2 C)
+        let conditional = both.sliced(axis: 0, 0..<samples.count)
+        let guided = guidance(mean(conditional), mean(both.sliced(axis: 0, samples.count..<2 * samples.count)))
         guard plan.sampler.takesVariance else { return guided }
         return .concatenated([guided, conditional.sliced(axis: axis, channels..<2 * channels)], axis: axis)
     }

@@ -8,16 +8,21 @@ public import TensorCore
 /// Teaches a denoiser: Ho et al. 2020, algorithm 1.
 public struct DenoisingTask: TrainingTask {
     private let model: any Denoiser
-    private let classConditioning: ClassConditioning
+    private let parts: Condition.Parts
+    private let unconditional: Condition?
     private let objective: Objective
     private let plan: TrainingPlan
 
-    /// - Parameter classConditioning: whether the model is told the samples' classes.
+    /// - Parameters:
+    ///   - parts: what of the samples' conditions the model takes.
+    ///   - unconditional: what takes the place of a dropped condition, one row; nil for a model without such.
     public init(
-        _ model: any Denoiser, classConditioning: ClassConditioning, objective: Objective, plan: TrainingPlan
+        _ model: any Denoiser, takes parts: Condition.Parts, unconditional: Condition?, objective: Objective,
+        plan: TrainingPlan
     ) {
         self.model = model
-        self.classConditioning = classConditioning
+        self.parts = parts
+        self.unconditional = unconditional
         self.objective = objective
         self.plan = plan
     }
@@ -34,7 +39,7 @@ public struct DenoisingTask: TrainingTask {
             on: x0.device)
         let xt = objective.addNoise(x0, noise, at: levels)
         let output = model(
-            xt, timesteps: levels.timesteps.map(Float.init), classes: trainingClasses(of: batch, at: place),
+            xt, timesteps: levels.timesteps.map(Float.init), condition: trainingCondition(of: batch, at: place),
             dropout: DropoutMasks(seed: plan.seed, pass: place.pass))
         return objective(output, x0: x0, noise: noise, xt: xt, at: levels)
     }
@@ -47,25 +52,20 @@ public struct DenoisingTask: TrainingTask {
         let noise = Tensor.normal(
             batch.x.shape, seed: plan.seed, purpose: .validation, step: 1, firstSample: first, on: batch.x.device)
         let xt = objective.addNoise(batch.x, noise, at: levels)
-        let output = model(xt, timesteps: levels.timesteps.map(Float.init), classes: classes(of: batch))
+        let output = model(xt, timesteps: levels.timesteps.map(Float.init), condition: batch.condition.keeping(parts))
         return objective(output, x0: batch.x, noise: noise, xt: xt, at: levels)
     }
 
-    private func classes(of batch: Batch) -> ClassLabels? {
-        classConditioning == .none ? nil : batch.labels.map(ClassLabels.numbers)
-    }
-
-    /// The same with some labels replaced by the null class (Ho & Salimans 2022, algorithm 1, line 3).
-    private func trainingClasses(of batch: Batch, at place: BatchPlace) -> ClassLabels? {
+    /// The conditions of a batch, some of them dropped (Ho & Salimans 2022, algorithm 1, line 3).
+    private func trainingCondition(of batch: Batch, at place: BatchPlace) -> Condition {
+        let condition = batch.condition.keeping(parts)
         let probability = Float(plan.options.classDropoutProb)
-        guard probability > 0, let null = classConditioning.nullClass, let labels = batch.labels else {
-            return classes(of: batch)
+        guard probability > 0, let unconditional, condition.count != nil else { return condition }
+        let isDropped = (0..<batch.count).map { index in
+            var random = Philox(
+                seed: plan.seed, purpose: .conditionDropout, step: place.step, sample: place.first + index)
+            return random.uniform() < probability
         }
-        return .numbers(
-            labels.enumerated().map { index, label in
-                var random = Philox(
-                    seed: plan.seed, purpose: .labelDropout, step: place.step, sample: place.first + index)
-                return random.uniform() < probability ? null : label
-            })
+        return condition.replacingRows(where: isDropped, by: unconditional)
     }
 }

@@ -1,5 +1,6 @@
 internal import Configurations
 internal import Datasets
+public import Models
 internal import NeuralNet
 internal import TensorCore
 
@@ -53,8 +54,8 @@ extension Trainer {
     /// - Parameters:
     ///   - task: its network lies on a rehearsing device.
     ///   - shape: the extents of a sample.
-    ///   - isLabelled: whether samples have classes.
-    public static func rehearse(_ task: any TrainingTask, _ plan: TrainingPlan, shape: [Int], isLabelled: Bool) -> Int {
+    ///   - condition: of one sample.
+    public static func rehearse(_ task: any TrainingTask, _ plan: TrainingPlan, shape: [Int], condition: Condition) -> Int {
         task.network.initialize(seed: plan.seed)
         let learner = Learner(task, plan)
         let device = learner.parameters.weights.device
@@ -63,9 +64,7 @@ extension Trainer {
         for step in 0..<2 {
             // The second batch adds to gradients, the others are like it.
             for microbatch in 0..<min(2, plan.options.gradientAccumulationSteps) {
-                let batch = Batch(
-                    x: .zeros(Shape([size] + shape), on: device),
-                    labels: isLabelled ? [Int](repeating: 0, count: size) : nil)
+                let batch = Batch(x: .zeros(Shape([size] + shape), on: device), condition: condition.repeated(for: 0..<size))
                 _ = learner.accumulate(batch, microbatch: microbatch, step: step)
             }
             learner.update(step: step, learningRate: 0, norm: learner.gradientNorm)

@@ -27,7 +27,7 @@ import Testing
         let labels = (test.options["class_labels"]?.elements ?? []).map { $0.integer ?? -1 }
         let timesteps = (test.options["timesteps"]?.elements ?? []).map { Float($0.number ?? .nan) }
         let model = try opened.model(on: device)
-        let noise = model(sample, timesteps: timesteps, classes: .numbers(labels))
+        let noise = model(sample, timesteps: timesteps, condition: Condition(classes: labels))
         let noiseError = relativeError(noise, try test.tensor("noise", on: device))
         #expect(noiseError < 1e-5)
         let autoencoder = try AutoencoderDirectory(original).autoencoder(on: device)

@@ -41,7 +41,7 @@ import Testing
         let data = try Dataset(idx(place.path("images"), labels: place.path("labels")), seed: 0)
         let batch = try data.trainingBatches(seed: 0, size: 5, on: Device(threads: 1)).batch(step: 0)
         let samples = try data.trainingSamples(5)
-        for (sample, label) in zip(batch.samples, try #require(batch.labels)) {
+        for (sample, label) in zip(batch.samples, try #require(batch.condition.classNumbers)) {
             #expect([4, 0, 2, 2, 1][try #require(samples.firstIndex(of: sample))] == label)
         }
     }

@@ -45,7 +45,7 @@ import Testing
         )
         for step in 0..<8 {
             let (x, z) = (try own.batch(step: step), try others.batch(step: step))
-            #expect(z.x.shape == [4, 3, 4, 4, 3] && z.x.array() == halved(x.x).array() && z.labels == x.labels)
+            #expect(z.x.shape == [4, 3, 4, 4, 3] && z.x.array() == halved(x.x).array() && z.condition.classNumbers == x.condition.classNumbers)
         }
         #expect(try encoded(clips, directory).news == 0)
     }

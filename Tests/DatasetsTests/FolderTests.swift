@@ -13,7 +13,7 @@ import Testing
         var split = [Int](repeating: -1, count: data.trainingCount)
         let samples = try data.trainingSamples(data.trainingCount)
         let batch = try data.trainingBatches(seed: 0, size: data.trainingCount, on: Device(threads: 1)).batch(step: 0)
-        guard let labels = batch.labels else { return nil }
+        guard let labels = batch.condition.classNumbers else { return nil }
         for (sample, label) in zip(batch.samples, labels) {
             split[try #require(samples.firstIndex(of: sample))] = label
         }

@@ -10,7 +10,7 @@ import Testing
 
     private func labels(_ batches: TrainingBatches, steps: Range<Int>) throws -> [Int] {
         try steps.flatMap { step in
-            try (0..<batches.perStep).flatMap { try #require(try batches.batch(step: step, microbatch: $0).labels) }
+            try (0..<batches.perStep).flatMap { try #require(try batches.batch(step: step, microbatch: $0).condition.classNumbers) }
         }
     }
 
@@ -46,7 +46,7 @@ import Testing
         let data = try Making.numbered(23, in: Workplace())
         let batch = try data.trainingBatches(seed: 1, size: 8, on: device).batch(step: 0)
         #expect(batch.x.shape == [8, 2, 2, 1])
-        for (sample, label) in zip(batch.samples, try #require(batch.labels)) {
+        for (sample, label) in zip(batch.samples, try #require(batch.condition.classNumbers)) {
             #expect(sample[0] == Float(label) / 255 * 2 - 1 && sample[1] == Float(255 - label) / 255 * 2 - 1)
         }
     }
@@ -56,7 +56,7 @@ import Testing
         let batches = data.trainingBatches(seed: 1, size: 100, on: device)
         let mirrored = try (0..<2).map { step -> [Int: Bool] in
             let batch = try batches.batch(step: step)
-            let pairs = try zip(#require(batch.labels), batch.samples).map { label, sample in
+            let pairs = try zip(#require(batch.condition.classNumbers), batch.samples).map { label, sample in
                 (label, sample[1] == Float(label) / 255 * 2 - 1)
             }
             return Dictionary(uniqueKeysWithValues: pairs)
@@ -72,13 +72,13 @@ import Testing
         let place = try Workplace()
         let data = try Making.numbered(23, in: place, validation: .count(6), seed: 4)
         #expect(data.trainingCount == 17 && data.validationCount == 6 && data.validationBatchCount(size: 4) == 2)
-        let held = try (0..<2).flatMap { try #require(try data.validationBatch($0, size: 4, on: device).labels) }
+        let held = try (0..<2).flatMap { try #require(try data.validationBatch($0, size: 4, on: device).condition.classNumbers) }
         let trained = try labels(data.trainingBatches(seed: 1, size: 17, on: device), steps: 0..<1)
         #expect(held.count == 6 && Set(held).isDisjoint(with: trained) && (held + trained).sorted() == Array(0..<23))
         let again = try Making.numbered(23, in: place, validation: .count(6), seed: 4)
-        #expect(try again.validationBatch(0, size: 6, on: device).labels == held)
+        #expect(try again.validationBatch(0, size: 6, on: device).condition.classNumbers == held)
         let other = try Making.numbered(23, in: place, validation: .count(6), seed: 5)
-        #expect(try other.validationBatch(0, size: 6, on: device).labels != held)
+        #expect(try other.validationBatch(0, size: 6, on: device).condition.classNumbers != held)
         #expect(try Making.numbered(20, in: Workplace(), validation: .fraction(0.1)).validationCount == 2)
     }
 

@@ -32,7 +32,7 @@ import Testing
                     try expected.batch(step: step, microbatch: microbatch),
                     try batches.batch(step: step, microbatch: microbatch)
                 )
-                #expect(a.x.array() == b.x.array() && a.labels == b.labels, "step \(step)")
+                #expect(a.x.array() == b.x.array() && a.condition.classNumbers == b.condition.classNumbers, "step \(step)")
             }
         }
     }
@@ -62,14 +62,14 @@ import Testing
         folder.cache = .stream
         let batches = try Dataset(.imageFolder(folder), seed: 0).trainingBatches(seed: 0, size: 1, on: device)
         let labels = try (0..<12).map {
-            try #require(try data.trainingBatches(seed: 0, size: 1, on: device).batch(step: $0).labels)[0]
+            try #require(try data.trainingBatches(seed: 0, size: 1, on: device).batch(step: $0).condition.classNumbers)[0]
         }
         for (step, label) in labels.enumerated() {
             if label == 5 {
                 let problem = #expect(throws: Problem.self) { try batches.batch(step: step) }
                 #expect(problem?.code == .corrupt && problem?.file == place.path("numbered/1005.png"))
             } else {
-                #expect(try batches.batch(step: step).labels == [label])
+                #expect(try batches.batch(step: step).condition.classNumbers == [label])
             }
         }
     }

@@ -158,7 +158,7 @@ import Testing
         let data = try Dataset(folder(place), seed: 0)
         #expect(data.classes == ["down", "up"])
         let batch = try data.trainingBatches(seed: 0, size: 3, on: Device(threads: 1)).batch(step: 0)
-        #expect(batch.labels?.sorted() == [0, 0, 1])
+        #expect(batch.condition.classNumbers?.sorted() == [0, 0, 1])
         try place.write(
             """
             {"file_name": "up/one", "label": "calm"}

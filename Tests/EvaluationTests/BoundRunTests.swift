@@ -14,7 +14,7 @@ private struct Share: Denoiser {
     var share: Float
     func visit(_ visitor: inout ParameterVisitor) {}
     func callAsFunction(
-        _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+        _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
     ) -> Tensor { x * share }
 }
 
@@ -39,7 +39,7 @@ private struct Share: Denoiser {
     ) throws -> BoundState {
         let (samples, bound) = (try samples(count: count), try bound(total))
         func run(from state: BoundState) -> BoundRun {
-            BoundRun(plan, bound, Share(share: 0.8), samples, .nothing, from: state, on: device)
+            BoundRun(plan, bound, Share(share: 0.8), samples, .always(.none), from: state, on: device)
         }
         var current = run(from: BoundState(plan))
         while try current.step() {
@@ -110,7 +110,8 @@ private struct Share: Denoiser {
     @Test func aModelThatGivesNoNumbersEndsIt() throws {
         let plan = plan(2)
         var run = BoundRun(
-            plan, try bound(), Share(share: .nan), try samples(count: 7), .nothing, from: BoundState(plan), on: device)
+            plan, try bound(), Share(share: .nan), try samples(count: 7), .always(.none), from: BoundState(plan),
+            on: device)
         let problem = try #require(throws: Problem.self) { try run.step() }
         #expect(problem.code == .numerical && problem.remedy != nil)
     }

@@ -38,20 +38,22 @@ import Testing
         return model
     }
 
-    private func labels(_ c: DiTConfiguration) -> ClassLabels? { c.numEmbedsAdaNorm.map { .numbers([0, $0]) } }
+    private func condition(_ c: DiTConfiguration) -> Condition {
+        c.numEmbedsAdaNorm.map { Condition(classes: [0, $0]) } ?? .none
+    }
 
     @Test(arguments: configurations) func gradientsAreThoseOfFiniteDifferences(_ c: DiTConfiguration) {
         let model = network(c)
         let x = Tensor.normal([2, 8, 8, 2], seed: 3, purpose: .dataset, on: device)
         let cotangent = Tensor.normal([2, 8, 8, 2], seed: 4, purpose: .dataset, on: device)
         func value() -> Double {
-            let output = model(x, timesteps: [7, 421], classes: labels(c))
+            let output = model(x, timesteps: [7, 421], condition: condition(c))
             return zip(output.array(), cotangent.array()).reduce(0) { $0 + Double($1.0) * Double($1.1) }
         }
         let buffer = ParameterBuffer(model)
         let tape = Tape()
         buffer.track(on: tape)
-        let output = model(x, timesteps: [7, 421], classes: labels(c))
+        let output = model(x, timesteps: [7, 421], condition: condition(c))
         #expect(output.shape == x.shape)
         tape.backward(from: output, seed: cotangent)
         buffer.untrack()
@@ -81,7 +83,7 @@ import Testing
         let model = network(c)
         let one = Tensor.normal([1, 8, 8, 2], seed: 3, purpose: .dataset, on: device)
         let x = Tensor.concatenated([one, one, one], axis: 0)
-        let y = model(x, timesteps: [7, 7, 421], classes: .numbers([1, 3, 1])).array()
+        let y = model(x, timesteps: [7, 7, 421], condition: Condition(classes: [1, 3, 1])).array()
         let size = one.elementCount
         #expect(y[..<size] != y[size..<2 * size] && y[..<size] != y[(2 * size)...])
     }
@@ -99,13 +101,13 @@ import Testing
         let model = DiT(c, on: device)
         model.initialize(seed: 1)
         let x = Tensor.normal([2, 8, 8, 2], seed: 3, purpose: .dataset, on: device)
-        #expect(model(x, timesteps: [7, 421], classes: labels(c)).array().allSatisfy { $0 == 0 })
+        #expect(model(x, timesteps: [7, 421], condition: condition(c)).array().allSatisfy { $0 == 0 })
     }
 
     @Test func sinesAndCosinesServePicturesOfAnySize() {
         let c = Self.tiny(.adaNormZero)
         let x = Tensor.normal([2, 12, 6, 2], seed: 3, purpose: .dataset, on: device)
-        #expect(network(c)(x, timesteps: [7, 421], classes: labels(c)).shape == x.shape)
+        #expect(network(c)(x, timesteps: [7, 421], condition: condition(c)).shape == x.shape)
     }
 
     @Test(arguments: configurations) func costCountsEveryParameter(_ c: DiTConfiguration) {

@@ -76,7 +76,7 @@ import Testing
         device.resetPeakMemory()
         let tape = Tape(recomputes: recomputing)
         buffer.track(on: tape, adding: false)
-        let output = model(x, timesteps: [1, 2, 30, 400], classes: nil, dropout: DropoutMasks(seed: 13, pass: 0))
+        let output = model(x, timesteps: [1, 2, 30, 400], condition: .none, dropout: DropoutMasks(seed: 13, pass: 0))
         tape.backward(from: Loss.meanSquared(output, x))
         buffer.untrack()
         return (buffer.gradients.array(), device.memory.peak - before)

@@ -53,29 +53,29 @@ import Testing
     private func check(_ test: Fixture.Case, _ model: any Denoiser) throws {
         try model.load(test.tensors(under: "weights."))
         let timesteps = try #require(test.options["timesteps"]?.elements).map { Float($0.number ?? .nan) }
-        var classes: ClassLabels?
+        var condition = Condition()
         if let labels = test.options["class_labels"]?.elements {
-            classes = .numbers(labels.map { $0.integer ?? -1 })
+            condition.classes = .numbers(labels.map { $0.integer ?? -1 })
         } else if let vectors = test.tensors["class_labels"] {
-            classes = .vectors(vectors.asStored(on: device))
+            condition.classes = .vectors(vectors.asStored(on: device))
         }
         let sample = try test.tensor("sample", on: device)
-        let output = model(sample, timesteps: timesteps, classes: classes)
+        let output = model(sample, timesteps: timesteps, condition: condition)
         let expected = try test.tensor("output", on: device)
         #expect(relativeError(output, expected) < 1e-5, "\(test.name)")
         guard test.options["gradients_stored"]?.bool == true else { return }
-        try checkGradients(test, model, sample, timesteps, classes)
+        try checkGradients(test, model, sample, timesteps, condition)
     }
 
     private func checkGradients(
-        _ test: Fixture.Case, _ model: any Denoiser, _ sample: Tensor, _ timesteps: [Float], _ classes: ClassLabels?
+        _ test: Fixture.Case, _ model: any Denoiser, _ sample: Tensor, _ timesteps: [Float], _ condition: Condition
     ) throws {
         let buffer = ParameterBuffer(model)
         let tape = Tape()
         buffer.track(on: tape)
         let inputGradient = Tensor.zeros(sample.shape, on: device)
         let output = model(
-            tape.leaf(sample, addingGradientTo: inputGradient), timesteps: timesteps, classes: classes)
+            tape.leaf(sample, addingGradientTo: inputGradient), timesteps: timesteps, condition: condition)
         tape.backward(from: output, seed: try test.tensor("cotangent", on: device))
         buffer.untrack()
         #expect(relativeError(inputGradient, try test.tensor("grad_sample", on: device)) < 1e-5, "\(test.name) input")

@@ -24,17 +24,17 @@ import Testing
                 ($0.elements ?? []).map { Float($0.number ?? .nan) }
             }
             let labels = test.options["class_labels"]?.elements?.map { $0.integer ?? -1 }
-            let classes = labels.map(ClassLabels.numbers)
+            let condition = labels.map { Condition(classes: $0) } ?? .none
             if test.options["gradients_stored"]?.bool == true {
                 let differences = try test.differences(of: model, ["sample"], on: device) {
-                    try model(#require($0["sample"]), timesteps: timesteps, classes: classes)
+                    try model(#require($0["sample"]), timesteps: timesteps, condition: condition)
                 }
                 #expect(
                     differences.output < 1e-5 && differences.worstGradient.error < 1e-4, "\(test.name): \(differences)")
             } else {
                 try model.load(test.tensors(under: "weights."))
                 let output = model(
-                    try test.tensor("sample", on: device), timesteps: timesteps, classes: classes)
+                    try test.tensor("sample", on: device), timesteps: timesteps, condition: condition)
                 #expect(relativeError(output, try test.tensor("output", on: device)) < 1e-5, "\(test.name)")
             }
         }
@@ -71,7 +71,9 @@ import Testing
         return model
     }
 
-    private func labels(_ c: VideoDiTConfiguration) -> ClassLabels? { c.numEmbedsAdaNorm.map { .numbers([0, $0]) } }
+    private func condition(_ c: VideoDiTConfiguration) -> Condition {
+        c.numEmbedsAdaNorm.map { Condition(classes: [0, $0]) } ?? .none
+    }
 
     private func clips(frames: Int, height: Int = 8, width: Int = 8) -> Tensor {
         .normal([2, frames, height, width, 2], seed: 3, purpose: .dataset, on: device)
@@ -80,7 +82,7 @@ import Testing
     @Test(arguments: configurations) func beginsByPredictingZero(_ c: VideoDiTConfiguration) {
         let model = VideoDiT(c, on: device)
         model.initialize(seed: 1)
-        let output = model(clips(frames: 4), timesteps: [7, 421], classes: labels(c))
+        let output = model(clips(frames: 4), timesteps: [7, 421], condition: condition(c))
         #expect(output.shape == [2, 4, 8, 8, 2] && output.array().allSatisfy { $0 == 0 })
     }
 
@@ -104,8 +106,8 @@ import Testing
         let video = network(c)
         let image = imageModel(c, within: video)
         let x = clips(frames: 1)
-        let pictures = image(x.reshaped(to: [2, 8, 8, 2]), timesteps: [7, 421], classes: labels(c))
-        let frames = video(x, timesteps: [7, 421], classes: labels(c))
+        let pictures = image(x.reshaped(to: [2, 8, 8, 2]), timesteps: [7, 421], condition: condition(c))
+        let frames = video(x, timesteps: [7, 421], condition: condition(c))
         #expect(haveSameBits(frames.array(), pictures.array()))
     }
 
@@ -118,8 +120,8 @@ import Testing
         let x = clips(frames: 4)
         let pictures = image(
             x.reshaped(to: [8, 8, 8, 2]), timesteps: [7, 7, 7, 7, 421, 421, 421, 421],
-            classes: .numbers([0, 0, 0, 0, 3, 3, 3, 3]))
-        let frames = video(x, timesteps: [7, 421], classes: .numbers([0, 3]))
+            condition: Condition(classes: [0, 0, 0, 0, 3, 3, 3, 3]))
+        let frames = video(x, timesteps: [7, 421], condition: Condition(classes: [0, 3]))
         #expect(haveSameBits(frames.array(), pictures.array()))
     }
 
@@ -145,10 +147,10 @@ import Testing
         let c = Self.tiny(attention)
         let model = network(c)
         let x = clips(frames: 4)
-        let shared = model(x, timesteps: [7, 421], classes: labels(c)).array()
-        let spelled = model(x, timesteps: [7, 7, 7, 7, 421, 421, 421, 421], classes: labels(c)).array()
+        let shared = model(x, timesteps: [7, 421], condition: condition(c)).array()
+        let spelled = model(x, timesteps: [7, 7, 7, 7, 421, 421, 421, 421], condition: condition(c)).array()
         #expect(haveSameBits(shared, spelled))
-        let other = model(x, timesteps: [7, 7, 7, 0, 421, 421, 421, 421], classes: labels(c)).array()
+        let other = model(x, timesteps: [7, 7, 7, 0, 421, 421, 421, 421], condition: condition(c)).array()
         #expect(other[..<512] != shared[..<512] && haveSameBits(Array(other[512...]), Array(shared[512...])))
     }
 
@@ -160,7 +162,7 @@ import Testing
         let x = clips(frames: 4)
         let changed = Tensor.concatenated([x.sliced(axis: 1, 0..<3), x.sliced(axis: 1, 0..<1)], axis: 1)
         let (a, b) = (
-            model(x, timesteps: [7, 421], classes: labels(c)), model(changed, timesteps: [7, 421], classes: labels(c))
+            model(x, timesteps: [7, 421], condition: condition(c)), model(changed, timesteps: [7, 421], condition: condition(c))
         )
         #expect(a.sliced(axis: 1, 0..<1).array() != b.sliced(axis: 1, 0..<1).array())
     }
@@ -170,7 +172,7 @@ import Testing
     func servesLongerAndLargerClips(_ attention: VideoDiTConfiguration.Attention) {
         let c = Self.tiny(attention)
         let x = clips(frames: 8, height: 12, width: 16)
-        let output = network(c)(x, timesteps: [7, 421], classes: labels(c))
+        let output = network(c)(x, timesteps: [7, 421], condition: condition(c))
         #expect(output.shape == x.shape && output.array().allSatisfy(\.isFinite))
         let (short, long) = (TimePositions.table(4, width: 8, on: device), TimePositions.table(8, width: 8, on: device))
         #expect(short.array() == Array(long.array().prefix(32)))

@@ -16,7 +16,7 @@ struct EditingReferenceTests {
         init(trained: Int) { self.trained = Float(trained) }
         func visit(_ visitor: inout ParameterVisitor) {}
         func callAsFunction(
-            _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+            _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
         ) -> Tensor { (x * 0.8 + (0.5 * timesteps[0] / trained - 0.2)).tanh() * 0.9 }
     }
 

@@ -16,7 +16,7 @@ import Testing
     private final class Pointwise: Denoiser {
         func visit(_ visitor: inout ParameterVisitor) {}
         func callAsFunction(
-            _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+            _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
         ) -> Tensor { (x * 0.7 + timesteps[0] * 1e-3).tanh() }
     }
 
@@ -64,7 +64,7 @@ import Testing
                 x0, noise.initial([6, 4, 4, 2], on: device), at: [Int](repeating: 50, count: 6)))
         while let step = plan.sampler.step(after: state) {
             plan.sampler.advance(
-                &state, Pointwise()(state.x, timesteps: [Float(step.timestep)], classes: nil, dropout: nil), &noise)
+                &state, Pointwise()(state.x, timesteps: [Float(step.timestep)], condition: .none, dropout: nil), &noise)
         }
         #expect(try draw(plan) == state.x.array())
     }

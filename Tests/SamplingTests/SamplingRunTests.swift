@@ -52,11 +52,11 @@ import Testing
         scheduler.numTrainTimesteps = 100
         var options = SamplerOptions()
         (options.name, options.steps) = (method, steps)
-        let conditional = network == .unet2d ? classes ?? [0, 2, 1] : nil
+        let condition: Condition = network == .unet2d ? Condition(classes: classes ?? [0, 2, 1]) : .none
         return SamplingPlan(
             sampler: try options.sampler(for: scheduler),
             sampleShape: try #require(network.configuration.sampleShape).dimensions, count: count,
-            batchSize: batchSize, classes: conditional)
+            batchSize: batchSize, condition: condition)
     }
 
     /// Takes up to `limit` steps; the samples of finished batches, one after the other.
@@ -162,10 +162,10 @@ import Testing
         var sizes: [Int] = []
         func visit(_ visitor: inout ParameterVisitor) {}
         func callAsFunction(
-            _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+            _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
         ) -> Tensor {
             sizes.append(x.shape[0])
-            guard case .numbers(let labels) = classes else { return x * 0 }
+            guard let labels = condition.classNumbers else { return x * 0 }
             return Tensor.ones(x.shape, on: x.device)
                 * Tensor(labels.map(Float.init), shape: [labels.count, 1, 1, 1], on: x.device) + x * 0.1
         }
@@ -181,9 +181,9 @@ import Testing
         (options.name, options.steps) = (.ddim, 1)
         var plan = SamplingPlan(
             sampler: try options.sampler(for: scheduler), sampleShape: [2, 2, 1], count: 3, batchSize: 3,
-            classes: [1, 2, 0])
+            condition: Condition(classes: [1, 2, 0]))
         func drawn(_ guidance: Guidance?) throws -> (samples: [Float], sizes: [Int]) {
-            plan.guidance = guidance.map { ($0, nullClass: 4) }
+            plan.guidance = guidance.map { ($0, unconditional: Condition(classes: [4])) }
             let model = LabelTeller()
             var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: 1)), on: device)
             return (try draw(&run), model.sizes)
@@ -204,7 +204,9 @@ import Testing
 
     @Test func guidanceChangesNothingWithTheBatches() throws {
         var whole = try plan(.unet2d, .ddpm, count: 5, batchSize: 5)
-        whole.guidance = (Guidance(scale: 4, rescale: 0.7, interval: 30...100), nullClass: 2)
+        whole.guidance = (
+            Guidance(scale: 4, rescale: 0.7, interval: 30...100), unconditional: Condition(classes: [2])
+        )
         let samples = try draw(.unet2d, whole, .philox(seed: 5))
         for batchSize in [1, 2, 4] {
             whole.batchSize = batchSize

@@ -78,10 +78,10 @@ import Training
             init(_ network: any Denoiser) { self.network = network }
             func visit(_ visitor: inout ParameterVisitor) { network.visit(&visitor) }
             func callAsFunction(
-                _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+                _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
             ) -> Tensor {
-                if dropout != nil, case .numbers(let numbers) = classes { labels += numbers }
-                return network(x, timesteps: timesteps, classes: classes, dropout: dropout)
+                if dropout != nil { labels += condition.classNumbers ?? [] }
+                return network(x, timesteps: timesteps, condition: condition, dropout: dropout)
             }
         }
         var rig = TrainingRig.unet2d

@@ -86,7 +86,8 @@ struct TrainingRig {
     ) throws -> Trainer.Outcome {
         let plan = TrainingPlan(options, steps: steps, seed: 7)
         let task = DenoisingTask(
-            network ?? makeModel(on: Device(threads: threads)), classConditioning: model.classConditioning,
+            network ?? makeModel(on: Device(threads: threads)), takes: model.conditionParts,
+            unconditional: model.unconditional,
             objective: Objective(
                 schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType,
                 loss: LossConfiguration()), plan: plan)
@@ -117,8 +118,8 @@ final class FaultyDenoiser: Denoiser {
 
     func visit(_ visitor: inout ParameterVisitor) { network.visit(&visitor) }
 
-    func callAsFunction(_ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?) -> Tensor {
+    func callAsFunction(_ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?) -> Tensor {
         defer { calls += 1 }
-        return network(x, timesteps: timesteps, classes: classes, dropout: dropout) * factor(calls, dropout != nil)
+        return network(x, timesteps: timesteps, condition: condition, dropout: dropout) * factor(calls, dropout != nil)
     }
 }

@@ -72,7 +72,7 @@ final class TrainingWorkload: Workload {
         parameters.track(on: tape, adding: false)
         defer { parameters.untrack() }
         let prediction = model(
-            objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init), classes: inputs.classes)
+            objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init), condition: inputs.condition)
         let loss = objective(prediction, objective.target(x0, noise, at: t), at: t)
         observe(prediction)
         tape.backward(from: loss)

@@ -56,7 +56,7 @@ extension CaseOfModel {
             }
         let inputs = Inputs(
             shape: Shape([`case`.batch] + extents), areImages: images, device: device,
-            classes: model.classConditioning.numbers(`case`.batch))
+            condition: model.classConditioning.condition(`case`.batch))
         return switch `case`.task {
         case .train: try TrainingWorkload(`case`, network, inputs)
         case .forward: ForwardWorkload(`case`, network, inputs)
@@ -67,10 +67,10 @@ extension CaseOfModel {
 }
 
 extension ClassConditioning {
-    /// The classes of a batch, as the other side has them; nil for a model without classes.
-    fileprivate func numbers(_ count: Int) -> ClassLabels? {
-        guard case .table(let classes, _) = self else { return nil }
-        return .numbers((0..<count).map { $0 * 7 % classes })
+    /// The classes of a batch, as the other side has them.
+    fileprivate func condition(_ count: Int) -> Condition {
+        guard case .table(let classes, _) = self else { return .none }
+        return Condition(classes: (0..<count).map { $0 * 7 % classes })
     }
 }
 
@@ -80,8 +80,7 @@ struct Inputs {
     let shape: Shape
     let areImages: Bool
     let device: Device
-    /// What a model that knows classes is told.
-    var classes: ClassLabels?
+    var condition = Condition.none
 
     /// Standard normals.
     func random(_ purpose: Philox.Purpose, step: Int = 0) -> Tensor {

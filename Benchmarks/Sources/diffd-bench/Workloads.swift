@@ -26,14 +26,14 @@ final class ForwardWorkload: Workload {
     }
 
     func run(_ steps: Int) {
-        for _ in 0..<steps { _ = model(x, timesteps: timesteps, classes: inputs.classes) }
+        for _ in 0..<steps { _ = model(x, timesteps: timesteps, condition: inputs.condition) }
     }
 
     func errors(in directory: String) throws -> [String: Double] {
         let exchange = try Exchange(directory)
         let x = inputs.tensor(try exchange.inputs.floats("x"))
         let timesteps = try exchange.inputs.integers("timesteps").map(Float.init)
-        let output = inputs.fileOrder(model(x, timesteps: timesteps, classes: inputs.classes))
+        let output = inputs.fileOrder(model(x, timesteps: timesteps, condition: inputs.condition))
         return ["output": try exchange.error(output, "output")]
     }
 }

@@ -43,6 +43,6 @@ extension Batch {
     /// Pictures (N, H, W, C) as clips (N, 1, H, W, C).
     var asClips: Batch {
         let s = x.shape
-        return Batch(x: x.reshaped(to: [s[0], 1, s[1], s[2], s[3]]), labels: labels)
+        return Batch(x: x.reshaped(to: [s[0], 1, s[1], s[2], s[3]]), condition: condition)
     }
 }

@@ -100,7 +100,7 @@ public final class AnnotatedUNet: Denoiser {
     }
 
     public func callAsFunction(
-        _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+        _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
     ) -> Tensor {
         let time = time2(time1(timeFeatures(timesteps, on: x.device), then: .gelu))  // (N, 4 dim)
         var h = stem(x)  // (N, H, W, stem)

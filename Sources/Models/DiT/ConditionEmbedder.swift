@@ -2,8 +2,8 @@ internal import Configurations
 internal import NeuralNet
 internal import TensorCore
 
-/// What a diffusion transformer is told beside the sample.
-struct DiTCondition {
+/// What a diffusion transformer embeds beside the sample.
+struct DiTVectors {
     /// Sines and cosines of the timesteps (N, 256).
     let features: Tensor
     /// N labels; nil for a model without classes.
@@ -28,30 +28,20 @@ final class ConditionEmbedder: Module {
     }
 
     /// The sum of both (N, D).
-    func callAsFunction(_ condition: DiTCondition) -> Tensor {
-        let time = timestep(condition.features)
-        return embeddedLabels(condition).map { time + $0 } ?? time
+    func callAsFunction(_ vectors: DiTVectors) -> Tensor {
+        let time = timestep(vectors.features)
+        return embeddedLabels(vectors).map { time + $0 } ?? time
     }
 
     /// Both side by side (N, 2, D); (N, 1, D) without classes.
-    func tokens(_ condition: DiTCondition) -> Tensor {
-        let vectors = [timestep(condition.features), embeddedLabels(condition)].compactMap(\.self)
-        return .concatenated(vectors.map { $0.reshaped(to: [$0.shape[0], 1, $0.shape[1]]) }, axis: 1)
+    func tokens(_ vectors: DiTVectors) -> Tensor {
+        let embedded = [timestep(vectors.features), embeddedLabels(vectors)].compactMap(\.self)
+        return .concatenated(embedded.map { $0.reshaped(to: [$0.shape[0], 1, $0.shape[1]]) }, axis: 1)
     }
 
-    private func embeddedLabels(_ condition: DiTCondition) -> Tensor? {
-        precondition((table == nil) == (condition.labels == nil), "class labels do not fit the model's class table")
-        guard let table, let labels = condition.labels else { return nil }
+    private func embeddedLabels(_ vectors: DiTVectors) -> Tensor? {
+        precondition((table == nil) == (vectors.labels == nil), "class labels do not fit the model's class table")
+        guard let table, let labels = vectors.labels else { return nil }
         return table(labels)
-    }
-}
-
-extension ClassLabels {
-    /// The numbers of the classes, which is all that a diffusion transformer is told.
-    var numbers: [Int] {
-        guard case .numbers(let labels) = self else {
-            preconditionFailure("a diffusion transformer's classes are numbers")
-        }
-        return labels
     }
 }

@@ -69,10 +69,9 @@ public final class DiT: Denoiser {
     }
 
     public func callAsFunction(
-        _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+        _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
     ) -> Tensor {
-        let condition = DiTCondition(
-            features: timeFeatures(timesteps, on: x.device), labels: classes.map(\.numbers))
+        let vectors = DiTVectors(features: timeFeatures(timesteps, on: x.device), labels: condition.classNumbers)
         let (tokens, height, width) = patches(x)  // (N, L, D)
         var h = tokens
         /// What the last norm is told (N, D).
@@ -80,14 +79,14 @@ public final class DiT: Denoiser {
         switch blocks {
         case .adaNormZero(let blocks):
             for (index, block) in blocks.enumerated() {
-                let own = block.embed(condition)  // (N, D)
+                let own = block.embed(vectors)  // (N, D)
                 if index == 0 { c = own }
                 h = .recomputable([h, own], dropout: dropout) {
                     block($0[0], $0[1], dropout: dropout)  // (N, L, D)
                 }
             }
         case .adaNorm(let embedder, let blocks):
-            let shared = embedder(condition)  // (N, D)
+            let shared = embedder(vectors)  // (N, D)
             c = shared
             for block in blocks {
                 h = .recomputable([h, shared], dropout: dropout) {
@@ -95,14 +94,14 @@ public final class DiT: Denoiser {
                 }
             }
         case .crossAttention(let embedder, let blocks):
-            let context = embedder.tokens(condition)  // (N, 2, D)
+            let context = embedder.tokens(vectors)  // (N, 2, D)
             for block in blocks {
                 h = .recomputable([h, context], dropout: dropout) {
                     block($0[0], context: $0[1], dropout: dropout)  // (N, L, D)
                 }
             }
         case .inContext(let embedder, let blocks):
-            let context = embedder.tokens(condition)  // (N, 2, D)
+            let context = embedder.tokens(vectors)  // (N, 2, D)
             h = .concatenated([context, h], axis: 1)  // (N, 2 + L, D)
             for block in blocks { h = .recomputable([h], dropout: dropout) { block($0[0], dropout: dropout) } }
             h = h.sliced(axis: 1, context.shape[1]..<h.shape[1])  // (N, L, D)

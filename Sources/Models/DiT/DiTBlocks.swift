@@ -53,7 +53,7 @@ package final class AdaNormZeroBlock: Module {
     }
 
     /// Timestep and class by this block's own embedder (N, D).
-    func embed(_ condition: DiTCondition) -> Tensor { embedder(condition) }
+    func embed(_ vectors: DiTVectors) -> Tensor { embedder(vectors) }
 
     /// - Parameters:
     ///   - c: what `embed` returned.

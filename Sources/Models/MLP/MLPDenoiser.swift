@@ -24,7 +24,7 @@ public final class MLPDenoiser: Denoiser {
     }
 
     public func callAsFunction(
-        _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+        _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
     ) -> Tensor {
         let last = Float(max(1, numTrainTimesteps - 1))
         let time = Tensor(timesteps.map { $0 / last - 0.5 }, shape: [timesteps.count, 1], on: x.device)

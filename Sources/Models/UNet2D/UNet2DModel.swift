@@ -80,9 +80,10 @@ public final class UNet2DModel: Denoiser {
     }
 
     public func callAsFunction(
-        _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+        _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
     ) -> Tensor {
-        let embedding = embed(timesteps, classes, on: x.device)  // (N, E)
+        let embedding = embed(timesteps, condition.classes, on: x.device)  // (N, E)
+        let x = condition.joined(to: x)  // (N, H, W, C)
         var h = convIn(configuration.centerInputSample ? x.scaled(by: 2, offset: -1) : x)  // (N, H, W, C0)
         var skips = [h]
         for block in downBlocks { h = block(h, embedding, dropout: dropout, skips: &skips) }  // (N, H / 2^i, ..., Ci)
@@ -93,7 +94,7 @@ public final class UNet2DModel: Denoiser {
         return output / Tensor(timesteps, shape: [timesteps.count, 1, 1, 1], on: x.device)
     }
 
-    private func embed(_ timesteps: [Float], _ classes: ClassLabels?, on device: Device) -> Tensor {
+    private func embed(_ timesteps: [Float], _ classes: Condition.Classes?, on device: Device) -> Tensor {
         let time = timeEmbedding(features(timesteps, on: device))  // (N, E)
         switch (classEmbedding, classes) {
         case (.table(let table), .numbers(let labels)): return time + table(labels)

@@ -48,13 +48,13 @@ public final class VideoDiT: Denoiser {
     ///   - x: (N, T, H, W, C).
     ///   - timesteps: one for each clip, or one for each frame of each. The frames of a patch have one.
     public func callAsFunction(
-        _ x: Tensor, timesteps: [Float], classes: ClassLabels?, dropout: DropoutMasks?
+        _ x: Tensor, timesteps: [Float], condition: Condition, dropout: DropoutMasks?
     ) -> Tensor {
         let (clips, frames) = (x.shape[0], configuration.patches(frames: x.shape[1]))  // N, T
         let pictures = x.foldingFrames(configuration.patchSizeT)  // (N T, H, W, C)
-        let condition = DiTCondition(
+        let vectors = DiTVectors(
             features: timeFeatures(levels(timesteps, of: x.shape), on: x.device),
-            labels: classes.map { $0.numbers.flatMap { [Int](repeating: $0, count: frames) } })
+            labels: condition.classNumbers?.flatMap { [Int](repeating: $0, count: frames) })
         let (tokens, height, width) = patches(pictures)  // (N T, L, D)
         let grid = TokenGrid(rows: height, columns: width)
         let places = TimePositions.table(frames, width: tokens.shape.last, on: x.device)  // (T, D)
@@ -63,7 +63,7 @@ public final class VideoDiT: Denoiser {
         /// What the last norm is told (N T, D).
         var c: Tensor?
         for (index, block) in blocks.enumerated() {
-            let own = block.embed(condition)  // (N T, D)
+            let own = block.embed(vectors)  // (N T, D)
             if index == 0 { c = own }
             h = .recomputable([h, own], dropout: dropout) {
                 block($0[0], $0[1], grid: grid, dropout: dropout) { tokens, attention in
@@ -72,7 +72,7 @@ public final class VideoDiT: Denoiser {
             }
             guard !temporalBlocks.isEmpty, frames > 1 else { continue }
             let temporal = temporalBlocks[index]
-            h = .recomputable([h, temporal.embed(condition)], dropout: dropout) {
+            h = .recomputable([h, temporal.embed(vectors)], dropout: dropout) {
                 temporal($0[0], $0[1], grid: grid, dropout: dropout) { tokens, attention in
                     tokens.overTime(clips: clips) { attention($0 + places) }
                 }

@@ -26,7 +26,7 @@ public struct Philox: Sendable {
         /// The items of a synthetic dataset; sample is the item's number.
         case dataset = 8
         /// Labels replaced by the null class for classifier-free guidance.
-        case labelDropout = 9
+        case conditionDropout = 9
         /// The noise and timesteps at which the validation loss is measured.
         case validation = 10
         /// The choice of the random crop, or of frames of a clip.
