@@ -14,16 +14,13 @@ public struct AutoencoderDirectory: Sendable {
     /// Unknown keys of the configuration: worth telling, not worth failing.
     public let warnings: [Problem]
 
-    /// The name of its directory in a pipeline.
-    static let component = "vae"
-
     /// Reads the configuration.
     ///
     /// - Parameter path: of the autoencoder, or of a pipeline that has one.
     /// - Throws: a `Problem`, or `Problems` for several in one file.
     public init(_ path: String) throws {
         let files = PosixFileSystem()
-        let candidates = [Path.join(path, Self.component), path]
+        let candidates = [Path.join(path, AutoencoderKLConfiguration.component), path]
         let found = try candidates.first { try files.exists(Path.join($0, "config.json")) }
         guard let found else {
             throw Problem(

@@ -47,7 +47,7 @@ public struct PipelineDirectory: Sendable {
         self.scheduler = scheduler.configuration
         schedulerClass = scheduler.class
         autoencoder =
-            hasAutoencoder ? try AutoencoderDirectory(Path.join(path, AutoencoderDirectory.component)) : nil
+            hasAutoencoder ? try AutoencoderDirectory(Path.join(path, AutoencoderKLConfiguration.component)) : nil
         warnings = model.warnings + scheduler.warnings + (autoencoder?.warnings ?? [])
         if let latents = autoencoder?.configuration.latentChannels, latents != configuration.channels {
             throw Problem(
@@ -65,12 +65,13 @@ public struct PipelineDirectory: Sendable {
             member.node.elements?.last?.string.map { (name: member.name, className: $0) }
         }
         func isAutoencoder(_ part: (name: String, className: String)) -> Bool {
-            part == (AutoencoderDirectory.component, AutoencoderKLConfiguration.className)
+            part.name == AutoencoderKLConfiguration.component
+                && AutoencoderKLConfiguration.classNames.contains(part.className)
         }
         let networks = components.filter { $0.name != "scheduler" }
         let rest = networks.filter { !isAutoencoder($0) }
-        let found = ModelClass.allCases.first { known in
-            rest.contains { $0.name == known.component && $0.className == known.rawValue }
+        let found = Networks.denoisers.first { known in
+            rest.contains { $0.name == known.component && known.classNames.contains($0.className) }
         }
         guard let found, rest.count == 1 else {
             let name = index["_class_name"]?.string ?? "of no known class"
@@ -78,13 +79,13 @@ public struct PipelineDirectory: Sendable {
             throw Problem(
                 .unsupported, "the pipeline \(name) consists of \(parts.isEmpty ? "nothing" : parts)",
                 remedy: "diffd runs pipelines of one \(knownClasses), a scheduler, and perhaps an "
-                    + "\(AutoencoderKLConfiguration.className).", file: file)
+                    + "\(AutoencoderKLConfiguration.classNames[0]).", file: file)
         }
         return (found.component, components.contains(where: isAutoencoder))
     }
 
     private static var knownClasses: String {
-        ModelClass.allCases.map(\.rawValue).joined(separator: ", ")
+        Networks.denoisers.flatMap { $0.classNames }.joined(separator: ", ")
     }
 
     /// Why a directory without model_index.json is no model: perhaps it is a part of one.
@@ -136,17 +137,16 @@ public struct PipelineDirectory: Sendable {
         _ extra: (_ directory: String) throws -> Void = { _ in }
     ) throws {
         try files.publishDirectory(path) { directory in
-            let modelClass = configuration.modelClass
             try writeJSON(
-                index(modelClass, hasAutoencoder: autoencoder != nil), Path.join(directory, "model_index.json"), files)
-            let modelDirectory = Path.join(directory, modelClass.component)
+                index(configuration, hasAutoencoder: autoencoder != nil), Path.join(directory, "model_index.json"), files)
+            let modelDirectory = Path.join(directory, configuration.component)
             try files.createDirectory(modelDirectory, mode: 0o777)
             try writeJSON(
                 configuration.config(diffusersVersion: diffusersVersion), Path.join(modelDirectory, "config.json"),
                 files)
             try WeightsDirectory.save(model, to: modelDirectory, in: files)
             if let autoencoder {
-                let directory = Path.join(directory, AutoencoderDirectory.component)
+                let directory = Path.join(directory, AutoencoderKLConfiguration.component)
                 try files.createDirectory(directory, mode: 0o777)
                 try AutoencoderDirectory.save(autoencoder, to: directory, in: files)
             }
@@ -165,37 +165,27 @@ public struct PipelineDirectory: Sendable {
         in files: any FileSystem
     ) throws {
         try WeightsDirectory.save(
-            model, variant: variant, to: Path.join(path, configuration.modelClass.component), in: files,
+            model, variant: variant, to: Path.join(path, configuration.component), in: files,
             durability: .synchronized)
     }
 
     /// diffusers opens the whole directory where it has a pipeline of these parts, and each part where it has its class.
-    private static func index(_ modelClass: ModelClass, hasAutoencoder: Bool) -> JSONNode {
-        let pipeline = modelClass == .ditTransformer2D && hasAutoencoder ? "DiTPipeline" : "DDPMPipeline"
+    private static func index(_ model: ModelConfiguration, hasAutoencoder: Bool) -> JSONNode {
+        let pipeline = model.className == "DiTTransformer2DModel" && hasAutoencoder ? "DiTPipeline" : "DDPMPipeline"
         let index: JSONNode = [
             "_class_name": JSONNode(.string(pipeline)), "_diffusers_version": JSONNode(.string(diffusersVersion)),
-            modelClass.component: [
-                JSONNode(.string(modelClass.isDiffusersClass ? "diffusers" : "diffd")),
-                JSONNode(.string(modelClass.rawValue)),
+            model.component: [
+                JSONNode(.string(model.isDiffusersClass ? "diffusers" : "diffd")), JSONNode(.string(model.className)),
             ],
             "scheduler": ["diffusers", "DDPMScheduler"],
         ]
-        let autoencoder: JSONNode = ["diffusers", JSONNode(.string(AutoencoderKLConfiguration.className))]
-        return index.adding(AutoencoderDirectory.component, hasAutoencoder ? autoencoder : nil)
+        let autoencoder: JSONNode = [
+            "diffusers", JSONNode(.string(AutoencoderKLConfiguration.classNames[0])),
+        ]
+        return index.adding(AutoencoderKLConfiguration.component, hasAutoencoder ? autoencoder : nil)
     }
 
     private static func writeJSON(_ node: JSONNode, _ path: String, _ files: any FileSystem) throws {
         try files.writeAtomically(Array(node.text.utf8), to: path)
-    }
-}
-
-extension ModelClass {
-    /// The name of its directory in a pipeline.
-    var component: String {
-        switch self {
-        case .unet2d, .annotatedUNet: "unet"
-        case .ditTransformer2D, .transformer2D, .dit, .videoDiT: "transformer"
-        case .mlp: "denoiser"
-        }
     }
 }

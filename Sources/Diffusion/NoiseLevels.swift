@@ -23,16 +23,14 @@ public struct NoiseLevels: Sendable, Hashable {
 
 /// How training draws the noise levels of clips (Chen et al. 2024, "Diffusion Forcing").
 public struct FrameNoise: Sendable, Hashable {
-    public typealias Kind = VideoDiTConfiguration.FrameNoise
-
-    public var kind: Kind
+    public var kind: FrameNoiseKind
     /// Whose noise known frames have; 0: none at all.
     public var contextTimestep: Int
     /// Frames that have one level.
     public var patchSize: Int
 
-    public init(_ c: VideoDiTConfiguration) {
-        (kind, contextTimestep, patchSize) = (c.frameNoise, c.contextTimestep, c.patchSizeT)
+    public init(_ clips: ClipTraits) {
+        (kind, contextTimestep, patchSize) = (clips.frameNoise, clips.contextTimestep, clips.patchSizeT)
     }
 
     /// Timesteps of a clip's patches in time, the first of which is `t`, and which patches are known.
@@ -68,13 +66,6 @@ public struct FrameNoise: Sendable, Hashable {
         case 5, 6: return (0, count)
         default: return count == 1 ? (1, 0) : (count - count / 2, count / 2)
         }
-    }
-}
-
-extension ModelConfiguration {
-    /// How the levels of its clips' frames are drawn in training; nil for models without frames.
-    public var frameNoise: FrameNoise? {
-        if case .videoDiT(let configuration) = self { FrameNoise(configuration) } else { nil }
     }
 }
 

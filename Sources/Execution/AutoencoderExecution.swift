@@ -38,7 +38,7 @@ struct AutoencoderExecution {
         try context.admit(plan, dataset, job.common) { _, device in task(AutoencoderKL(job.model, on: device)) }
         let autoencoder = AutoencoderKL(job.model, on: context.device)
         context.log(
-            "\(AutoencoderKLConfiguration.className) with \(autoencoder.parameterCount) parameters, "
+            "\(AutoencoderKLConfiguration.classNames[0]) with \(autoencoder.parameterCount) parameters, "
                 + "\(dataset.trainingCount) training samples")
         let reporter = TrainingReporter(context)
         let trainer = try Trainer(
@@ -53,7 +53,7 @@ struct AutoencoderExecution {
         try context.writeManifest(
             of: trainer, dataset, job.common, reporter,
             model: [
-                "model": JSONNode(.string(AutoencoderKLConfiguration.className)),
+                "model": JSONNode(.string(AutoencoderKLConfiguration.classNames[0])),
                 "parameters": JSONNode(.integer(autoencoder.parameterCount)),
                 "scaling_factor": JSONNode(.number(autoencoder.configuration.scalingFactor)),
             ])

@@ -35,8 +35,8 @@ struct BoundMeasurement {
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
         self.pipeline = pipeline
         for warning in pipeline.warnings { context.log("warning: \(warning)") }
-        if let mismatch = pipeline.configuration.mismatch(with: pipeline.scheduler) {
-            throw Problem(.unsupported, mismatch.message, remedy: mismatch.remedy, file: path)
+        if let misfit = pipeline.configuration.network.misfit(with: pipeline.scheduler) {
+            throw Problem(.unsupported, misfit.message, remedy: misfit.remedy, file: path)
         }
         try Self.checkOutputs(of: pipeline)
         (digest, bound) = try pointing(to: "$.model") {
@@ -209,7 +209,7 @@ struct BoundMeasurement {
 
     /// The data's options with what follows from the model.
     private static func complete(_ dataset: inout DatasetConfiguration, for model: ModelConfiguration) {
-        if case .videoDiT(let video) = model { dataset.frames = dataset.frames ?? video.sampleFrames }
+        if let clips = model.clips { dataset.frames = dataset.frames ?? clips.sampleFrames }
         guard let (size, channels) = model.sampleShape?.frame, var images = dataset.images else { return }
         images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)
         images.channels = images.channels ?? (channels == 1 || channels == 3 ? channels : nil)

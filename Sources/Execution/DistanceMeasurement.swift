@@ -1,4 +1,5 @@
 internal import Checkpoints
+internal import Configurations
 internal import Datasets
 internal import DurableFiles
 internal import Evaluation
@@ -148,13 +149,13 @@ struct DistanceMeasurement {
     func loadExtractor() throws -> FeatureExtractor {
         guard let weights else { return FeatureExtractor(on: context.device) }
         return try pointing(to: JobInput.Role.inception.jsonPath) {
-            let network = Inception(on: context.device)
+            let network = InceptionConfiguration().makeNetwork(on: context.device)
             let file = WeightsDirectory(
                 file: weights.path,
                 remedy:
                     "It must hold the tensors of pytorch-fid's weights under their names: docs/jobs.md says how to make it."
             )
-            try file.load(into: network, isIdle: Inception.isIdle)
+            try file.load(into: network, isIdle: InceptionConfiguration.ignores)
             return FeatureExtractor(network, weights: weights.digest, on: context.device)
         }
     }

@@ -22,7 +22,7 @@ struct ExtensionPlan: Hashable {
 
     /// - Parameter lengths: of the given clips: one, or two for what lies between them.
     /// - Throws: `invalid` where the numbers of frames don't fit clips or model.
-    init(_ job: VideoExtendJob, lengths: [Int], _ model: VideoDiTConfiguration) throws {
+    init(_ job: VideoExtendJob, lengths: [Int], _ model: ClipTraits) throws {
         let patch = model.patchSizeT
         let window = job.windowFrames ?? model.sampleFrames
         let shortest = lengths.min() ?? 0

@@ -16,7 +16,7 @@ struct GivenFrames: Sendable {
 
         /// - Parameter wanted: nil: what the model was trained for.
         init(
-            _ wanted: VideoExtendJob.Conditioning?, _ model: VideoDiTConfiguration, _ scheduler: SchedulerConfiguration
+            _ wanted: VideoExtendJob.Conditioning?, _ model: ClipTraits, _ scheduler: SchedulerConfiguration
         ) throws {
             switch wanted {
             case .replacement: self = .replacement
@@ -70,7 +70,7 @@ extension ClipOptions {
     func shape(
         of model: ModelConfiguration, _ shape: SampleShape, _ autoencoder: AutoencoderKLConfiguration?
     ) throws -> SampleShape {
-        guard case .videoDiT(let video) = model, case .video(let trained, let trainedSize, let channels) = shape else {
+        guard let clips = model.clips, case .video(let trained, let trainedSize, let channels) = shape else {
             let keys = [("frames", frames != nil), ("fps", fps != nil), ("size", size != nil), ("image", image != nil)]
             if let key = keys.first(where: \.1)?.0 {
                 throw Problem(
@@ -80,13 +80,13 @@ extension ClipOptions {
             return shape
         }
         let frames = frames ?? trained
-        try video.check(frames: frames, path: "$.frames")
-        let worked = try size.map { try video.size(ofPixels: $0, autoencoder) } ?? trainedSize
+        try clips.check(frames: frames, path: "$.frames")
+        let worked = try size.map { try model.size(ofPixels: $0, autoencoder) } ?? trainedSize
         return .video(frames: frames, worked, channels: channels)
     }
 }
 
-extension VideoDiTConfiguration {
+extension ClipTraits {
     func check(frames: Int, path: String) throws {
         guard frames > maxFrames else { return }
         throw Problem(
@@ -94,10 +94,13 @@ extension VideoDiTConfiguration {
             remedy: "Ask for fewer, or raise max_frames in the model's config.json.", path: path)
     }
 
+}
+
+extension ModelConfiguration {
     /// The size of what the model works on, pixels or latents, for frames of a size in pixels.
     func size(ofPixels pixels: ImageSize, _ autoencoder: AutoencoderKLConfiguration?) throws -> ImageSize {
         let factor = autoencoder?.downsampling ?? 1
-        let patch = factor * patchSize
+        let patch = factor * (network.patchSize ?? 1)
         guard pixels.height % patch == 0, pixels.width % patch == 0 else {
             throw Problem(
                 .invalid, "frames of \(pixels) are not filled by the model's patches of \(patch)x\(patch) pixels",

@@ -50,8 +50,8 @@ struct SampleExecution {
         let path = try context.models.directory(of: model, base: context.directory)
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
         for warning in pipeline.warnings { context.log("warning: \(warning)") }
-        if let mismatch = pipeline.configuration.mismatch(with: pipeline.scheduler) {
-            throw Problem(.unsupported, mismatch.message, remedy: mismatch.remedy, file: path)
+        if let misfit = pipeline.configuration.network.misfit(with: pipeline.scheduler) {
+            throw Problem(.unsupported, misfit.message, remedy: misfit.remedy, file: path)
         }
         let autoencoder = try self.autoencoder(of: pipeline)
         let shape = try sampleShape(of: pipeline, autoencoder?.configuration)
@@ -72,14 +72,14 @@ struct SampleExecution {
                 try pipeline.model(on: context.device, keeping: requests[0].options.weightsType.format)
             )
         }
-        if requests[0].options.output.video != nil, pipeline.configuration.frameNoise == nil {
+        if requests[0].options.output.video != nil, pipeline.configuration.clips == nil {
             throw Problem(
                 .invalid, "output.video is given, but the model makes no video", remedy: "Remove it.",
                 path: "$.output.video")
         }
         let outputs = try SampleOutputs(
             drawing, sweep: sweep, codec, pipeline, modelDigest: digest, firstFrame: try firstFrame(codec), context)
-        let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.className)," : ""
+        let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.classNames[0])," : ""
         context.log("\(pipeline.configuration.className)\(latents) from \(path)")
         return try draw(drawing, network, outputs, modelDigest: digest)
     }
@@ -211,8 +211,8 @@ struct SampleExecution {
             sampler: sampler, sampleShape: shape.dimensions, count: request.count, batchSize: options.batchSize,
             condition: options.classLabels.map { Condition(classes: $0) } ?? model.unconditional ?? .none)
         plan.guidance = try guidance(options, model, pipeline.scheduler)
-        if case .videoDiT(let video) = model, case .video(let frames, _, _) = shape, let first = try firstFrame(codec) {
-            let conditioning = try GivenFrames.Conditioning(nil, video, pipeline.scheduler)
+        if let clips = model.clips, case .video(let frames, _, _) = shape, let first = try firstFrame(codec) {
+            let conditioning = try GivenFrames.Conditioning(nil, clips, pipeline.scheduler)
             plan.editing = Editing(beginsWithNoise: true) { samples, device in
                 let given = GivenFrames(
                     frames: [codec.sample(of: first, on: device)] + [[Float]?](repeating: nil, count: frames - 1),

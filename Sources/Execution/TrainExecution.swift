@@ -33,7 +33,7 @@ struct TrainExecution {
             predictionType: job.diffusion.scheduler.predictionType,
             loss: job.diffusion.loss,
             learnsVariance: job.diffusion.scheduler.varianceType == .learnedRange,
-            frameNoise: job.model.frameNoise)
+            frameNoise: job.model.clips.map { FrameNoise($0) })
         let plan = try context.plan(job.training, job.common, for: dataset)
         func task(_ model: any Denoiser, _ plan: TrainingPlan) -> DenoisingTask {
             DenoisingTask(
@@ -44,8 +44,8 @@ struct TrainExecution {
         let model = makeModel(on: context.device)
         context.log(
             "\(job.model.className) with \(model.parameterCount) parameters, \(dataset.trainingCount) training samples")
-        if case .videoDiT(let video) = job.model {
-            context.log(TrainingForecast(video, job.training, on: context.device).description)
+        if let tokens = job.model.clips?.tokens, let cost = job.model.cost {
+            context.log(TrainingForecast(tokens: tokens, cost, job.training, on: context.device).description)
         }
         let previews = TrainingPreviews(job, model, dataset, latents?.autoencoder, context)
         let reporter = TrainingReporter(context)

@@ -10,9 +10,9 @@ struct TrainingForecast {
     /// Of a step, if all its products were as fast as a large one.
     let seconds: Double
 
-    init(_ model: VideoDiTConfiguration, _ training: TrainingOptions, on device: Device) {
-        tokens = model.tokens(frames: model.sampleFrames)
-        multiplyAdds = model.cost(frames: model.sampleFrames).multiplyAdds
+    init(tokens: Int, _ cost: NetworkCost, _ training: TrainingOptions, on device: Device) {
+        self.tokens = tokens
+        multiplyAdds = cost.multiplyAdds
         // The backward pass computes each product twice, and the forward pass once more where it is not kept.
         let passes = training.gradientCheckpointing ? 4.0 : 3.0
         let clips = Double(training.batchSize * training.gradientAccumulationSteps)

@@ -29,8 +29,9 @@ struct VideoExtendExecution {
         let path = try context.models.directory(of: job.drawing.model, base: context.directory)
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
         for warning in pipeline.warnings { context.log("warning: \(warning)") }
-        guard case .videoDiT(let model) = pipeline.configuration,
-            case .video(_, let trained, let channels) = pipeline.configuration.sampleShape
+        let model = pipeline.configuration
+        guard let traits = model.clips,
+            case .video(_, let trained, let channels) = model.sampleShape
         else {
             throw Problem(
                 .unsupported, "the model is a \(pipeline.configuration.className), which makes no video",
@@ -42,7 +43,7 @@ struct VideoExtendExecution {
         func shape(frames: Int) -> SampleShape { .video(frames: frames, size, channels: channels) }
         let clips = try GivenClips(
             job, shownAs: SampleCodec.shape(of: shape(frames: 1), autoencoder?.configuration), context)
-        let extensionPlan = try ExtensionPlan(job, lengths: clips.clips.map(\.count), model)
+        let extensionPlan = try ExtensionPlan(job, lengths: clips.clips.map(\.count), traits)
         let window = shape(frames: extensionPlan.windowLength)
         let codec = SampleCodec(
             window, try pointing(to: "$.model") { try autoencoder?.autoencoder(on: context.device) })
@@ -54,7 +55,7 @@ struct VideoExtendExecution {
         let frames = ExtendedFrames(
             extensionPlan, codec,
             latents: WindowStore(context.checkpoints, fingerprint: fingerprint, in: context.files), context)
-        let conditioning = try GivenFrames.Conditioning(job.conditioning, model, pipeline.scheduler)
+        let conditioning = try GivenFrames.Conditioning(job.conditioning, traits, pipeline.scheduler)
         plan.editing = Editing(beginsWithNoise: true) { windows, device in
             // One window at a time: the next one's frames are not yet made.
             let given = try windows.map { try frames.given(window: $0, conditioning) }
@@ -69,7 +70,7 @@ struct VideoExtendExecution {
         let network = try pointing(to: "$.model") {
             try pipeline.model(on: context.device, keeping: job.drawing.weightsType.format)
         }
-        let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.className)," : ""
+        let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.classNames[0])," : ""
         context.log("\(pipeline.configuration.className)\(latents) from \(path)")
         try frames.begin(clips)
         let store = SamplingStateStore(
@@ -88,7 +89,7 @@ struct VideoExtendExecution {
         let frames = clips.bytes + 2 * extended.count * clips.frameBytes
         try context.admit(tensors: rehearsal.tensors(plan, window), beside: resident + frames, job.common) {
             guard job.direction != .between, case .video(let length, let size, let channels) = window,
-                case .videoDiT(let model) = rehearsal.pipeline.configuration
+                let model = rehearsal.pipeline.configuration.clips
             else { return [] }
             let context = extended.windows[0].known[0].count
             var smaller: [SmallerJob] = []

@@ -16,22 +16,22 @@ extension TrainJob {
         case (.point, .some):
             checks.fail(
                 "model.architecture", and: ["model", "dataset.format", "dataset.name"],
-                "the architecture \"\(model.architecture.rawValue)\" learns points, but the data set holds images",
+                "the architecture \"\(model.architecture)\" learns points, but the data set holds images",
                 remedy: "Use \"unet2d\" or \"annotated_unet\", or the data sets \"spiral\" and \"disc_grid\".")
         case (.image, .some) where dataset.holdsClips:
             checks.fail(
                 "model.architecture", and: ["model", "dataset.format", "dataset.name"],
-                "the architecture \"\(model.architecture.rawValue)\" learns images, but the data set holds videos",
+                "the architecture \"\(model.architecture)\" learns images, but the data set holds videos",
                 remedy: "Use \"video_dit\", or a data set of images.")
         case (.video, _) where !dataset.holdsClips:
             checks.fail(
                 "model.architecture", and: ["model", "dataset.format", "dataset.name"],
-                "the architecture \"\(model.architecture.rawValue)\" learns videos, but the data set holds none",
+                "the architecture \"\(model.architecture)\" learns videos, but the data set holds none",
                 remedy: "Use the data sets \"video_folder\" or \"moving_shapes\", or \"dit\" for images.")
         case (.image, nil), (.video, nil):
             checks.fail(
                 "model.architecture", and: ["model", "dataset.format", "dataset.name"],
-                "the architecture \"\(model.architecture.rawValue)\" learns images, but the data set holds points",
+                "the architecture \"\(model.architecture)\" learns images, but the data set holds points",
                 remedy: "Use \"mlp\", or a data set of images.")
         case (.image(let size, let channels), .some(let images)): checkImages(size, channels, images, &checks)
         case (.video(let frames, let size, let channels), .some(let images)):
@@ -52,19 +52,20 @@ extension TrainJob {
                 "the model learns images, but the data set holds points",
                 remedy: "Use \"mlp\", or a data set of images.")
         }
-        if let mismatch = model.mismatch(with: diffusion.scheduler) {
-            checks.fail(
-                "model.\(mismatch.key)", and: ["diffusion.num_train_timesteps"], mismatch.message,
-                remedy: mismatch.remedy)
+        if var misfit = model.network.misfit(with: diffusion.scheduler)?.within("model") {
+            misfit.others.append("diffusion.num_train_timesteps")
+            checks.fail(misfit)
         }
         if diffusion.scheduler.varianceType == .learnedRange, model.outputChannels == nil {
             checks.fail(
                 "diffusion.variance_type", and: ["model"],
-                "the architecture \"\(model.architecture.rawValue)\" has no outputs for a learned variance",
+                "the architecture \"\(model.architecture)\" has no outputs for a learned variance",
                 remedy: "Use \"unet2d\" or \"dit\", or another variance_type.")
         }
         checkClasses(&checks)
-        checkSteps(&checks)
+        let misfits = model.network.trainingMisfits(
+            with: diffusion.scheduler, dropsConditions: training.classDropoutProb > 0)
+        for misfit in misfits { checks.fail(misfit) }
         dataset.checkValidation(training, &checks)
     }
 
@@ -75,21 +76,14 @@ extension TrainJob {
                 "dataset.frames is \(given) but model.sample_frames is \(frames)",
                 remedy: "Make them equal, or leave one out.")
         }
-        guard case .videoDiT(let dit) = model else { return }
+        guard let clips = model.clips else { return }
         // The model's own rules have seen its sample_frames before the data set's took their place.
-        if dit.sampleFrames % dit.patchSizeT != 0 || dit.sampleFrames > dit.maxFrames {
+        if clips.sampleFrames % clips.patchSizeT != 0 || clips.sampleFrames > clips.maxFrames {
             checks.fail(
                 "dataset.frames", and: ["model.patch_size_t", "model.sample_frames", "model.max_frames"],
-                "clips of \(dit.sampleFrames) frames are not filled by patches of \(dit.patchSizeT), or longer than "
-                    + "model.max_frames \(dit.maxFrames)",
-                remedy: "Use a multiple of \(dit.patchSizeT) up to \(dit.maxFrames).")
-        }
-        if dit.contextTimestep >= diffusion.scheduler.numTrainTimesteps {
-            checks.fail(
-                "model.context_timestep", and: ["diffusion.num_train_timesteps"],
-                "model.context_timestep is \(dit.contextTimestep), but the schedule has "
-                    + "\(diffusion.scheduler.numTrainTimesteps) timesteps",
-                remedy: "Use a small one, such as 0.")
+                "clips of \(clips.sampleFrames) frames are not filled by patches of \(clips.patchSizeT), or longer than "
+                    + "model.max_frames \(clips.maxFrames)",
+                remedy: "Use a multiple of \(clips.patchSizeT) up to \(clips.maxFrames).")
         }
     }
 
@@ -204,27 +198,6 @@ extension TrainJob {
                 "training.class_dropout_prob", and: ["model"],
                 "class_dropout_prob is \(probability), but the model has no null class to put in a class's place",
                 remedy: "Give the model classes (num_class_embeds) and null_class, or remove class_dropout_prob.")
-        }
-        if probability == 0, case .unet2d(let unet) = model, unet.nullClass, unet.classConditioning.nullClass != nil {
-            checks.fail(
-                "model.null_class", and: ["training.class_dropout_prob"],
-                "the null class would never be trained: class_dropout_prob is 0",
-                remedy: "Set training.class_dropout_prob to 0.1, or null_class to false.")
-        }
-    }
-
-    private func checkSteps(_ checks: inout Checks) {
-        let steps = diffusion.scheduler.numTrainTimesteps
-        if case .unet2d(let unet) = model, let own = unet.numTrainTimesteps, own != steps {
-            checks.fail(
-                "model.num_train_timesteps", and: ["diffusion.num_train_timesteps"],
-                "model.num_train_timesteps is \(own) but diffusion.num_train_timesteps is \(steps)",
-                remedy: "Make them equal.")
-        }
-        if case .mlp = model, steps < 2 {
-            checks.fail(
-                "diffusion.num_train_timesteps", "the mlp divides by num_train_timesteps - 1, which is 0",
-                remedy: "Give at least 2.")
         }
     }
 }

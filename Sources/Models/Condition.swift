@@ -37,7 +37,7 @@ public struct Condition {
     public var channels: Tensor?
 
     /// The condition of a model that takes none.
-    public static let none = Condition()
+    public static var none: Condition { Condition() }
 
     public init() {}
 

@@ -85,7 +85,7 @@ import Testing
         model.initialize(seed: 2)
         let scheduler = try PipelineDirectory(original).scheduler
         try PipelineDirectory.publish(
-            model, .unet2d(c), scheduler, autoencoder: autoencoder, at: directory("model"), in: files)
+            model, ModelConfiguration(c), scheduler, autoencoder: autoencoder, at: directory("model"), in: files)
         let index = try values(directory("model/model_index.json")).mapValues(\.line)
         #expect(
             index == [
@@ -95,7 +95,7 @@ import Testing
                 "scheduler": #"["diffusers", "DDPMScheduler"]"#,
             ])
         let opened = try PipelineDirectory(directory("model"))
-        #expect(opened.warnings.isEmpty && opened.configuration == .unet2d(c))
+        #expect(opened.warnings.isEmpty && opened.configuration == ModelConfiguration(c))
         #expect(opened.autoencoder?.configuration == autoencoder.configuration)
         let z = Tensor.normal([1, 4, 4, c.inChannels], seed: 3, purpose: .dataset, on: device)
         let (again, part) = (

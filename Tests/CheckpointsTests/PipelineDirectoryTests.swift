@@ -70,10 +70,10 @@ import Testing
         (dit.inChannels, dit.outChannels, dit.sampleSize, dit.numEmbedsAdaNorm) = (3, 3, 8, 5)
         var inContext = dit
         (inContext.normType, inContext.posEmbedType) = (.inContext, .learned)
-        return [
-            .mlp(MLPConfiguration(dataDimension: 2, hiddenSize: 8, hiddenLayers: 2)), .unet2d(unet), .unet2d(fourier),
-            .annotatedUNet(annotated), .dit(dit), .dit(inContext),
+        let networks: [any DenoiserConfiguration] = [
+            MLPConfiguration(dataDimension: 2, hiddenSize: 8, hiddenLayers: 2), unet, fourier, annotated, dit, inContext,
         ]
+        return networks.map { ModelConfiguration($0) }
     }()
 
     private func bits(_ module: some Module) -> [String: [UInt32]] {

@@ -21,7 +21,7 @@ import Testing
 
     @Test func readsWhatDiffusersWrites() throws {
         let (model, warnings) = try ModelConfiguration.read(config: Array(unet.utf8), file: "config.json")
-        guard case .unet2d(let configuration) = model else {
+        guard let configuration = model.network as? UNet2DConfiguration else {
             Issue.record("\(model) is no UNet2DModel")
             return
         }
@@ -53,7 +53,7 @@ import Testing
 
     @Test func absentKeysTakeTheDefaultsOfTheClass() throws {
         let (model, _) = try ModelConfiguration.read(config: Array("{\"_class_name\": \"UNet2DModel\"}".utf8))
-        #expect(model == .unet2d(UNet2DConfiguration()) && model.sampleShape == nil)
+        #expect(model == ModelConfiguration(UNet2DConfiguration()) && model.sampleShape == nil)
     }
 
     @Test(arguments: [

@@ -5,12 +5,12 @@ import Testing
 
 /// How training draws the noise levels of the frames of a clip.
 @Suite("levels of frames") struct FrameNoiseTests {
-    private func objective(_ kind: VideoDiTConfiguration.FrameNoise, patch: Int = 1) throws -> Objective {
+    private func objective(_ kind: FrameNoiseKind, patch: Int = 1) throws -> Objective {
         var model = VideoDiTConfiguration()
         (model.frameNoise, model.patchSizeT) = (kind, patch)
         return Objective(
             schedule: try NoiseSchedule(SchedulerConfiguration()), predictionType: .sample, loss: LossConfiguration(),
-            frameNoise: FrameNoise(model))
+            frameNoise: FrameNoise(try #require(model.clips)))
     }
 
     /// Timesteps and known frames of each clip of a long training.

@@ -19,13 +19,13 @@ import Testing
 
     @Test func sizeAndDropoutFollow() throws {
         let spec = try decode(Self.job)
-        guard case .train(let job) = spec, case .dit(let dit) = job.model else {
+        guard case .train(let job) = spec, let dit = job.model.network as? DiTConfiguration else {
             Issue.record("not a transformer's training")
             return
         }
         #expect(dit.sampleSize == 16 && dit.width == 384 && dit.tokens == 16)
         #expect(job.dataset.images?.channels == 3 && job.training.classDropoutProb == 0.1)
-        #expect(spec.cost?.parameters == dit.cost.parameters && spec.cost?.multiplyAdds == dit.cost.multiplyAdds)
+        #expect(spec.cost?.parameters == dit.cost?.parameters && spec.cost?.multiplyAdds == dit.cost?.multiplyAdds)
         #expect(try decode(spec.json.text) == spec)
     }
 

@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test func readsTheTrainJob() throws {
-        guard case .train(let job) = try decode(Self.train), case .unet2d(let unet) = job.model else {
+        guard case .train(let job) = try decode(Self.train), let unet = job.model.network as? UNet2DConfiguration else {
             Issue.record("not a U-Net's training")
             return
         }

@@ -39,7 +39,7 @@ import Testing
               "training": { "steps": 10 } }
             """
         let spec = try decode(text)
-        guard case .train(let job) = spec, case .videoDiT(let model) = job.model,
+        guard case .train(let job) = spec, let model = job.model.network as? VideoDiTConfiguration,
             case .videoFolder(let folder) = job.dataset
         else {
             Issue.record("not a training on videos")

@@ -16,7 +16,7 @@ import Testing
     options.steps = 4
     var seen: [MemoryStatistics] = []
     for job in 0..<200 {
-        let configuration = ModelConfiguration.mlp(MLPConfiguration(dataDimension: 2, hiddenSize: 16, hiddenLayers: 1))
+        let configuration = ModelConfiguration(MLPConfiguration(dataDimension: 2, hiddenSize: 16, hiddenLayers: 1))
         let model = configuration.makeModel(numTrainTimesteps: 20, on: device)
         model.initialize(seed: UInt64(job))
         let plan = SamplingPlan(

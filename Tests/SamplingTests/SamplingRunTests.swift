@@ -15,7 +15,7 @@ import Testing
 
         var configuration: ModelConfiguration {
             switch self {
-            case .mlp: return .mlp(MLPConfiguration())
+            case .mlp: return ModelConfiguration(MLPConfiguration())
             case .unet2d:
                 var unet = UNet2DConfiguration()
                 unet.sampleSize = ImageSize(8)
@@ -25,13 +25,13 @@ import Testing
                 unet.layersPerBlock = 1
                 unet.normNumGroups = 4
                 unet.numClassEmbeds = 3
-                return .unet2d(unet)
+                return ModelConfiguration(unet)
             case .annotatedUNet:
                 var unet = AnnotatedUNetConfiguration()
                 unet.dim = 12
                 unet.dimMults = [1, 2]
                 unet.sampleSize = 8
-                return .annotatedUNet(unet)
+                return ModelConfiguration(unet)
             }
         }
 

@@ -11,11 +11,11 @@ import Training
     /// Pictures large enough that tensors, not what kernels borrow, are most of it.
     private func rig(checkpointing: Bool) -> TrainingRig {
         var rig = TrainingRig.unet2d
-        guard case .unet2d(var unet) = rig.model else { return rig }
+        guard var unet = rig.model.network as? UNet2DConfiguration else { return rig }
         unet.sampleSize = ImageSize(32)
         unet.blockOutChannels = [32, 48]
         unet.dropout = 0
-        rig.model = .unet2d(unet)
+        rig.model = ModelConfiguration(unet)
         rig.dataset.images.resolution = 32
         rig.options.batchSize = 16
         rig.options.gradientCheckpointing = checkpointing
@@ -30,11 +30,12 @@ import Training
         try rig.run(in: directory.path, on: rig.makeModel(on: device))
         let plan = TrainingPlan(rig.options, steps: rig.steps, seed: 7)
         let task = DenoisingTask(
-            rig.makeModel(on: .rehearsal()), classConditioning: rig.model.classConditioning,
+            rig.makeModel(on: .rehearsal()), takes: rig.model.conditionParts,
+            unconditional: rig.model.unconditional,
             objective: Objective(
                 schedule: try NoiseSchedule(rig.scheduler), predictionType: .epsilon, loss: LossConfiguration()),
             plan: plan)
-        let told = Trainer.rehearse(task, plan, shape: [32, 32, 3], isLabelled: true)
+        let told = Trainer.rehearse(task, plan, shape: [32, 32, 3], condition: Condition(classes: [0]))
         let ratio = Double(told) / Double(device.memory.held)
         #expect(ratio > 0.85 && ratio < 1.15, "\(told) told, \(device.memory.held) taken")
     }

@@ -39,13 +39,13 @@ import Training
         options.emaDecay = nil
         options.checkpointEvery = 40_000
         options.logEvery = 1000
-        let configuration = ModelConfiguration.mlp(MLPConfiguration())
+        let configuration = ModelConfiguration(MLPConfiguration())
         let model = configuration.makeModel(numTrainTimesteps: 1000, on: device)
         let directory = try TemporaryDirectory()
         var losses: [Double] = []
         let plan = TrainingPlan(options, steps: 40_000, seed: seed)
         let task = DenoisingTask(
-            model, classConditioning: .none,
+            model, takes: [], unconditional: nil,
             objective: Objective(schedule: schedule, predictionType: .epsilon, loss: LossConfiguration()), plan: plan)
         let trainer = try Trainer(
             task, dataset: dataset, plan: plan,

@@ -85,10 +85,10 @@ import Training
             }
         }
         var rig = TrainingRig.unet2d
-        guard case .unet2d(var unet) = rig.model else { return }
+        guard var unet = rig.model.network as? UNet2DConfiguration else { return }
         unet.numClassEmbeds = 4
         unet.nullClass = true
-        rig.model = .unet2d(unet)
+        rig.model = ModelConfiguration(unet)
         rig.options.classDropoutProb = 0.5
         func labels() throws -> [Int] {
             let listener = Listener(rig.makeModel(on: Device(threads: 1)))

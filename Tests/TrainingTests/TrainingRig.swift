@@ -38,7 +38,7 @@ struct TrainingRig {
         options.validationBatches = 2
         options.logEvery = 3
         var rig = TrainingRig(
-            model: .mlp(MLPConfiguration(dataDimension: 2, hiddenSize: 24, hiddenLayers: 2)), dataset: dataset,
+            model: ModelConfiguration(MLPConfiguration(dataDimension: 2, hiddenSize: 24, hiddenLayers: 2)), dataset: dataset,
             options: options, steps: 22)
         rig.scheduler.numTrainTimesteps = 50
         return rig
@@ -56,7 +56,7 @@ struct TrainingRig {
         unet.dropout = 0.1
         unet.numClassEmbeds = 3
         var rig = mlp
-        rig.model = .unet2d(unet)
+        rig.model = ModelConfiguration(unet)
         rig.dataset.name = .shapes
         rig.dataset.count = 40
         rig.dataset.images = ImageOptions(resolution: 8, channels: 3, horizontalFlip: true)

@@ -2,7 +2,12 @@ public import StrictJSON
 
 /// The U-Net of "The Annotated Diffusion Model" (Rogge & Rasul 2022, after lucidrains): 7x7 stem, two blocks and linear attention at each
 /// resolution, full attention in the middle. The defaults are those of its Fashion-MNIST run.
-public struct AnnotatedUNetConfiguration: Described, Hashable {
+public struct AnnotatedUNetConfiguration: DenoiserConfiguration {
+    public static let architecture = "annotated_unet"
+    public static let classNames = ["AnnotatedUNet"]
+    public static let component = "unet"
+    public static let channelsKey = "channels"
+
     public enum BlockType: String, Sendable, CaseIterable { case resnet, convnext }
 
     /// Height and width.
@@ -63,4 +68,8 @@ public struct AnnotatedUNetConfiguration: Described, Hashable {
             dimMults.reduce(0) { $0 + 45 * width * (dim * $1) * (dim * $1) }, "dim",
             and: ["dim_mults", "convnext_mult"])
     }
+}
+
+extension AnnotatedUNetConfiguration {
+    public var sampleShape: SampleShape? { .image(ImageSize(sampleSize), channels: channels) }
 }

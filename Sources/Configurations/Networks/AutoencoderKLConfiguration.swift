@@ -2,16 +2,15 @@ public import Problems
 public import StrictJSON
 
 /// `AutoencoderKL` of diffusers (Rombach et al. 2022): every key of its `config.json`, with its defaults.
-public struct AutoencoderKLConfiguration: Described, Hashable {
+public struct AutoencoderKLConfiguration: NetworkConfiguration {
     public enum DownBlock: String, Sendable, CaseIterable { case plain = "DownEncoderBlock2D" }
     public enum UpBlock: String, Sendable, CaseIterable { case plain = "UpDecoderBlock2D" }
 
-    /// Where its configuration lies in a pipeline's directory, or in its own.
-    public static let files = ["vae/config.json", "config.json"]
-    /// The `architecture` of a job file's `model` that is an autoencoder.
     public static let architecture = "autoencoder_kl"
-    /// `_class_name` of its `config.json`.
-    public static let className = "AutoencoderKL"
+    public static let classNames = ["AutoencoderKL"]
+    public static let component = "vae"
+    /// Where its configuration lies in a pipeline's directory, or in its own.
+    public static let files = ["\(component)/config.json", "config.json"]
 
     public var inChannels = 3
     public var outChannels = 3
@@ -143,25 +142,5 @@ public struct AutoencoderKLConfiguration: Described, Hashable {
 }
 
 extension AutoencoderKLConfiguration {
-    /// Reads a `config.json`. Absent keys take the defaults; unknown keys are warnings.
-    public static func read(
-        config bytes: [UInt8], file: String? = nil
-    ) throws(Problems) -> (configuration: AutoencoderKLConfiguration, warnings: [Problem]) {
-        let root = try JSONNode.parse(bytes, file: file)
-        var report = Report(unknownKeys: .areWarnings)
-        let named = Report.className(of: root, among: KnownClass.self, \.rawValue, &report)
-        let configuration = AutoencoderKLConfiguration.read(root, into: &report)
-        try report.check(file: file)
-        guard let configuration, named != nil else {
-            throw Problems([Problem(.internal, "the configuration was not read", file: file)])
-        }
-        return (configuration, report.warnings.map { file.map($0.inFile) ?? $0 })
-    }
-
-    private enum KnownClass: String, CaseIterable { case autoencoderKL = "AutoencoderKL" }
-
-    /// As `config.json`.
-    public func config(diffusersVersion: String) -> JSONNode {
-        json.asConfig(className: Self.className, diffusersVersion: diffusersVersion)
-    }
+    public var isDiffusersClass: Bool { true }
 }

@@ -3,7 +3,16 @@ public import StrictJSON
 
 /// The diffusion transformer (Peebles & Xie 2023): every key of `DiTTransformer2DModel`'s `config.json` in diffusers, with its
 /// defaults, and a few of ours for what that class lacks.
-public struct DiTConfiguration: Described, Hashable {
+public struct DiTConfiguration: DenoiserConfiguration {
+    public static let architecture = "dit"
+    /// `Transformer2DModel` is what diffusers called a DiT before that had a class of its own, and other transformers, which are not
+    /// supported; `DiT` one that diffusers' class does not compute.
+    public static let classNames = ["DiTTransformer2DModel", "Transformer2DModel", "DiT"]
+    public static let component = "transformer"
+    public static let classCountKey = "num_embeds_ada_norm"
+    /// diffusers counts the null class beside them.
+    public static let classCountHasNull = false
+
     /// How a block is told timestep and class (section 3.2).
     public enum Conditioning: String, Sendable, CaseIterable {
         /// Scale, shift and gate of each layer, which start at zero: the block starts as the identity.
@@ -117,8 +126,10 @@ public struct DiTConfiguration: Described, Hashable {
     /// Channels of the output.
     public var outputChannels: Int { outChannels ?? inChannels }
 
+    public var className: String { isDiffusersClass ? "DiTTransformer2DModel" : "DiT" }
+
     /// Whether `DiTTransformer2DModel` of diffusers computes it.
-    public var isDiffusersModel: Bool {
+    public var isDiffusersClass: Bool {
         normType == .adaNormZero && numEmbedsAdaNorm != nil && posEmbedType == .sincos && freqShift == 1
     }
 
@@ -130,17 +141,19 @@ public struct DiTConfiguration: Described, Hashable {
     private static let ownKeys: Set = ["preset", "pos_embed_type", "freq_shift"]
 
     /// As in `config.json`. diffusers' pipeline wants a number for `out_channels`.
-    var configJSON: JSONNode {
+    public var configJSON: JSONNode {
         var copy = self
         copy.outChannels = outputChannels
-        let dropped = isDiffusersModel ? Self.ownKeys : ["preset"]
+        let dropped = isDiffusersClass ? Self.ownKeys : ["preset"]
         return JSONNode(.object((copy.json.members ?? []).filter { !dropped.contains($0.name) }))
     }
 
-    /// Reads the configuration of a `Transformer2DModel`, which is a diffusion transformer if its blocks are.
-    static func read(transformer2D root: JSONNode, into report: inout Report) -> DiTConfiguration? {
+    /// A `Transformer2DModel` is a diffusion transformer if its blocks are.
+    public static func read(
+        config root: JSONNode, of className: String, into report: inout Report
+    ) -> DiTConfiguration? {
         let key = "norm_type"
-        guard root[key]?.string == Conditioning.adaNormZero.rawValue else {
+        guard className != "Transformer2DModel" || root[key]?.string == Conditioning.adaNormZero.rawValue else {
             report.add(
                 "a Transformer2DModel whose norm_type is not \"ada_norm_zero\" is no DiT",
                 remedy: "Of this class, diffd knows the DiT models only.", at: JSONPath.root.member(key),
@@ -171,6 +184,15 @@ public struct DiTConfiguration: Described, Hashable {
                 remedy: "Remove it.")
         }
         checks.boundParameters(
-            cost.parameters, "num_layers", and: ["num_attention_heads", "attention_head_dim", "preset"])
+            costPerSample.parameters, "num_layers", and: ["num_attention_heads", "attention_head_dim", "preset"])
+    }
+}
+
+extension DiTConfiguration {
+    public var sampleShape: SampleShape? { .image(ImageSize(sampleSize), channels: inChannels) }
+
+    public mutating func complete(for training: TrainingTraits, from node: JSONNode) {
+        if !node.gives("sample_size"), let side = training.side { sampleSize = side }
+        if training.learnsVariance, !node.gives("out_channels") { outChannels = 2 * inChannels }
     }
 }

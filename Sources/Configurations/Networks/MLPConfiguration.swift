@@ -2,7 +2,11 @@ public import StrictJSON
 
 /// The fully connected denoiser of minidiffusion, for data that are points: `x` (D) and `t / (T - 1) - 0.5` joined, hidden layers with
 /// ReLU, and a linear layer back to D. The defaults give 3-256-256-256-2.
-public struct MLPConfiguration: Described, Hashable {
+public struct MLPConfiguration: DenoiserConfiguration {
+    public static let architecture = "mlp"
+    public static let classNames = ["MLPDenoiser"]
+    public static let component = "denoiser"
+
     /// D, numbers in a data point.
     public var dataDimension = 2
     /// Width of each hidden layer.
@@ -27,6 +31,19 @@ public struct MLPConfiguration: Described, Hashable {
         checks.boundParameters(
             (hiddenLayers - 1) * hiddenSize * hiddenSize + hiddenSize * (2 * dataDimension + 1), "hidden_size",
             and: ["hidden_layers", "data_dimension"])
+    }
+}
+
+extension MLPConfiguration {
+    public var sampleShape: SampleShape? { .point(dimension: dataDimension) }
+
+    public func trainingMisfits(with scheduler: SchedulerConfiguration, dropsConditions: Bool) -> [Misfit] {
+        guard scheduler.numTrainTimesteps < 2 else { return [] }
+        return [
+            Misfit(
+                "diffusion.num_train_timesteps", "the mlp divides by num_train_timesteps - 1, which is 0",
+                remedy: "Give at least 2.")
+        ]
     }
 }
 

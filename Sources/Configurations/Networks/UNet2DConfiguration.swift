@@ -1,7 +1,11 @@
 public import StrictJSON
 
 /// `UNet2DModel` of diffusers: every key of its `config.json`, with its defaults.
-public struct UNet2DConfiguration: Described, Hashable {
+public struct UNet2DConfiguration: DenoiserConfiguration {
+    public static let architecture = "unet2d"
+    public static let classNames = ["UNet2DModel"]
+    public static let component = "unet"
+
     /// Features of the timestep: sinusoids, a table of `numTrainTimesteps` learned rows, or sines and cosines of its
     /// logarithm at random frequencies.
     public enum TimeEmbedding: String, Sendable, CaseIterable { case positional, learned, fourier }
@@ -131,10 +135,10 @@ public struct UNet2DConfiguration: Described, Hashable {
             "Timesteps that a learned time embedding knows; without meaning for others."),
     ]
 
-    private static let nullClassKey = "null_class"
+    fileprivate static let nullClassKey = "null_class"
 
     /// As in `config.json`: a model that diffusers knows wholly has diffusers' keys only.
-    var configJSON: JSONNode {
+    public var configJSON: JSONNode {
         nullClass ? json : JSONNode(.object((json.members ?? []).filter { $0.name != Self.nullClassKey }))
     }
 
@@ -171,5 +175,53 @@ public struct UNet2DConfiguration: Described, Hashable {
             case .some(let rows): .table(count: rows, null: nil)
             }
         }
+    }
+}
+
+extension UNet2DConfiguration {
+    public var isDiffusersClass: Bool { true }
+    public var sampleShape: SampleShape? { sampleSize.map { .image($0, channels: inChannels) } }
+    public var channels: Int? { inChannels }
+    public var outputChannels: Int? { outChannels }
+    public var knownTimesteps: Int? { timeEmbeddingType == .learned ? numTrainTimesteps : nil }
+
+    public func misfit(with scheduler: SchedulerConfiguration) -> Misfit? {
+        if let known = knownTimesteps, scheduler.numTrainTimesteps > known {
+            return Misfit(
+                "num_train_timesteps",
+                "the model has learned \(known) timesteps, but the schedule has \(scheduler.numTrainTimesteps)",
+                remedy: "Make the model's num_train_timesteps and the schedule's equal.")
+        }
+        guard timeEmbeddingType == .fourier else { return nil }
+        return Misfit(
+            "time_embedding_type",
+            "a model with Fourier features of the timestep takes noise levels above 0, and this schedule begins with 0",
+            remedy: "Use \"positional\".")
+    }
+
+    public func trainingMisfits(with scheduler: SchedulerConfiguration, dropsConditions: Bool) -> [Misfit] {
+        var misfits: [Misfit] = []
+        if !dropsConditions, nullClass, classConditioning.nullClass != nil {
+            misfits.append(
+                Misfit(
+                    "model.null_class", and: ["training.class_dropout_prob"],
+                    "the null class would never be trained: class_dropout_prob is 0",
+                    remedy: "Set training.class_dropout_prob to 0.1, or null_class to false."))
+        }
+        let steps = scheduler.numTrainTimesteps
+        if let own = numTrainTimesteps, own != steps {
+            misfits.append(
+                Misfit(
+                    "model.num_train_timesteps", and: ["diffusion.num_train_timesteps"],
+                    "model.num_train_timesteps is \(own) but diffusion.num_train_timesteps is \(steps)",
+                    remedy: "Make them equal."))
+        }
+        return misfits
+    }
+
+    public mutating func complete(for training: TrainingTraits, from node: JSONNode) {
+        if sampleSize == nil { sampleSize = training.side.map { ImageSize($0) } }
+        if training.learnsVariance, !node.gives("out_channels") { outChannels = 2 * inChannels }
+        if training.dropsConditions, numClassEmbeds ?? 0 > 1, !node.gives(Self.nullClassKey) { nullClass = true }
     }
 }

@@ -3,24 +3,19 @@ public import StrictJSON
 
 /// A diffusion transformer over space-time patches: the DiT of Peebles & Xie 2023 for each frame, and attention over time (Ma et
 /// al. 2024, "Latte"). A clip of one frame is a picture.
-public struct VideoDiTConfiguration: Described, Hashable {
+public struct VideoDiTConfiguration: DenoiserConfiguration {
+    public static let architecture = "video_dit"
+    public static let classNames = ["VideoDiT"]
+    public static let component = "transformer"
+    public static let classCountKey = DiTConfiguration.classCountKey
+    public static let classCountHasNull = DiTConfiguration.classCountHasNull
+
     /// Which patches see each other.
     public enum Attention: String, Sendable, CaseIterable {
         /// Those of a frame in one block, those at one place in the next (Latte, variant 1).
         case factorized
         /// All patches of the clip.
         case full
-    }
-
-    /// Which noise levels the frames of a clip have in training.
-    public enum FrameNoise: String, Sendable, CaseIterable {
-        /// All the same one.
-        case shared
-        /// Some frames at either end are known: they have no noise, or that of `contextTimestep`. In half of the clips all others have
-        /// the same one, in the other half one each. Such a model extends clips.
-        case context
-        /// Each patch in time has one of its own (Chen et al. 2024, "Diffusion Forcing"). Such a model extends clips too.
-        case independent
     }
 
     /// Height and width of a frame in training.
@@ -43,7 +38,7 @@ public struct VideoDiTConfiguration: Described, Hashable {
     /// Number of classes; the table has one more row, which stands for no class. Nil: no classes.
     public var numEmbedsAdaNorm: Int?
     public var dropout = 0.0
-    public var frameNoise = FrameNoise.context
+    public var frameNoise = FrameNoiseKind.context
     /// The timestep whose noise known frames have; 0: none at all.
     public var contextTimestep = 0
 
@@ -97,9 +92,6 @@ public struct VideoDiTConfiguration: Described, Hashable {
 
     public var classConditioning: ClassConditioning { spatial.classConditioning }
 
-    /// Whether it was trained with known frames among noisy ones.
-    public var knowsContext: Bool { frameNoise != .shared }
-
     /// Frames rounded up to whole patches.
     public func patches(frames: Int) -> Int { (frames + patchSizeT - 1) / patchSizeT }
 
@@ -128,8 +120,32 @@ public struct VideoDiTConfiguration: Described, Hashable {
 }
 
 extension VideoDiTConfiguration {
-    /// Tokens of a clip of that many frames of the training's size.
-    public func tokens(frames: Int) -> Int { patches(frames: frames) * spatial.tokens }
+    public var cost: NetworkCost? { cost(frames: sampleFrames) }
+
+    public var sampleShape: SampleShape? {
+        .video(frames: sampleFrames, ImageSize(sampleSize), channels: inChannels)
+    }
+
+    public var clips: ClipTraits? {
+        ClipTraits(
+            sampleFrames: sampleFrames, maxFrames: maxFrames, patchSizeT: patchSizeT, frameNoise: frameNoise,
+            contextTimestep: contextTimestep, tokens: patches(frames: sampleFrames) * spatial.tokens)
+    }
+
+    public func trainingMisfits(with scheduler: SchedulerConfiguration, dropsConditions: Bool) -> [Misfit] {
+        guard contextTimestep >= scheduler.numTrainTimesteps else { return [] }
+        return [
+            Misfit(
+                "model.context_timestep", and: ["diffusion.num_train_timesteps"],
+                "model.context_timestep is \(contextTimestep), but the schedule has \(scheduler.numTrainTimesteps) timesteps",
+                remedy: "Use a small one, such as 0.")
+        ]
+    }
+
+    public mutating func complete(for training: TrainingTraits, from node: JSONNode) {
+        if !node.gives("sample_frames"), let frames = training.frames { sampleFrames = frames }
+        if !node.gives("sample_size"), let side = training.side { sampleSize = side }
+    }
 
     /// What a clip of that many frames of the training's size costs.
     public func cost(frames: Int) -> NetworkCost {
@@ -137,12 +153,12 @@ extension VideoDiTConfiguration {
         var deeper = image
         deeper.numLayers += 1
         let block = NetworkCost(
-            parameters: deeper.cost.parameters - image.cost.parameters,
-            multiplyAdds: deeper.cost.multiplyAdds - image.cost.multiplyAdds)
+            parameters: deeper.costPerSample.parameters - image.costPerSample.parameters,
+            multiplyAdds: deeper.costPerSample.multiplyAdds - image.costPerSample.multiplyAdds)
         let (layers, steps, perFrame) = (Double(numLayers), Double(patches(frames: frames)), Double(image.tokens))
         /// The products of the two attention matrices, each token with so many others.
         func attention(to others: Double) -> Double { 2 * steps * perFrame * others * Double(image.width) }
-        var cost = NetworkCost(parameters: image.cost.parameters, multiplyAdds: steps * image.cost.multiplyAdds)
+        var cost = NetworkCost(parameters: image.costPerSample.parameters, multiplyAdds: steps * image.costPerSample.multiplyAdds)
         switch self.attention {
         case .factorized:
             cost.parameters += numLayers * block.parameters

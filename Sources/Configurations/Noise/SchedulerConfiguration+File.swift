@@ -15,7 +15,7 @@ extension SchedulerConfiguration {
     ) throws(Problems) -> (configuration: SchedulerConfiguration, class: SamplerName, warnings: [Problem]) {
         let root = try JSONNode.parse(withoutInfinities(bytes), file: file)
         var report = Report(unknownKeys: .areWarnings)
-        let named = Report.className(of: root, among: SamplerName.self, \.className, &report)
+        let named = Report.className(of: root, among: SamplerName.allCases, \.className, &report)
         var configuration: SchedulerConfiguration?
         if let named {
             refuseFlowMatching(root, &report)

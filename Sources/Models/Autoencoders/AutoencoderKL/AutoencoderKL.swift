@@ -96,3 +96,7 @@ public struct LatentDistribution {
         return terms.sum() * (0.5 / Float(max(1, mean.shape[0])))
     }
 }
+
+extension AutoencoderKLConfiguration: NetworkBuilder {
+    public func makeNetwork(on device: Device) -> AutoencoderKL { AutoencoderKL(self, on: device) }
+}

@@ -131,3 +131,7 @@ public final class AnnotatedUNet: Denoiser {
         return .recomputable([h]) { attention($0[0]) }  // (N, H, W, C')
     }
 }
+
+extension AnnotatedUNetConfiguration: DenoiserBuilder {
+    public func makeDenoiser(numTrainTimesteps: Int, on device: Device) -> any Denoiser { AnnotatedUNet(self, on: device) }
+}

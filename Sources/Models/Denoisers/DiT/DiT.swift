@@ -122,3 +122,7 @@ extension DiT: HoldsConstants {
         patches.constant.map { [("pos_embed.pos_embed", $0)] } ?? []
     }
 }
+
+extension DiTConfiguration: DenoiserBuilder {
+    public func makeDenoiser(numTrainTimesteps: Int, on device: Device) -> any Denoiser { DiT(self, on: device) }
+}

@@ -33,3 +33,9 @@ public final class MLPDenoiser: Denoiser {
         return layers[layers.count - 1](h)  // (N, D)
     }
 }
+
+extension MLPConfiguration: DenoiserBuilder {
+    public func makeDenoiser(numTrainTimesteps: Int, on device: Device) -> any Denoiser {
+        MLPDenoiser(self, numTrainTimesteps: numTrainTimesteps, on: device)
+    }
+}

@@ -135,3 +135,7 @@ package final class TimestepMLP: Module {
 
     package func callAsFunction(_ features: Tensor) -> Tensor { linear2(linear1(features, then: .silu)) }  // (N, E)
 }
+
+extension UNet2DConfiguration: DenoiserBuilder {
+    public func makeDenoiser(numTrainTimesteps: Int, on device: Device) -> any Denoiser { UNet2DModel(self, on: device) }
+}

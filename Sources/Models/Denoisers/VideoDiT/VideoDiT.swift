@@ -103,3 +103,7 @@ extension VideoDiT: HoldsConstants {
         patches.constant.map { [("pos_embed.pos_embed", $0)] } ?? []
     }
 }
+
+extension VideoDiTConfiguration: DenoiserBuilder {
+    public func makeDenoiser(numTrainTimesteps: Int, on device: Device) -> any Denoiser { VideoDiT(self, on: device) }
+}

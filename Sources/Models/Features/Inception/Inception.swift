@@ -1,3 +1,4 @@
+public import Configurations
 public import NeuralNet
 public import TensorCore
 
@@ -45,11 +46,6 @@ public final class Inception: Module {
         ]
     }
 
-    /// Tensors of a file that the features don't come from: the classifier, and counters of the training.
-    public static func isIdle(_ name: String) -> Bool {
-        name.hasPrefix("fc.") || name.hasSuffix(".num_batches_tracked")
-    }
-
     public func visit(_ visitor: inout ParameterVisitor) {
         for (name, layer) in stem { visitor(name, layer) }
         for (name, block) in blocks { visitor(name, block) }
@@ -65,6 +61,15 @@ public final class Inception: Module {
         for (_, block) in blocks { h = block(h) }  // (N, 8, 8, 2048)
         let places = Float(h.shape[1] * h.shape[2])
         return (h.sum(to: [h.shape[0], 1, 1, h.shape[3]]) / places).reshaped(to: [h.shape[0], h.shape[3]])  // (N, 2048)
+    }
+}
+
+extension InceptionConfiguration: NetworkBuilder {
+    public func makeNetwork(on device: Device) -> Inception { Inception(on: device) }
+
+    /// The classifier, and counters of the training.
+    public static func ignores(tensor name: String) -> Bool {
+        name.hasPrefix("fc.") || name.hasSuffix(".num_batches_tracked")
     }
 }
 

@@ -1,12 +1,3 @@
-/// What a network costs, known before it is built.
-public struct NetworkCost: Sendable, Hashable {
-    /// Trainable numbers.
-    public var parameters: Int
-    /// Multiply-adds of matrix products in one forward pass of one sample. Papers on diffusion transformers call a billion of
-    /// them a "Gflop".
-    public var multiplyAdds: Double
-}
-
 extension DiTConfiguration {
     /// The size of the timestep's features.
     public static let timestepFeatures = 256
@@ -17,7 +8,9 @@ extension DiTConfiguration {
     /// Blocks of adaLN-Zero have an embedder of timestep and class each, as in diffusers; others share one.
     public var embedders: Int { normType == .adaNormZero ? numLayers : 1 }
 
-    public var cost: NetworkCost { NetworkCost(parameters: parameters, multiplyAdds: multiplyAdds) }
+    public var cost: NetworkCost? { costPerSample }
+
+    var costPerSample: NetworkCost { NetworkCost(parameters: parameters, multiplyAdds: multiplyAdds) }
 
     /// Parameters of one embedder. The paper's blocks share one, so it counts one.
     public var embedderParameters: Int {
