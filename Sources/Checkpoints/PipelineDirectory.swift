@@ -49,12 +49,11 @@ public struct PipelineDirectory: Sendable {
         autoencoder =
             hasAutoencoder ? try AutoencoderDirectory(Path.join(path, AutoencoderKLConfiguration.component)) : nil
         warnings = model.warnings + scheduler.warnings + (autoencoder?.warnings ?? [])
-        if let latents = autoencoder?.configuration.latentChannels, latents != configuration.channels {
+        if let autoencoder,
+            let misfit = Compatibility.latents(of: autoencoder.configuration, for: configuration)
+        {
             throw Problem(
-                .invalid,
-                "the autoencoder's latents have \(latents) channels, but the \(configuration.className) takes "
-                    + "\(configuration.channels.map(String.init) ?? "points")",
-                remedy: "Both must come from the same model.", file: modelFile)
+                .invalid, misfit.message, remedy: "Both must come from the same model.", file: modelFile)
         }
     }
 

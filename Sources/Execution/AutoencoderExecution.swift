@@ -24,13 +24,7 @@ struct AutoencoderExecution {
 
     func run() throws -> Ending {
         let dataset = try context.openDataset(job.dataset, job.common)
-        let expected = SampleShape.image(job.model.sampleSize, channels: job.model.inChannels)
-        guard dataset.shape == expected else {
-            throw Problem(
-                .invalid, "the samples are \(dataset.shape.dimensions), but the model takes \(expected.dimensions)",
-                remedy: "Set dataset.resolution and dataset.channels, or the model's sample_size and in_channels.",
-                path: "$.dataset")
-        }
+        if let misfit = Compatibility.samples(dataset.shape, for: job.model) { throw misfit.problem }
         let plan = try context.plan(job.training, job.common, for: dataset)
         func task(_ autoencoder: AutoencoderKL) -> AutoencodingTask {
             AutoencodingTask(autoencoder, job.reconstruction, seed: UInt64(job.common.seed))

@@ -48,9 +48,13 @@ struct BoundMeasurement {
         }
         Self.complete(&configuration, for: pipeline.configuration)
         let dataset = try context.openDataset(configuration, job.common)
-        try Self.checkShape(of: dataset, for: pipeline.configuration)
+        if let misfit = Compatibility.samples(dataset.shape, for: pipeline.configuration, changing: .data)
+            ?? Compatibility.classes(dataset.classes.count, for: pipeline.configuration, changing: .data)
+        {
+            throw misfit.problem
+        }
         shape = dataset.shape
-        condition = try Self.conditioning(of: dataset, for: pipeline.configuration)
+        condition = Self.conditioning(of: dataset, for: pipeline.configuration)
         samples = MeasuredSamples(dataset, seed: UInt64(job.common.seed), count: job.count)
         plan = BoundPlan(
             count: samples.numbers.count, batchSize: job.batchSize, seed: UInt64(job.common.seed),
@@ -225,54 +229,22 @@ struct BoundMeasurement {
                 "the model makes latents, and the bound in bits per dimension is one on pixels",
                 "Measure such a model by the Frechet distance of what it draws: samples and reference.")
         }
-        guard let channels = pipeline.configuration.channels else {
+        guard pipeline.configuration.channels != nil else {
             throw fail("the model makes points, but the bound is of pictures of 256 levels", "Use a model of pictures.")
         }
-        let outputs = pipeline.configuration.outputChannels ?? channels
-        let isLearned = pipeline.scheduler.varianceType == .learnedRange
-        guard outputs == 2 * channels || outputs == channels && !isLearned else {
-            throw fail(
-                "the model has \(outputs) output channels for \(channels), and variance_type is "
-                    + pipeline.scheduler.varianceType.rawValue,
-                "Set variance_type in the model's scheduler_config.json to what it was trained with.")
-        }
-    }
-
-    private static func checkShape(of dataset: Dataset, for model: ModelConfiguration) throws {
-        let fits = model.sampleShape.map { $0 == dataset.shape } ?? (dataset.shape.frame?.channels == model.channels)
-        guard !fits else { return }
-        let expected = model.sampleShape.map { "\($0.dimensions)" } ?? "pictures of \(model.channels ?? 0) channels"
-        throw Problem(
-            .invalid, "the samples are \(dataset.shape.dimensions), but the model takes \(expected)",
-            remedy: "Leave dataset.resolution and dataset.channels out.", path: "$.dataset")
-    }
-
-    private static func conditioning(
-        of dataset: Dataset, for model: ModelConfiguration
-    ) throws -> BoundRun.Conditioning {
-        func fail(_ message: String, _ remedy: String) -> Problem {
-            Problem(.invalid, message, remedy: remedy, path: "$.dataset")
-        }
-        let count = dataset.classes.count
-        switch model.classConditioning {
-        case .none: return .always(.none)
-        case .vector:
+        if let misfit = Compatibility.outputs(
+            of: pipeline.configuration, learnedVariance: pipeline.scheduler.varianceType == .learnedRange)
+        {
             throw Problem(
-                .unsupported, "the model takes class vectors (class_embed_type \"identity\"), which data sets have not",
-                remedy: "Use a model with num_class_embeds.", path: "$.model")
-        case .table(_, null: let null?) where count == 0: return .always(Condition(classes: [null]))
-        case .table where count == 0, .timestep where count == 0:
-            throw fail(
-                "the model is told classes, but the data set has none", "Put the images into class folders.")
-        case .table(let known, _) where count > known:
-            throw fail(
-                "the data set has \(count) classes, but the model knows \(known)",
-                "Use the data that the model was trained on, or others of its classes.")
-        case .timestep where model.knownTimesteps.map({ count > $0 }) ?? false:
-            throw fail(
-                "the data set has \(count) classes, more than the model's table of timesteps has rows",
-                "Use the data that the model was trained on, or others of its classes.")
-        case .table, .timestep: return .own(.classes)
+                .unsupported, misfit.message,
+                remedy: "Set variance_type in the model's scheduler_config.json to what it was trained with.",
+                path: "$.model")
         }
+    }
+
+    /// Samples of no class in particular where the data have no classes.
+    private static func conditioning(of dataset: Dataset, for model: ModelConfiguration) -> BoundRun.Conditioning {
+        guard dataset.classes.isEmpty else { return .own(model.conditionParts) }
+        return .always(model.unconditional ?? .none)
     }
 }

@@ -100,7 +100,7 @@ extension ModelConfiguration {
     /// The size of what the model works on, pixels or latents, for frames of a size in pixels.
     func size(ofPixels pixels: ImageSize, _ autoencoder: AutoencoderKLConfiguration?) throws -> ImageSize {
         let factor = autoencoder?.downsampling ?? 1
-        let patch = factor * (network.patchSize ?? 1)
+        let patch = factor * (network.patchSide ?? 1)
         guard pixels.height % patch == 0, pixels.width % patch == 0 else {
             throw Problem(
                 .invalid, "frames of \(pixels) are not filled by the model's patches of \(patch)x\(patch) pixels",

@@ -47,11 +47,7 @@ struct LatentStage {
     func encoded(_ pictures: Dataset, _ common: CommonOptions) throws -> Dataset {
         let c = autoencoder.configuration
         guard let shape = c.latentShape(of: pictures.shape) else {
-            throw Problem(
-                .invalid,
-                "the samples are \(pictures.shape.dimensions), but the autoencoder takes \(c.inChannels) channels and sizes that "
-                    + "\(c.downsampling) divides",
-                remedy: "Set dataset.resolution to a multiple of \(c.downsampling).", path: "$.dataset")
+            throw Compatibility.encoding(pictures.shape, by: c)?.problem ?? Problem(.internal, "latents have no shape")
         }
         let codec = SampleCodec(shape, autoencoder)
         let directory = SpoolLayout(root: context.arguments.spool).latents

@@ -204,13 +204,16 @@ struct SampleExecution {
         let sampler = try pointing(to: "$.sampler") {
             try options.sampler.sampler(for: pipeline.scheduler, strength: request.strength)
         }
-        try checkOutputs(of: model, shape, sampler)
-        try checkTimesteps(of: model, sampler)
-        try checkClasses(of: model, options)
+        let misfit =
+            Compatibility.outputs(of: model, learnedVariance: sampler.takesVariance)
+            ?? Compatibility.timesteps(sampler.steps.lazy.map(\.timestep), for: model)
+            ?? Compatibility.labels(options.classLabels, for: model)
+            ?? Compatibility.guidance(options.guidanceScale, for: model)
+        if let misfit { throw misfit.problem }
         var plan = SamplingPlan(
             sampler: sampler, sampleShape: shape.dimensions, count: request.count, batchSize: options.batchSize,
             condition: options.classLabels.map { Condition(classes: $0) } ?? model.unconditional ?? .none)
-        plan.guidance = try guidance(options, model, pipeline.scheduler)
+        plan.guidance = guidance(options, model, pipeline.scheduler)
         if let clips = model.clips, case .video(let frames, _, _) = shape, let first = try firstFrame(codec) {
             let conditioning = try GivenFrames.Conditioning(nil, clips, pipeline.scheduler)
             plan.editing = Editing(beginsWithNoise: true) { samples, device in
@@ -239,13 +242,10 @@ struct SampleExecution {
         let path = try context.models.directory(of: reference, base: context.directory, as: role)
         let directory = try pointing(to: role.jsonPath) { try AutoencoderDirectory(path) }
         for warning in directory.warnings { context.log("warning: \(warning)") }
-        let latents = directory.configuration.latentChannels
-        guard latents == pipeline.configuration.channels else {
-            throw Problem(
-                .invalid,
-                "the autoencoder's latents have \(latents) channels, but the model makes "
-                    + "\(pipeline.configuration.channels.map(String.init) ?? "points")",
-                remedy: "Name the autoencoder that the model was trained with, or one like it.", path: role.jsonPath)
+        if var misfit = Compatibility.latents(of: directory.configuration, for: pipeline.configuration) {
+            misfit.key = String(role.jsonPath.dropFirst(2))
+            misfit.remedy = "Name the autoencoder that the model was trained with, or one like it."
+            throw misfit.problem
         }
         return directory
     }
@@ -281,44 +281,10 @@ struct SampleExecution {
         }
     }
 
-    private func checkOutputs(of model: ModelConfiguration, _ shape: SampleShape, _ sampler: any Sampler) throws {
-        guard let channels = model.channels else { return }
-        let outputs = model.outputChannels ?? channels
-        if sampler.takesVariance, outputs != 2 * channels {
-            throw Problem(
-                .invalid,
-                "variance_type is learned_range, but the model has \(outputs) output channels for \(channels)",
-                remedy: "Set sampler.variance_type to \"fixed_small\".", path: "$.sampler.variance_type")
-        }
-        if outputs != channels, outputs != 2 * channels {
-            throw Problem(
-                .unsupported, "the model makes \(outputs) channels of \(channels), which no sampler understands",
-                remedy: "Use a model whose output has the channels of its input, or twice as many.", path: "$.model")
-        }
-    }
-
-    /// A table of timesteps has no row for fractions of them.
-    private func checkTimesteps(of model: ModelConfiguration, _ sampler: any Sampler) throws {
-        guard let known = model.knownTimesteps else { return }
-        let isKnown = sampler.steps.allSatisfy {
-            $0.timestep >= 0 && $0.timestep < Double(known) && $0.timestep == $0.timestep.rounded()
-        }
-        guard !isKnown else { return }
-        throw Problem(
-            .unsupported, "the sampler goes through fractions of timesteps, but the model has learned whole ones",
-            remedy: "Use ddpm, ddim, pndm, dpmpp_2m, deis or unipc without other sigmas.", path: "$.sampler.name")
-    }
-
     private func guidance(
         _ options: DrawingOptions, _ model: ModelConfiguration, _ scheduler: SchedulerConfiguration
-    ) throws -> (Guidance, unconditional: Condition)? {
-        guard options.guidanceScale != 1 else { return nil }
-        guard let unconditional = model.unconditional else {
-            throw Problem(
-                .invalid, "guidance_scale is \(options.guidanceScale), but the model was trained without a null class",
-                remedy: "Set it to 1, or use a model that was trained with class_dropout_prob.",
-                path: "$.guidance_scale")
-        }
+    ) -> (Guidance, unconditional: Condition)? {
+        guard options.guidanceScale != 1, let unconditional = model.unconditional else { return nil }
         let last = Double(scheduler.numTrainTimesteps - 1)
         let interval = options.guidanceInterval
         return (
@@ -326,29 +292,6 @@ struct SampleExecution {
                 scale: options.guidanceScale, rescale: options.guidanceRescale,
                 interval: interval[0] * last...interval[1] * last), unconditional
         )
-    }
-
-    private func checkClasses(of model: ModelConfiguration, _ options: DrawingOptions) throws {
-        func fail(_ message: String, _ remedy: String) -> Problem {
-            Problem(.invalid, message, remedy: remedy, path: "$.class_labels")
-        }
-        switch (model.classConditioning, options.classLabels) {
-        case (.none, nil), (.timestep, .some): break
-        case (.none, .some):
-            throw fail("class_labels are given, but the model knows no classes", "Remove class_labels.")
-        case (.vector, _):
-            throw Problem(
-                .unsupported, "the model takes class vectors (class_embed_type \"identity\"), which a job cannot give",
-                remedy: "Use a model with num_class_embeds.", path: "$.model")
-        // Without labels such a model draws from all classes.
-        case (.table(_, null: .some), nil): break
-        case (.table, nil), (.timestep, nil):
-            throw fail("the model draws by class, but class_labels is not given", "Add class_labels, such as [0].")
-        case (.table(let count, _), .some(let labels)):
-            if let label = labels.first(where: { $0 >= count }) {
-                throw fail("class label \(label) is out of range", "The model has the classes 0 to \(count - 1).")
-            }
-        }
     }
 }
 

@@ -77,38 +77,10 @@ struct TrainExecution {
 
     /// What only the opened data set can tell.
     private func checkFit(of dataset: Dataset) throws {
-        if let expected = job.model.sampleShape, expected != dataset.shape {
-            let kind = job.autoencoder == nil ? "samples" : "latents"
-            throw Problem(
-                .invalid, "the \(kind) are \(dataset.shape.dimensions), but the model takes \(expected.dimensions)",
-                remedy: "Set dataset.resolution and dataset.channels, or the model's sample_size and in_channels.",
-                path: "$.dataset")
-        }
-        switch job.model.classConditioning {
-        case .none: break
-        case .vector:
-            throw Problem(
-                .unsupported, "a model with class_embed_type \"identity\" takes vectors, and data sets have numbers",
-                remedy: "Use num_class_embeds, or class_embed_type \"timestep\".", path: "$.model.class_embed_type")
-        case .timestep where dataset.classes.isEmpty, .table where dataset.classes.isEmpty:
-            throw Problem(
-                .invalid, "the model is told classes, but the data set has none",
-                remedy: "Put the images into class folders, or set \(job.model.classCountKey) to null.",
-                path: "$.model.\(job.model.classCountKey)")
-        case .table(let count, _) where dataset.classes.count > count:
-            let (key, needed) = (job.model.classCountKey, job.model.classTableSize(for: dataset.classes.count))
-            throw Problem(
-                .invalid,
-                "the data set has \(dataset.classes.count) classes, but the model's class table has room for \(count)",
-                remedy: "Set \(key) to at least \(needed).", path: "$.model.\(key)")
-        case .timestep:
-            // Classes share the learned table of timesteps, where there is one.
-            guard let known = job.model.knownTimesteps, dataset.classes.count > known else { break }
-            throw Problem(
-                .invalid, "the data set has \(dataset.classes.count) classes, but num_train_timesteps is \(known)",
-                remedy: "Set it to at least \(dataset.classes.count).", path: "$.model.num_train_timesteps")
-        case .table: break
-        }
+        let misfit =
+            Compatibility.samples(dataset.shape, for: job.model, changing: .network, areLatents: job.autoencoder != nil)
+            ?? Compatibility.classes(dataset.classes.count, for: job.model, changing: .network)
+        if let misfit { throw misfit.problem }
     }
 
     /// What decides the weights.

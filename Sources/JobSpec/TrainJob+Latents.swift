@@ -34,13 +34,7 @@ extension TrainJob {
         func problem(_ key: String, _ message: String, _ remedy: String) -> Problem {
             Problem(.invalid, message, remedy: remedy, path: "$.\(key)")
         }
-        let latents = autoencoder.latentChannels
-        if let channels = model.channels, channels != latents {
-            let key = model.channelsKey
-            return problem(
-                "model.\(key)", "model.\(key) is \(channels), but the autoencoder's latents have \(latents) channels",
-                "Set model.\(key) to \(latents).")
-        }
+        if let misfit = Compatibility.latents(of: autoencoder, for: model) { return misfit.problem }
         if let channels = dataset.images?.channels, channels != autoencoder.inChannels {
             return problem(
                 "dataset.channels",

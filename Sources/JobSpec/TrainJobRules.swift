@@ -56,7 +56,7 @@ extension TrainJob {
             misfit.others.append("diffusion.num_train_timesteps")
             checks.fail(misfit)
         }
-        if diffusion.scheduler.varianceType == .learnedRange, model.outputChannels == nil {
+        if diffusion.scheduler.varianceType == .learnedRange, model.predictedChannels == nil {
             checks.fail(
                 "diffusion.variance_type", and: ["model"],
                 "the architecture \"\(model.architecture)\" has no outputs for a learned variance",
@@ -120,7 +120,7 @@ extension TrainJob {
                 remedy: "Make them equal, or leave dataset.channels out.")
         }
         // The model's own rules have seen its sample_size before the data set's resolution took its place.
-        if let patch = model.patchSize, size.height % patch != 0 {
+        if let patch = model.patchSide, size.height % patch != 0 {
             checks.fail(
                 autoencoder == nil ? "dataset.resolution" : "model.sample_size",
                 and: ["model.patch_size", "model.sample_size", "model.preset"],
@@ -129,7 +129,7 @@ extension TrainJob {
         }
         let learnsVariance = diffusion.scheduler.varianceType == .learnedRange
         let wanted = learnsVariance ? 2 * channels : channels
-        if let outputs = model.outputChannels, outputs != wanted {
+        if let outputs = model.predictedChannels, outputs != wanted {
             checks.fail(
                 "model.out_channels", and: ["model.in_channels", "diffusion.variance_type"],
                 "model.out_channels is \(outputs) but model.in_channels is \(channels)",
@@ -150,7 +150,7 @@ extension TrainJob {
         case .table(let classes, _): count = classes
         case .timestep, .vector:
             return checks.fail(
-                "model.class_embed_type", "a train job gives class labels as numbers of a table, not so",
+                "model.class_embed_type", "the classes of data sets are numbers, which a table of classes embeds",
                 remedy: "Set class_embed_type to null and num_class_embeds to the number of classes.",
                 code: .unsupported)
         }
@@ -174,11 +174,9 @@ extension TrainJob {
             checkLabels(folder.labels, count, key, &checks)
             have = nil
         }
-        if let have, have > count {
-            checks.fail(
-                key, and: ["dataset.format", "dataset.name", "model.null_class"],
-                "the model has room for \(count) classes, but the data set has \(have)",
-                remedy: "Set it to at least \(model.classTableSize(for: have)).")
+        if let have, var misfit = Compatibility.classes(have, for: model, changing: .network) {
+            misfit.others += ["dataset.format", "dataset.name", "model.null_class"]
+            checks.fail(misfit)
         }
     }
 

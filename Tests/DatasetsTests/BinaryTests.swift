@@ -2,10 +2,11 @@ import Configurations
 import Datasets
 import Foundation
 import Media
+import Models
 import Problems
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite("IDX and CIFAR-10") struct BinaryTests {
     private func idx(_ images: String, labels: String? = nil, resolution: Int? = nil, channels: Int? = nil)

@@ -1,9 +1,10 @@
 import Configurations
 import Datasets
 import DurableFiles
+import Models
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Clips as latents, frame by frame, and the pictures among them.
 @Suite struct ClipLatentTests {

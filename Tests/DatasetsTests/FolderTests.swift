@@ -2,10 +2,11 @@ import Configurations
 import Datasets
 import Foundation
 import Media
+import Models
 import Problems
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite("image folders") struct FolderTests {
     /// The labels of the training samples in the folder's order.

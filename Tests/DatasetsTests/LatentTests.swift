@@ -1,10 +1,11 @@
 import Configurations
 import Datasets
 import DurableFiles
+import Models
 import Problems
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 /// Data sets as latents, kept on disk. The encoder here halves a picture's sides, brightens it, and counts what it is given.
 @Suite struct LatentTests {

@@ -1,9 +1,10 @@
 import Configurations
 import Datasets
+import Models
 import Problems
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite("the order of samples") struct OrderTests {
     let device = Device(threads: 1)

@@ -1,10 +1,11 @@
 import Configurations
 import Datasets
 import Foundation
+import Models
 import Problems
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite("samples streamed by a loader thread") struct StreamTests {
     let device = Device(threads: 1)

@@ -2,10 +2,11 @@ import Configurations
 import Datasets
 import Foundation
 import Media
+import Models
 import Problems
 import TensorCore
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite("clips") struct VideoTests {
     // MARK: - moving_shapes

@@ -14,11 +14,11 @@ public protocol DenoiserConfiguration: NetworkConfiguration {
     /// Channels of its input; nil for points.
     var channels: Int? { get }
     /// Channels of its output, where the configuration gives them apart from the input's.
-    var outputChannels: Int? { get }
+    var predictedChannels: Int? { get }
     /// The classes that it takes.
     var classConditioning: ClassConditioning { get }
     /// Height and width of a patch, of which a side of its samples must be a multiple; nil for networks without patches.
-    var patchSize: Int? { get }
+    var patchSide: Int? { get }
     /// What a network of clips was made for; nil for others.
     var clips: ClipTraits? { get }
     /// Timesteps that it can be asked about, `0..<knownTimesteps`; nil: any. A noise schedule must not have more.
@@ -40,9 +40,9 @@ extension DenoiserConfiguration {
     public static var classCountHasNull: Bool { true }
 
     public var channels: Int? { sampleShape?.frame?.channels }
-    public var outputChannels: Int? { nil }
+    public var predictedChannels: Int? { nil }
     public var classConditioning: ClassConditioning { .none }
-    public var patchSize: Int? { nil }
+    public var patchSide: Int? { nil }
     public var clips: ClipTraits? { nil }
     public var knownTimesteps: Int? { nil }
 

@@ -189,6 +189,8 @@ public struct DiTConfiguration: DenoiserConfiguration {
 }
 
 extension DiTConfiguration {
+    public var predictedChannels: Int? { outputChannels }
+    public var patchSide: Int? { patchSize }
     public var sampleShape: SampleShape? { .image(ImageSize(sampleSize), channels: inChannels) }
 
     public mutating func complete(for training: TrainingTraits, from node: JSONNode) {

@@ -182,7 +182,7 @@ extension UNet2DConfiguration {
     public var isDiffusersClass: Bool { true }
     public var sampleShape: SampleShape? { sampleSize.map { .image($0, channels: inChannels) } }
     public var channels: Int? { inChannels }
-    public var outputChannels: Int? { outChannels }
+    public var predictedChannels: Int? { outChannels }
     public var knownTimesteps: Int? { timeEmbeddingType == .learned ? numTrainTimesteps : nil }
 
     public func misfit(with scheduler: SchedulerConfiguration) -> Misfit? {

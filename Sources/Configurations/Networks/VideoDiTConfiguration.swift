@@ -122,6 +122,8 @@ public struct VideoDiTConfiguration: DenoiserConfiguration {
 extension VideoDiTConfiguration {
     public var cost: NetworkCost? { cost(frames: sampleFrames) }
 
+    public var patchSide: Int? { patchSize }
+
     public var sampleShape: SampleShape? {
         .video(frames: sampleFrames, ImageSize(sampleSize), channels: inChannels)
     }

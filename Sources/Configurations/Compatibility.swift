@@ -1,0 +1,166 @@
+internal import Problems
+
+/// What fits what among a network, its samples, an autoencoder and a noise schedule. The rules of job files ask what the file alone
+/// tells, the worker asks again with the files in hand.
+public enum Compatibility {
+    /// What a job can change where two things do not fit.
+    public enum Changeable: Sendable {
+        /// The keys of the network, which is yet to be trained.
+        case network
+        /// The data: the network is finished.
+        case data
+    }
+
+    /// Whether a network takes samples of this shape.
+    public static func samples(
+        _ shape: SampleShape, for model: ModelConfiguration, changing side: Changeable, areLatents: Bool = false
+    ) -> Misfit? {
+        let fits = model.sampleShape.map { $0 == shape } ?? (shape.frame?.channels == model.channels)
+        guard !fits else { return nil }
+        let expected = model.sampleShape.map { "\($0.dimensions)" } ?? "images of \(model.channels ?? 0) channels"
+        return samples(shape, not: expected, changing: side, areLatents: areLatents)
+    }
+
+    /// Whether an autoencoder that is yet to be trained takes samples of this shape.
+    public static func samples(_ shape: SampleShape, for autoencoder: AutoencoderKLConfiguration) -> Misfit? {
+        let expected = SampleShape.image(autoencoder.sampleSize, channels: autoencoder.inChannels)
+        guard shape != expected else { return nil }
+        return samples(shape, not: "\(expected.dimensions)", changing: .network, areLatents: false)
+    }
+
+    private static func samples(
+        _ shape: SampleShape, not expected: String, changing side: Changeable, areLatents: Bool
+    ) -> Misfit {
+        let remedy =
+            switch side {
+            case .network: "Set dataset.resolution and dataset.channels, or the model's sample_size and in_channels."
+            case .data: "Leave dataset.resolution and dataset.channels out."
+            }
+        return Misfit(
+            "dataset", "the \(areLatents ? "latents" : "samples") are \(shape.dimensions), but the model takes \(expected)",
+            remedy: remedy)
+    }
+
+    // MARK: - Latents
+
+    /// Whether a finished autoencoder can encode samples of this shape.
+    public static func encoding(_ shape: SampleShape, by autoencoder: AutoencoderKLConfiguration) -> Misfit? {
+        guard autoencoder.latentShape(of: shape) == nil else { return nil }
+        return Misfit(
+            "dataset",
+            "the samples are \(shape.dimensions), but the autoencoder takes \(autoencoder.inChannels) channels and sizes that "
+                + "\(autoencoder.downsampling) divides",
+            remedy: "Set dataset.resolution to a multiple of \(autoencoder.downsampling).")
+    }
+
+    /// Whether a network takes the latents of an autoencoder, by their channels.
+    public static func latents(of autoencoder: AutoencoderKLConfiguration, for model: ModelConfiguration) -> Misfit? {
+        let latents = autoencoder.latentChannels
+        guard latents != model.channels else { return nil }
+        let key = "model.\(model.channelsKey)"
+        return Misfit(
+            key, and: ["autoencoder"],
+            "the autoencoder's latents have \(latents) channels, but the \(model.className) takes "
+                + "\(model.channels.map(String.init) ?? "points")",
+            remedy: "Set \(key) to \(latents), or use the autoencoder that the model was trained with.")
+    }
+
+    // MARK: - Classes
+
+    /// Whether a network can be trained or measured on samples of so many classes, 0 for samples without.
+    public static func classes(_ count: Int, for model: ModelConfiguration, changing side: Changeable) -> Misfit? {
+        let key = side == .network ? "model.\(model.classCountKey)" : "dataset"
+        switch model.classConditioning {
+        case .none: return nil
+        case .vector:
+            return Misfit(
+                side == .network ? "model.class_embed_type" : "model",
+                "the model takes class vectors (class_embed_type \"identity\"), but the classes of data sets are numbers",
+                remedy: side == .network ? "Use num_class_embeds." : "Use a model with num_class_embeds.",
+                code: .unsupported)
+        // One that is finished is measured as it is without classes.
+        case .table(_, .some) where count == 0 && side == .data: return nil
+        case .table where count == 0, .timestep where count == 0:
+            let folders = "Put the images into class folders"
+            return Misfit(
+                key, "the model takes classes, but the data set has none",
+                remedy: side == .network ? "\(folders), or set \(model.classCountKey) to null." : "\(folders).")
+        case .table(let room, _):
+            guard count > room else { return nil }
+            return Misfit(
+                key, "the data set has \(count) classes, but the model's class table has room for \(room)",
+                remedy: side == .network
+                    ? "Set \(model.classCountKey) to at least \(model.classTableSize(for: count))."
+                    : "Use the data that the model was trained on, or others of its classes.")
+        case .timestep:
+            // Classes share the learned table of timesteps, where there is one.
+            guard let known = model.knownTimesteps, count > known else { return nil }
+            return Misfit(
+                side == .network ? "model.num_train_timesteps" : "dataset",
+                "the data set has \(count) classes, more than the \(known) rows of the model's table of timesteps",
+                remedy: side == .network
+                    ? "Set it to at least \(count)." : "Use the data that the model was trained on, or others of its classes.")
+        }
+    }
+
+    /// Whether a finished network draws samples of these classes; nil: the job names none.
+    public static func labels(_ labels: [Int]?, for model: ModelConfiguration) -> Misfit? {
+        let key = "class_labels"
+        switch (model.classConditioning, labels) {
+        // Without labels a network with a null class draws from all classes.
+        case (.none, nil), (.timestep, .some), (.table(_, .some), nil): return nil
+        case (.none, .some):
+            return Misfit(key, "class_labels are given, but the model takes no classes", remedy: "Remove class_labels.")
+        case (.vector, _):
+            return Misfit(
+                "model", "the model takes class vectors (class_embed_type \"identity\"), which a job cannot give",
+                remedy: "Use a model with num_class_embeds.", code: .unsupported)
+        case (.table, nil), (.timestep, nil):
+            return Misfit(
+                key, "the model draws by class, but class_labels is not given",
+                remedy: "Add class_labels, such as [0].")
+        case (.table(let count, _), .some(let labels)):
+            return labels.first { $0 >= count }.map { label in
+                Misfit(
+                    key, "class label \(label) is out of range", remedy: "The model has the classes 0 to \(count - 1).")
+            }
+        }
+    }
+
+    /// Whether a finished network can be guided.
+    public static func guidance(_ scale: Double, for model: ModelConfiguration) -> Misfit? {
+        guard scale != 1, model.classConditioning.nullClass == nil else { return nil }
+        return Misfit(
+            "guidance_scale", "guidance_scale is \(scale), but the model was trained without a null class",
+            remedy: "Set it to 1, or use a model that was trained with class_dropout_prob.")
+    }
+
+    // MARK: - Outputs and timesteps
+
+    /// Whether a finished network has the outputs that a variance of reverse steps takes: as many channels as its input, or twice as many
+    /// where it says the variance.
+    public static func outputs(of model: ModelConfiguration, learnedVariance: Bool) -> Misfit? {
+        guard let channels = model.channels else { return nil }
+        let outputs = model.predictedChannels ?? channels
+        if outputs == 2 * channels || outputs == channels && !learnedVariance { return nil }
+        guard outputs == channels else {
+            return Misfit(
+                "model", "the model has \(outputs) output channels for \(channels), which no sampler understands",
+                remedy: "Use a model whose output has the channels of its input, or twice as many.", code: .unsupported)
+        }
+        return Misfit(
+            "sampler.variance_type",
+            "variance_type is learned_range, but the model has \(outputs) output channels for \(channels)",
+            remedy: "Set sampler.variance_type to \"fixed_small\".")
+    }
+
+    /// Whether a finished network can be asked at these timesteps: a learned table has no row for fractions of them.
+    public static func timesteps(_ timesteps: some Sequence<Double>, for model: ModelConfiguration) -> Misfit? {
+        guard let known = model.knownTimesteps,
+            timesteps.contains(where: { $0 < 0 || $0 >= Double(known) || $0 != $0.rounded() })
+        else { return nil }
+        return Misfit(
+            "sampler.name", "the sampler goes through fractions of timesteps, but the model has learned whole ones",
+            remedy: "Use ddpm, ddim, pndm, dpmpp_2m, deis or unipc without other sigmas.", code: .unsupported)
+    }
+}
