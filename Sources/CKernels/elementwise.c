@@ -6,6 +6,7 @@ bool ck_unary_derivative_reads_input(CKUnary op) {
     case CKUnarySilu:
     case CKUnaryGelu:
     case CKUnaryGeluTanh:
+    case CKUnaryQuickGelu:
     case CKUnaryLog:
     case CKUnarySquare:
     case CKUnaryAbs:
@@ -36,6 +37,7 @@ void ck_unary(CKUnary op, float *y, const float *x, size_t n) {
     case CKUnarySilu: CK_MAP(y, n, ck_silu(x[i])); break;
     case CKUnaryGelu: CK_MAP(y, n, ck_gelu(x[i])); break;
     case CKUnaryGeluTanh: CK_MAP(y, n, ck_gelu_tanh(x[i])); break;
+    case CKUnaryQuickGelu: CK_MAP(y, n, ck_quick_gelu(x[i])); break;
     case CKUnaryRelu: CK_MAP(y, n, ck_relu(x[i])); break;
     case CKUnaryExp: CK_MAP(y, n, ck_exp(x[i])); break;
     case CKUnaryLog: CK_MAP(y, n, ck_log(x[i])); break;
@@ -58,6 +60,7 @@ void ck_unary_backward(CKUnary op, float *dx, const float *dy, const float *x, c
     case CKUnarySilu: CK_MAP(dx, n, dy[i] * ck_silu_derivative(x[i])); break;
     case CKUnaryGelu: CK_MAP(dx, n, dy[i] * ck_gelu_derivative(x[i])); break;
     case CKUnaryGeluTanh: CK_MAP(dx, n, dy[i] * ck_gelu_tanh_derivative(x[i])); break;
+    case CKUnaryQuickGelu: CK_MAP(dx, n, dy[i] * ck_quick_gelu_derivative(x[i])); break;
     case CKUnaryRelu: CK_MAP(dx, n, y[i] <= 0.0f ? 0.0f : dy[i]); break;
     case CKUnaryExp: CK_MAP(dx, n, dy[i] * y[i]); break;
     case CKUnaryLog: CK_MAP(dx, n, dy[i] * 1.0f / x[i]); break;
@@ -216,6 +219,7 @@ CK_INLINE float ck_activation(CKActivation f, float u) {
     case CKActivationSilu: return ck_silu(u);
     case CKActivationGelu: return ck_gelu(u);
     case CKActivationGeluTanh: return ck_gelu_tanh(u);
+    case CKActivationQuickGelu: return ck_quick_gelu(u);
     case CKActivationRelu: return ck_relu(u);
     }
 }
@@ -255,6 +259,7 @@ void ck_bias_activation(
             case CKActivationSilu: ck_bias_activation_row(CKActivationSilu, out, u, in, b, add, n); break;
             case CKActivationGelu: ck_bias_activation_row(CKActivationGelu, out, u, in, b, add, n); break;
             case CKActivationGeluTanh: ck_bias_activation_row(CKActivationGeluTanh, out, u, in, b, add, n); break;
+            case CKActivationQuickGelu: ck_bias_activation_row(CKActivationQuickGelu, out, u, in, b, add, n); break;
             case CKActivationRelu: ck_bias_activation_row(CKActivationRelu, out, u, in, b, add, n); break;
             }
         }

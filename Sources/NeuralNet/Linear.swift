@@ -29,7 +29,7 @@ public final class Linear: Module {
 
     /// f(x W^T + b) + residual, the latter (..., outputs).
     package func callAsFunction(
-        _ x: Tensor, then activation: ProductActivation? = nil, plus residual: Tensor? = nil
+        _ x: Tensor, then activation: Activation? = nil, plus residual: Tensor? = nil
     ) -> Tensor {
         x.linear(weight.value, bias: bias?.value, then: activation, plus: residual)
     }

@@ -1,28 +1,5 @@
 internal import CKernels
 
-/// An activation that products apply to their results while these are in cache.
-package enum ProductActivation: Sendable {
-    case silu, gelu, geluTanh, relu
-
-    var kernel: CKActivation {
-        switch self {
-        case .silu: .silu
-        case .gelu: .gelu
-        case .geluTanh: .geluTanh
-        case .relu: .relu
-        }
-    }
-
-    package var unary: Unary {
-        switch self {
-        case .silu: .silu
-        case .gelu: .gelu
-        case .geluTanh: .geluTanh
-        case .relu: .relu
-        }
-    }
-}
-
 /// Which inputs of an `Epilogue` there are, for the gradient rules. They follow the operand and the weights in this order.
 package struct EpilogueParts: OptionSet, Sendable {
     package let rawValue: UInt8
@@ -41,7 +18,7 @@ struct Epilogue {
     var bias: Tensor?
     /// (N, O): the same for every pixel of a sample. Not together with an activation.
     var vectors: Tensor?
-    var activation: ProductActivation?
+    var activation: Activation?
     /// Where the activation's input is kept; like the result.
     var preactivation: Tensor?
     /// Like the result.

@@ -51,7 +51,7 @@ extension Tensor {
     ///
     /// - Parameter residual: (..., O).
     package func linear(
-        _ weight: Tensor, bias: Tensor?, then activation: ProductActivation?, plus residual: Tensor? = nil
+        _ weight: Tensor, bias: Tensor?, then activation: Activation?, plus residual: Tensor? = nil
     ) -> Tensor {
         precondition(
             shape.rank >= 2 && weight.shape.rank == 2 && weight.shape[1] == shape.last,

@@ -17,7 +17,7 @@ package enum Operation {
     case permute([Int])
     case concatenate(axis: Int, extents: [Int])
     case slice(axis: Int, start: Int, from: Shape)
-    case linear(EpilogueParts, ProductActivation?)
+    case linear(EpilogueParts, Activation?)
     case matmul(transposeA: Bool, transposeB: Bool)
     case convolution(ConvolutionGeometry, EpilogueParts)
     case transposedConvolution(ConvolutionGeometry, hasBias: Bool)

@@ -33,7 +33,7 @@ extension Operation {
     }
 }
 
-extension ProductActivation {
+extension Activation {
     /// Whether a product keeps what it is applied to, and not the result.
     var keepsInput: Bool { self != .relu }
 

@@ -98,7 +98,7 @@ struct ElementwiseTests {
         #expect(x.values[..<20].allSatisfy { $0.isNaN } && Array(x.values[20...]) == [1, -1])
     }
 
-    static let activations: [CKActivation] = [.identity, .silu, .gelu, .geluTanh, .relu]
+    static let activations: [CKActivation] = [.identity, .silu, .gelu, .geluTanh, .quickGelu, .relu]
 
     @Test(arguments: activations)
     func epilogueAgreesWithTheReference(_ f: CKActivation) {

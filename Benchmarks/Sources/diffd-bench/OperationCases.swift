@@ -144,6 +144,7 @@ extension OperationCase {
             pass("multiply", 3, backward: 6, count: 2) { $0[0] * $0[1] },
             pass("SiLU", 2, backward: 3) { $0[0].silu() },
             pass("GELU", 2, backward: 3) { $0[0].gelu() },
+            pass("quick GELU", 2, backward: 3) { $0[0].quickGELU() },
             pass("softmax", 2, backward: 3) { $0[0].softmax() },
             pass("concatenate", 4, backward: 4, count: 2) { Tensor.concatenated($0, axis: 3) },
             pass("upsample", 5, backward: 5) { $0[0].upsampledNearest(2) },

@@ -12,6 +12,7 @@ typedef CK_ENUM(CKUnary) {
     CKUnarySilu,        ///< x / (1 + exp(-x)); -0 below -88.7, where it is less than 3e-37 [x]
     CKUnaryGelu,        ///< x Phi(x) by the error function [x]
     CKUnaryGeluTanh,    ///< GELU's tanh approximation (Hendrycks & Gimpel 2016) [x]
+    CKUnaryQuickGelu,   ///< x sigmoid(1.702 x) [x]
     CKUnaryRelu,        ///< max(x, 0) [y]
     CKUnaryExp,         ///< [y]
     CKUnaryLog,         ///< [x]
@@ -105,6 +106,7 @@ typedef CK_ENUM(CKActivation) {
     CKActivationSilu,
     CKActivationGelu,
     CKActivationGeluTanh,
+    CKActivationQuickGelu,
     CKActivationRelu,
 } CKActivation;
 

@@ -62,9 +62,7 @@ package final class FeedForward: Module {
         case .gelu: return project(x, then: .gelu)
         case .geluApproximate: return project(x, then: .geluTanh)
         case .silu: return project(x, then: .silu)
-        case .quickGELU:
-            let h = project(x)
-            return h * (h * 1.702).sigmoid()
+        case .quickGELU: return project(x, then: .quickGELU)
         case .geglu: return gated(project(x)) { $0.gelu() }
         case .swiglu: return gated(project(x)) { $0.silu() }
         }
