@@ -1,4 +1,3 @@
-import Configurations
 import Models
 import NeuralNet
 import NumericTestSupport
@@ -50,15 +49,15 @@ import Testing
     }
 
     private func resnet(_ options: JSONNode) throws -> ResnetBlock2D {
-        let activation = try #require(
-            UNet2DConfiguration.Activation(rawValue: options["non_linearity"]?.string ?? "silu"))
+        let activations: [String: Activation] = ["silu": .silu, "gelu": .gelu, "relu": .relu]
+        let activation = try #require(activations[options["non_linearity"]?.string ?? "silu"])
         return ResnetBlock2D(
             try #require(options["in_channels"]?.integer), try #require(options["out_channels"]?.integer),
             ResnetOptions(
                 timeEmbeddingWidth: try #require(options["temb_channels"]?.integer),
                 groups: try #require(options["groups"]?.integer), epsilon: Float(options["eps"]?.number ?? 1e-6),
                 activation: activation,
-                timeScaleShift: options["time_embedding_norm"]?.string == "scale_shift" ? .scaleShift : .add,
+                timeEmbedding: options["time_embedding_norm"]?.string == "scale_shift" ? .scaleShift : .added,
                 dropout: 0,
                 outputScale: Float(options["output_scale_factor"]?.number ?? 1)),
             resampling: options["up"]?.bool == true ? .up : options["down"]?.bool == true ? .down : .none, on: device)
@@ -83,8 +82,8 @@ import Testing
         case let kind:
             // Here the weights' names begin where the block does, without the name that the network gives it.
             let block = AnnotatedAttention(
-                kind.contains("Linear") ? .linear : .full, try integer("dim"), heads: try integer("heads"),
-                headSize: try integer("dim_head"), on: device)
+                kind.contains("Linear") ? .linear : .full, try integer("dim"),
+                heads: AttentionHeads(try integer("heads"), size: try integer("dim_head")), on: device)
             try check(test, block, "x") { block, x, _ in block(x) }
         }
     }
