@@ -319,3 +319,14 @@ void ck_scale_rows(
         CK_MAP(out, columns, in[i] * factor);
     }
 }
+
+CK_MULTIVERSION
+void ck_scale_add_rows(
+    float *y, size_t ldy, const float *x, size_t ldx, float scale, const float *add, size_t lda, size_t rows,
+    size_t columns) {
+    for (size_t r = 0; r < rows; r++) {
+        float *out = y + r * ldy;
+        const float *in = x + r * ldx, *offset = add + r * lda;
+        CK_MAP(out, columns, scale * in[i] + offset[i]);
+    }
+}

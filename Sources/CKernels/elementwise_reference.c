@@ -219,3 +219,13 @@ void ck_ref_scale_rows(
         }
     }
 }
+
+void ck_ref_scale_add_rows(
+    float *y, size_t ldy, const float *x, size_t ldx, float scale, const float *add, size_t lda, size_t rows,
+    size_t columns) {
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < columns; c++) {
+            y[r * ldy + c] = (float)((double)scale * x[r * ldx + c] + add[r * lda + c]);
+        }
+    }
+}

@@ -61,8 +61,9 @@ extension Operation {
                 wanted[1] ? Convolution.weightGradient(s[0], input: g, weightShape: s[1].shape, geometry) : nil,
             ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])
         case .attention(let heads, let scale, let mask):
-            Attention(s[0], s[1], s[2], heads: heads, scale: scale, mask: mask).gradients(
-                g, query: s[0], key: s[1], value: s[2], result: s[3], logSumExp: s[4])
+            Attention(
+                s[0], s[1], s[2], bias: s.count > 5 ? s[5] : nil, heads: heads, scale: scale, mask: mask
+            ).gradients(g, query: s[0], key: s[1], value: s[2], result: s[3], logSumExp: s[4], wanted: wanted)
 
         // Normalization: the backward passes of Ioffe & Szegedy 2015, section 3, over the group's or row's elements.
         case .groupNorm(let groups, let activation):

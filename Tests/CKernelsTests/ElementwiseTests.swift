@@ -166,6 +166,17 @@ struct ElementwiseTests {
             ck_scale_rows(fast.pointer, columns, x.pointer, columns, factors.pointer, rows, columns)
             ck_ref_scale_rows(reference.pointer, columns, x.pointer, columns, factors.pointer, rows, columns)
             expectAgreement(fast, reference, relative: 0, "scale, \(rows) x \(columns)")
+            let sum = Floats(count: rows * (columns + 2), misalignedBy: 1)
+            let plainSum = Floats(count: sum.count)
+            ck_scale_add_rows(
+                sum.pointer, columns + 2, x.pointer, columns, 0.3, residual.pointer, columns, rows, columns)
+            ck_ref_scale_add_rows(
+                plainSum.pointer, columns + 2, x.pointer, columns, 0.3, residual.pointer, columns, rows, columns)
+            expectAgreement(sum, plainSum, absolute: 2e-7, "scaled sum, \(rows) x \(columns)")
+            ck_scale_add_rows(x.pointer, columns, x.pointer, columns, 0.3, residual.pointer, columns, rows, columns)
+            for r in 0..<rows {
+                for c in 0..<columns { #expect(x.pointer[r * columns + c] == sum.pointer[r * (columns + 2) + c]) }
+            }
         }
     }
 }

@@ -137,6 +137,14 @@ void ck_gate_rows_backward(
 void ck_ref_gate_rows_backward(
     float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
 
+/// y[r, c] = scale x[r, c] + add[r, c]: the bias of attention's scores. In place on x or add.
+void ck_scale_add_rows(
+    float *y, size_t ldy, const float *x, size_t ldx, float scale, const float *add, size_t lda, size_t rows,
+    size_t columns);
+void ck_ref_scale_add_rows(
+    float *y, size_t ldy, const float *x, size_t ldx, float scale, const float *add, size_t lda, size_t rows,
+    size_t columns);
+
 /// y[r, c] = x[r, c] factors[r]. In place.
 void ck_scale_rows(
     float *y, size_t ldy, const float *x, size_t ldx, const float *factors, size_t rows, size_t columns);
