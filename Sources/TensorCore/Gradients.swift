@@ -64,6 +64,8 @@ extension Operation {
             Attention(
                 s[0], s[1], s[2], bias: s.count > 5 ? s[5] : nil, heads: heads, scale: scale, mask: mask
             ).gradients(g, query: s[0], key: s[1], value: s[2], result: s[3], logSumExp: s[4], wanted: wanted)
+        case .rotary(let pairs):  // the rotation back
+            [Rotary.rotate(g, cosines: s[0], sines: s[1], pairs: pairs, inverse: true)]
 
         // Normalization: the backward passes of Ioffe & Szegedy 2015, section 3, over the group's or row's elements.
         case .groupNorm(let groups, let activation):
@@ -71,6 +73,9 @@ extension Operation {
                 g, input: s[0], weight: s[1], bias: s[2], statistics: s[3], groups: groups, activation: activation)
         case .layerNorm:
             LayerNorm.gradients(g, input: s[0], weight: s.count > 2 ? s[2] : nil, statistics: s[1])
+        case .rmsNorm:
+            RMSNorm.gradients(
+                g, input: s[0], weight: s.count > 2 ? s[2] : nil, statistics: s[1], wanted: wanted)
         case .layerNormModulated: Modulation.normGradients(g, input: s[0], statistics: s[1], scale: s[2])
         case .softmax: [Softmax.gradient(g, result: s[0])]  // y (g - <g, y>)
 
