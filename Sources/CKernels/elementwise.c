@@ -287,12 +287,17 @@ CK_INLINE void ck_gate_panel(
     double s[CK_GATE_PANEL] = {0};
     for (size_t r = 0; r < rows; r++) {
         const float *slope = dy + r * columns, *in = x + r * columns;
-        for (size_t c = 0; c < n; c++) {
-            s[c] += (double)slope[c] * (double)in[c];
+        // Before dx, which may lie on dy.
+        if (sums != NULL) {
+            for (size_t c = 0; c < n; c++) {
+                s[c] += (double)slope[c] * (double)in[c];
+            }
         }
-        CK_MAP(dx + r * columns, n, slope[i] * gate[i]);
+        if (dx != NULL) {
+            CK_MAP(dx + r * columns, n, slope[i] * gate[i]);
+        }
     }
-    for (size_t c = 0; c < n; c++) {
+    for (size_t c = 0; sums != NULL && c < n; c++) {
         sums[c] = (float)s[c];
     }
 }
@@ -300,12 +305,13 @@ CK_INLINE void ck_gate_panel(
 CK_MULTIVERSION
 void ck_gate_rows_backward(
     float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns) {
-    size_t c = 0;
-    for (; c + CK_GATE_PANEL <= columns; c += CK_GATE_PANEL) {
-        ck_gate_panel(dx + c, dgate + c, dy + c, x + c, gate + c, rows, columns, CK_GATE_PANEL);
-    }
-    if (c < columns) {
-        ck_gate_panel(dx + c, dgate + c, dy + c, x + c, gate + c, rows, columns, columns - c);
+    for (size_t c = 0; c < columns; c += CK_GATE_PANEL) {
+        float *out = dx != NULL ? dx + c : NULL, *sums = dgate != NULL ? dgate + c : NULL;
+        if (c + CK_GATE_PANEL <= columns) {
+            ck_gate_panel(out, sums, dy + c, x + c, gate + c, rows, columns, CK_GATE_PANEL);
+        } else {
+            ck_gate_panel(out, sums, dy + c, x + c, gate + c, rows, columns, columns - c);
+        }
     }
 }
 

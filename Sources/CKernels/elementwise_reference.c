@@ -199,14 +199,14 @@ void ck_ref_gate_rows(
 
 void ck_ref_gate_rows_backward(
     float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns) {
-    for (size_t c = 0; c < columns; c++) {
+    for (size_t c = 0; dgate != NULL && c < columns; c++) {
         double sum = 0;
         for (size_t r = 0; r < rows; r++) {
             sum += (double)dy[r * columns + c] * x[r * columns + c];
         }
         dgate[c] = (float)sum;
     }
-    for (size_t i = 0; i < rows * columns; i++) {
+    for (size_t i = 0; dx != NULL && i < rows * columns; i++) {
         dx[i] = dy[i] * gate[i % columns];
     }
 }

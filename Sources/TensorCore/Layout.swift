@@ -82,12 +82,12 @@ extension Tensor {
         return result
     }
 
-    /// The parts of axis `axis` with the given extents, off the tape: the adjoint of concatenation.
-    func split(axis: Int, extents: [Int]) -> [Tensor?] {
+    /// The parts of axis `axis` with the given extents, those that are wanted, off the tape: the adjoint of concatenation.
+    func split(axis: Int, extents: [Int], wanted: [Bool]) -> [Tensor?] {
         var start = 0
-        return extents.map { extent in
+        return zip(extents, wanted).map { extent, isWanted in
             defer { start += extent }
-            return detached.sliced(axis: axis, start..<start + extent)
+            return isWanted ? detached.sliced(axis: axis, start..<start + extent) : nil
         }
     }
 

@@ -89,12 +89,19 @@ enum LinearProduct {
         return rows(g, packed, Epilogue())
     }
 
-    /// The gradients of all inputs, from those to the result and to u, what the activation is applied to.
+    /// The gradients of all inputs, where they are wanted.
+    ///
+    /// - Parameters:
+    ///   - kept: what the activation's derivative reads; nil without an activation.
+    ///   - target: where the weights' gradient is kept.
     static func gradients(
-        _ g: Tensor, before u: Tensor, _ parts: EpilogueParts, input: Tensor, weight: Tensor, wanted: [Bool],
-        target: Tensor?
+        _ g: Tensor, _ parts: EpilogueParts, _ activation: Activation?, kept: Tensor?, input: Tensor, weight: Tensor,
+        wanted: [Bool], target: Tensor?
     ) -> [Tensor?] {
-        [
+        // A residual, which is last, bypasses the activation.
+        let isReached = wanted.dropLast(parts.contains(.residual) ? 1 : 0).contains(true)
+        let u = isReached ? activation.map { $0.unary.gradient(g, saved: kept) } ?? g : g  // g f'(u)
+        return [
             wanted[0] ? inputGradient(u, weight: weight, inputs: weight.shape[1]) : nil,  // u' W
             wanted[1] ? weightGradient(u, input: input, into: target) : nil,  // u'^T x
         ] + Epilogue.gradients(parts, g, before: u, wanted: wanted)  // 1^T u', g

@@ -163,6 +163,12 @@ struct ElementwiseTests {
                 reference.pointer, plainSums.pointer, residual.pointer, x.pointer, gate.pointer, rows, columns)
             expectAgreement(fast, reference, relative: 0, "gate backward, \(rows) x \(columns)")
             expectAgreement(sums, plainSums, absolute: 1e-6, "gate sums, \(rows) x \(columns)")
+            let (alone, onlySums) = (Floats(count: x.count), Floats(count: columns))
+            ck_gate_rows_backward(
+                alone.pointer, nil, residual.pointer, x.pointer, gate.pointer, rows, columns)
+            ck_gate_rows_backward(
+                nil, onlySums.pointer, residual.pointer, x.pointer, gate.pointer, rows, columns)
+            #expect(alone.bits == fast.bits && onlySums.bits == sums.bits, "one gradient alone, \(rows) x \(columns)")
             ck_scale_rows(fast.pointer, columns, x.pointer, columns, factors.pointer, rows, columns)
             ck_ref_scale_rows(reference.pointer, columns, x.pointer, columns, factors.pointer, rows, columns)
             expectAgreement(fast, reference, relative: 0, "scale, \(rows) x \(columns)")

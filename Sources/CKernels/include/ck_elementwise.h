@@ -131,11 +131,11 @@ void ck_ref_gate_rows(
     float *y, const float *x, const float *gate, const float *_Nullable residual, size_t rows, size_t columns);
 
 /// Its gradients: dx[r, c] = dy[r, c] gate[c] and dgate[c] = sum over r of dy[r, c] x[r, c], in double and rounded once.
-/// dx in place on dy.
+/// Either may be null where it is not wanted. dx in place on dy.
 void ck_gate_rows_backward(
-    float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
+    float *_Nullable dx, float *_Nullable dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
 void ck_ref_gate_rows_backward(
-    float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
+    float *_Nullable dx, float *_Nullable dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
 
 /// y[r, c] = scale x[r, c] + add[r, c]: the bias of attention's scores. In place on x or add.
 void ck_scale_add_rows(
