@@ -42,8 +42,8 @@ extension Tensor {
 /// One attention's extents and the blocks that it is computed in. Blocks are chosen by the width of a head alone, so a sample's
 /// bits depend neither on its batch nor on threads.
 struct Attention {
-    /// Queries that are multiplied at once; a multiple of the kernels' rows.
-    static let queryBlock = 96
+    /// Queries that are multiplied at once.
+    static let queryBlock = 8 * Int(CK_PRODUCT_TILE)
 
     let samples: Int
     let heads: Int

@@ -33,6 +33,7 @@ extension Tensor {
 
     /// A new tensor whose element at an index lies at that index's strides here.
     private func gathered(_ shape: Shape, strides: [Int], offset: Int = 0) -> Tensor {
+        precondition(shape.rank <= Int(CK_MAX_RANK), "\(shape) has more axes than the kernels take")
         let result = Tensor(uninitialized: shape, on: device)
         guard result.elementCount > 0 else { return result }
         guard shape.rank > 0 else {

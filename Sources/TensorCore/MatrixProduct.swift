@@ -139,7 +139,9 @@ struct ProductCut {
     /// Multiply-adds that are worth a turn of a thread.
     private static let grain = 1 << 20
     /// Rows that a core keeps in its second-level cache.
-    private static let mostRows = 192
+    private static let mostRows = Int(CK_PRODUCT_ROWS)
+    /// Rows that the kernels multiply at once.
+    private static let tile = Int(CK_PRODUCT_TILE)
 
     let count: Int
     private let rows: Int
@@ -159,7 +161,8 @@ struct ProductCut {
             let parts = min(panels, 8, rows * perRow / Self.grain)
             width = (panels + parts - 1) / parts * PackedMatrix.panel
         } else {
-            height = min(Self.mostRows, max(24, (Self.grain / perRow + 11) / 12 * 12))
+            let tiles = (Self.grain / perRow + Self.tile - 1) / Self.tile
+            height = min(Self.mostRows, max(2, tiles) * Self.tile)
             width = max(1, columns)
         }
         across = (columns + width - 1) / width
@@ -176,7 +179,7 @@ struct ProductCut {
 /// whatever rows and columns a call has, so work may be cut anywhere and a sample's result does not depend on its batch.
 struct PackedMatrix {
     /// Columns that are packed together.
-    static let panel = 32
+    static let panel = Int(CK_PRODUCT_PANEL)
 
     let inner: Int
     let columns: Int
@@ -214,9 +217,9 @@ extension MatrixBlock {
 
 extension MatrixBlock {
     /// Rows of B that are packed at a time: as many as the kernels multiply before they go on to other columns.
-    private static let packedRows = 512
-    /// The longest sum in one chain. A batch of pictures has a hundred thousand rows, and one chain of so many additions is wrong in
-    /// its fifth digit.
+    private static let packedRows = Int(CK_PRODUCT_INNER)
+    /// The longest sum in one chain. A batch of images has a hundred thousand rows, and one chain of so many additions is wrong
+    /// in its fifth digit.
     private static let longestChain = 4 * packedRows
 
     /// C = A^T B, or C + A^T B, on the calling thread: this block is `rows` x `columns`, A `inner` x `rows`, B `inner` x
