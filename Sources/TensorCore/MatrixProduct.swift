@@ -53,11 +53,7 @@ extension Tensor {
     package func linear(
         _ weight: Tensor, bias: Tensor?, then activation: Activation?, plus residual: Tensor? = nil
     ) -> Tensor {
-        precondition(
-            shape.rank >= 2 && weight.shape.rank == 2 && weight.shape[1] == shape.last,
-            "weights \(weight.shape) do not fit rows of \(shape)")
-        let resultShape = shape.withLast(weight.shape[0])
-        precondition(residual.map { $0.shape == resultShape } ?? true, "a residual has the shape of the result")
+        let resultShape = checkedShape(timesTransposed: weight.shape, plus: residual)
         var epilogue = Epilogue(bias: bias, activation: activation, residual: residual)
         let inputs = [self, weight] + epilogue.inputs
         // Where the derivative reads the result, and nothing is added to that, it is kept instead.
@@ -69,6 +65,29 @@ extension Tensor {
         return result.recorded(
             .linear(epilogue.parts, activation), inputs: inputs,
             saving: [self, weight] + (keepsResult ? [result] : epilogue.preactivation.map { [$0] } ?? []))
+    }
+
+    /// The same with weights in 16 bits, which are widened where they are packed: the matrix never exists in 32 bits. The bits of
+    /// the result are those with `weight.widened()`.
+    package func linear(
+        _ weight: HalfTensor, bias: Tensor?, then activation: Activation?, plus residual: Tensor? = nil
+    ) -> Tensor {
+        let epilogue = Epilogue(bias: bias, activation: activation, residual: residual)
+        guard !isRecorded, !epilogue.inputs.contains(where: \.isRecorded) else {
+            return linear(weight.widened(), bias: bias, then: activation, plus: residual)
+        }
+        _ = checkedShape(timesTransposed: weight.shape, plus: residual)
+        return LinearProduct.rows(self, PackedMatrix(transposing: weight), epilogue)
+    }
+
+    /// The shape of x W^T.
+    private func checkedShape(timesTransposed weight: Shape, plus residual: Tensor?) -> Shape {
+        precondition(
+            shape.rank >= 2 && weight.rank == 2 && weight[1] == shape.last,
+            "weights \(weight) do not fit rows of \(shape)")
+        let result = shape.withLast(weight[0])
+        precondition(residual.map { $0.shape == result } ?? true, "a residual has the shape of the result")
+        return result
     }
 }
 
@@ -107,7 +126,8 @@ enum LinearProduct {
         ] + Epilogue.gradients(parts, g, before: u, wanted: wanted)  // 1^T u', g
     }
 
-    private static func rows(_ x: Tensor, _ weights: PackedMatrix, _ epilogue: Epilogue) -> Tensor {
+    /// f(x B + bias) + residual for packed B.
+    static func rows(_ x: Tensor, _ weights: PackedMatrix, _ epilogue: Epilogue) -> Tensor {
         let result = Tensor(uninitialized: x.shape.withLast(weights.columns), on: x.device)
         let rows = x.shape.elementCount(in: 0..<(x.shape.rank - 1))
         let cut = ProductCut(rows: rows, columns: weights.columns, inner: weights.inner)
@@ -187,16 +207,37 @@ struct PackedMatrix {
 
     /// Packs `matrix`, which is `inner` x `columns`.
     init(_ matrix: MatrixBlock, inner: Int, columns: Int, on device: Device) {
+        let (rowStride, columnStride) = matrix.isTransposed ? (1, matrix.stride) : (matrix.stride, 1)
+        self.init(inner: inner, columns: columns, on: device) { panels, range in
+            ck_pack(
+                panels, matrix.pointer + range.lowerBound * columnStride, rowStride, columnStride, inner, range.count)
+        }
+    }
+
+    /// Packs the transpose of `weight` (columns, inner).
+    init(transposing weight: HalfTensor) {
+        let (columns, inner) = (weight.shape[0], weight.shape[1])
+        let device = weight.device
+        self.init(inner: inner, columns: columns, on: device) { panels, range in
+            device.withScratch(range.count * inner) { rows in
+                weight.widen(range.lowerBound * inner..<range.upperBound * inner, into: rows)
+                ck_pack(panels, rows, 1, inner, inner, range.count)
+            }
+        }
+    }
+
+    /// - Parameter pack: writes the panels of some columns; the first is a multiple of the panel's width.
+    private init(
+        inner: Int, columns: Int, on device: Device,
+        pack: (_ panels: UnsafeMutablePointer<Float>, _ columns: Range<Int>) -> Void
+    ) {
         self.inner = inner
         self.columns = columns
         let storage = Storage(ck_packed_size(inner, columns), on: device)
         self.storage = storage
-        let (rowStride, columnStride) = matrix.isTransposed ? (1, matrix.stride) : (matrix.stride, 1)
         let grain = max(Self.panel, (1 << 15) / max(1, inner) & ~(Self.panel - 1))
         device.forEachRange(columns, grain: grain, work: inner * columns) { range in
-            ck_pack(
-                storage.pointer + range.lowerBound * inner, matrix.pointer + range.lowerBound * columnStride, rowStride,
-                columnStride, inner, range.count)
+            pack(storage.pointer + range.lowerBound * inner, range)
         }
     }
 
