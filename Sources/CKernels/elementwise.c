@@ -6,6 +6,7 @@ bool ck_unary_derivative_reads_input(CKUnary op) {
     case CKUnarySilu:
     case CKUnaryGelu:
     case CKUnaryGeluTanh:
+    case CKUnaryQuickGelu:
     case CKUnaryLog:
     case CKUnarySquare:
     case CKUnaryAbs:
@@ -36,6 +37,7 @@ void ck_unary(CKUnary op, float *y, const float *x, size_t n) {
     case CKUnarySilu: CK_MAP(y, n, ck_silu(x[i])); break;
     case CKUnaryGelu: CK_MAP(y, n, ck_gelu(x[i])); break;
     case CKUnaryGeluTanh: CK_MAP(y, n, ck_gelu_tanh(x[i])); break;
+    case CKUnaryQuickGelu: CK_MAP(y, n, ck_quick_gelu(x[i])); break;
     case CKUnaryRelu: CK_MAP(y, n, ck_relu(x[i])); break;
     case CKUnaryExp: CK_MAP(y, n, ck_exp(x[i])); break;
     case CKUnaryLog: CK_MAP(y, n, ck_log(x[i])); break;
@@ -58,6 +60,7 @@ void ck_unary_backward(CKUnary op, float *dx, const float *dy, const float *x, c
     case CKUnarySilu: CK_MAP(dx, n, dy[i] * ck_silu_derivative(x[i])); break;
     case CKUnaryGelu: CK_MAP(dx, n, dy[i] * ck_gelu_derivative(x[i])); break;
     case CKUnaryGeluTanh: CK_MAP(dx, n, dy[i] * ck_gelu_tanh_derivative(x[i])); break;
+    case CKUnaryQuickGelu: CK_MAP(dx, n, dy[i] * ck_quick_gelu_derivative(x[i])); break;
     case CKUnaryRelu: CK_MAP(dx, n, y[i] <= 0.0f ? 0.0f : dy[i]); break;
     case CKUnaryExp: CK_MAP(dx, n, dy[i] * y[i]); break;
     case CKUnaryLog: CK_MAP(dx, n, dy[i] * 1.0f / x[i]); break;
@@ -216,6 +219,7 @@ CK_INLINE float ck_activation(CKActivation f, float u) {
     case CKActivationSilu: return ck_silu(u);
     case CKActivationGelu: return ck_gelu(u);
     case CKActivationGeluTanh: return ck_gelu_tanh(u);
+    case CKActivationQuickGelu: return ck_quick_gelu(u);
     case CKActivationRelu: return ck_relu(u);
     }
 }
@@ -255,6 +259,7 @@ void ck_bias_activation(
             case CKActivationSilu: ck_bias_activation_row(CKActivationSilu, out, u, in, b, add, n); break;
             case CKActivationGelu: ck_bias_activation_row(CKActivationGelu, out, u, in, b, add, n); break;
             case CKActivationGeluTanh: ck_bias_activation_row(CKActivationGeluTanh, out, u, in, b, add, n); break;
+            case CKActivationQuickGelu: ck_bias_activation_row(CKActivationQuickGelu, out, u, in, b, add, n); break;
             case CKActivationRelu: ck_bias_activation_row(CKActivationRelu, out, u, in, b, add, n); break;
             }
         }
@@ -282,12 +287,17 @@ CK_INLINE void ck_gate_panel(
     double s[CK_GATE_PANEL] = {0};
     for (size_t r = 0; r < rows; r++) {
         const float *slope = dy + r * columns, *in = x + r * columns;
-        for (size_t c = 0; c < n; c++) {
-            s[c] += (double)slope[c] * (double)in[c];
+        // Before dx, which may lie on dy.
+        if (sums != NULL) {
+            for (size_t c = 0; c < n; c++) {
+                s[c] += (double)slope[c] * (double)in[c];
+            }
         }
-        CK_MAP(dx + r * columns, n, slope[i] * gate[i]);
+        if (dx != NULL) {
+            CK_MAP(dx + r * columns, n, slope[i] * gate[i]);
+        }
     }
-    for (size_t c = 0; c < n; c++) {
+    for (size_t c = 0; sums != NULL && c < n; c++) {
         sums[c] = (float)s[c];
     }
 }
@@ -295,12 +305,13 @@ CK_INLINE void ck_gate_panel(
 CK_MULTIVERSION
 void ck_gate_rows_backward(
     float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns) {
-    size_t c = 0;
-    for (; c + CK_GATE_PANEL <= columns; c += CK_GATE_PANEL) {
-        ck_gate_panel(dx + c, dgate + c, dy + c, x + c, gate + c, rows, columns, CK_GATE_PANEL);
-    }
-    if (c < columns) {
-        ck_gate_panel(dx + c, dgate + c, dy + c, x + c, gate + c, rows, columns, columns - c);
+    for (size_t c = 0; c < columns; c += CK_GATE_PANEL) {
+        float *out = dx != NULL ? dx + c : NULL, *sums = dgate != NULL ? dgate + c : NULL;
+        if (c + CK_GATE_PANEL <= columns) {
+            ck_gate_panel(out, sums, dy + c, x + c, gate + c, rows, columns, CK_GATE_PANEL);
+        } else {
+            ck_gate_panel(out, sums, dy + c, x + c, gate + c, rows, columns, columns - c);
+        }
     }
 }
 
@@ -312,5 +323,16 @@ void ck_scale_rows(
         float *out = y + r * ldy;
         const float *in = x + r * ldx;
         CK_MAP(out, columns, in[i] * factor);
+    }
+}
+
+CK_MULTIVERSION
+void ck_scale_add_rows(
+    float *y, size_t ldy, const float *x, size_t ldx, float scale, const float *add, size_t lda, size_t rows,
+    size_t columns) {
+    for (size_t r = 0; r < rows; r++) {
+        float *out = y + r * ldy;
+        const float *in = x + r * ldx, *offset = add + r * lda;
+        CK_MAP(out, columns, scale * in[i] + offset[i]);
     }
 }

@@ -14,11 +14,14 @@ static double ref_gelu_tanh(double x) {
     return x / (1 + exp(-2 * u));
 }
 
+static double ref_quick_gelu(double x) { return x / (1 + exp(-1.702 * x)); }
+
 static double ref_unary(CKUnary op, double x) {
     switch (op) {
     case CKUnarySilu: return ref_silu(x);
     case CKUnaryGelu: return ref_gelu(x);
     case CKUnaryGeluTanh: return ref_gelu_tanh(x);
+    case CKUnaryQuickGelu: return ref_quick_gelu(x);
     case CKUnaryRelu: return x < 0 ? 0 : x;
     case CKUnaryExp: return exp(x);
     case CKUnaryLog: return log(x);
@@ -47,6 +50,10 @@ static double ref_derivative(CKUnary op, double x, double y) {
         const double u = sqrt(2 / M_PI) * (x + 0.044715 * x * x * x);
         const double s = 1 / (1 + exp(-2 * u));
         return s + x * s * (1 - s) * 2 * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
+    }
+    case CKUnaryQuickGelu: {
+        const double s = 1 / (1 + exp(-1.702 * x));
+        return s * (1 + 1.702 * x * (1 - s));
     }
     case CKUnaryRelu: return y <= 0 ? 0 : 1;
     case CKUnaryExp: return y;
@@ -163,6 +170,7 @@ static double ref_activation(CKActivation f, double u) {
     case CKActivationSilu: return ref_silu(u);
     case CKActivationGelu: return ref_gelu(u);
     case CKActivationGeluTanh: return ref_gelu_tanh(u);
+    case CKActivationQuickGelu: return ref_quick_gelu(u);
     case CKActivationRelu: return u < 0 ? 0 : u;
     }
 }
@@ -191,14 +199,14 @@ void ck_ref_gate_rows(
 
 void ck_ref_gate_rows_backward(
     float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns) {
-    for (size_t c = 0; c < columns; c++) {
+    for (size_t c = 0; dgate != NULL && c < columns; c++) {
         double sum = 0;
         for (size_t r = 0; r < rows; r++) {
             sum += (double)dy[r * columns + c] * x[r * columns + c];
         }
         dgate[c] = (float)sum;
     }
-    for (size_t i = 0; i < rows * columns; i++) {
+    for (size_t i = 0; dx != NULL && i < rows * columns; i++) {
         dx[i] = dy[i] * gate[i % columns];
     }
 }
@@ -208,6 +216,16 @@ void ck_ref_scale_rows(
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < columns; c++) {
             y[r * ldy + c] = x[r * ldx + c] * factors[r];
+        }
+    }
+}
+
+void ck_ref_scale_add_rows(
+    float *y, size_t ldy, const float *x, size_t ldx, float scale, const float *add, size_t lda, size_t rows,
+    size_t columns) {
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < columns; c++) {
+            y[r * ldy + c] = (float)((double)scale * x[r * ldx + c] + add[r * lda + c]);
         }
     }
 }

@@ -321,7 +321,9 @@ void ck_layer_norm_backward(
             for (size_t r = 0; r < count; r++) {
                 const float *in = x + (first + r) * columns + start, *g = dy + (first + r) * columns + start;
                 const float m = mean[first + r], s = rstd[first + r];
-                ck_row_gradients(gradient + r, product + r, in, g, slope, m, s, n);
+                if (dx != NULL) {
+                    ck_row_gradients(gradient + r, product + r, in, g, slope, m, s, n);
+                }
             }
             if (sums == NULL) {
                 continue;
@@ -336,7 +338,7 @@ void ck_layer_norm_backward(
                 }
             }
         }
-        for (size_t start = 0; start < columns; start += CK_WIDE) {
+        for (size_t start = 0; dx != NULL && start < columns; start += CK_WIDE) {
             const size_t n = ck_min_size(CK_WIDE, columns - start);
             ck_affine(slope, offset, weight, NULL, scale, NULL, start, n);
             for (size_t r = 0; r < count; r++) {

@@ -185,7 +185,7 @@ void ck_ref_layer_norm_backward(
                 sums[columns + c] += dy[i] * normalized;
             }
         }
-        for (size_t c = 0; c < columns; c++) {
+        for (size_t c = 0; dx != NULL && c < columns; c++) {
             const size_t i = r * columns + c;
             const double normalized = ((double)x[i] - mean[r]) * rstd[r];
             const double g = dy[i] * ref_or(weight, c, 1) * (1 + ref_or(scale, c, 0));

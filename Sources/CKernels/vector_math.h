@@ -156,6 +156,14 @@ CK_INLINE float ck_gelu_tanh_derivative(float x) {
     return s + x * (s * (1.0f - s)) * (1.59576912f + 0.2140644488178f * square);
 }
 
+/// x sigmoid(1.702 x).
+CK_INLINE float ck_quick_gelu(float x) { return x / (1.0f + ck_exp(-1.702f * x)); }
+
+CK_INLINE float ck_quick_gelu_derivative(float x) {
+    const float s = ck_sigmoid(1.702f * x);
+    return s * (1.0f + (1.702f * x) * (1.0f - s));
+}
+
 /// max(x, 0); NaN stays NaN.
 CK_INLINE float ck_relu(float x) { return x < 0.0f ? 0.0f : x; }
 

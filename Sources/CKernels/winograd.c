@@ -110,14 +110,16 @@ void ck_winograd(
 enum { CK_PANEL_INPUTS = 128 };
 
 /// Floats from one matrix of a panel's weights to the next.
-enum { CK_PANEL_STEP = CK_PANEL_INPUTS * CK_PANEL + CK_PAD };
+enum { CK_PANEL_STEP = CK_PANEL_INPUTS * CK_PRODUCT_PANEL + CK_PAD };
 
 size_t ck_winograd_input_size(const CKWinograd *shape) {
     return CK_PATCH_AREA * ck_matrices(ck_winograd_tiles(shape), shape->inputs).step;
 }
 
+size_t ck_winograd_inputs_scratch(const CKWinograd *shape) { return ck_round_up(shape->inputs, CK_LANES); }
+
 size_t ck_winograd_panel_scratch(const CKWinograd *shape) {
-    return CK_PATCH_AREA * (CK_PANEL_STEP + ck_matrices(ck_winograd_tiles(shape), CK_PANEL).step);
+    return CK_PATCH_AREA * (CK_PANEL_STEP + ck_matrices(ck_winograd_tiles(shape), CK_PRODUCT_PANEL).step);
 }
 
 void ck_winograd_inputs(
@@ -131,9 +133,9 @@ void ck_winograd_inputs(
 void ck_winograd_panel(
     float *y, const float *v, const float *weights, bool turned, const float *bias, size_t bias_stride,
     const float *residual, const CKWinograd *shape, size_t panel, float *scratch) {
-    const size_t tiles = ck_winograd_tiles(shape), first = panel * CK_PANEL;
-    const size_t last = ck_min_size(shape->outputs, first + CK_PANEL);
-    const CKMatrices inputs = ck_matrices(tiles, shape->inputs), outputs = ck_matrices(tiles, CK_PANEL);
+    const size_t tiles = ck_winograd_tiles(shape), first = panel * CK_PRODUCT_PANEL;
+    const size_t last = ck_min_size(shape->outputs, first + CK_PRODUCT_PANEL);
+    const CKMatrices inputs = ck_matrices(tiles, shape->inputs), outputs = ck_matrices(tiles, CK_PRODUCT_PANEL);
     float *w = scratch, *m = w + CK_PATCH_AREA * CK_PANEL_STEP;
     for (size_t i = 0; i < shape->inputs; i += CK_PANEL_INPUTS) {
         const size_t count = ck_min_size(CK_PANEL_INPUTS, shape->inputs - i);

@@ -18,11 +18,10 @@
 // lie a line of cache further apart than a power of two, or they would fall into the same sets of the cache.
 
 enum {
-    CK_TILE = 4,                     ///< outputs along a side
-    CK_PATCH = 6,                    ///< inputs along a side
-    CK_PATCH_AREA = 36,
+    CK_TILE = CK_WINOGRAD_TILE,
     CK_KERNEL = 3,
-    CK_PANEL = 2 * CK_LANES,         ///< columns of a packed panel
+    CK_PATCH = CK_TILE + CK_KERNEL - 1,  ///< inputs along a side
+    CK_PATCH_AREA = CK_PATCH * CK_PATCH,
     CK_PAD = CK_LANES,
 };
 
@@ -116,7 +115,7 @@ CK_INLINE void ck_weight_slope_line(CKVector *to, size_t step, const CKVector *u
         }                                                             \
     } while (0)
 
-/// Transforms the weights of outputs [o, o + CK_PANEL) for inputs [first, last): matrix e of the panel at
+/// Transforms the weights of outputs [o, o + CK_PRODUCT_PANEL) for inputs [first, last): matrix e of the panel at
 /// panel + e * step.
 void ck_winograd_panel_weights(
     float *panel, size_t step, const float *weights, size_t inputs, size_t outputs, bool turned, size_t first,

@@ -9,7 +9,7 @@ size_t ck_winograd_weight_size(size_t inputs, size_t outputs) {
     return CK_PATCH_AREA * ck_weight_matrix(inputs, outputs);
 }
 
-size_t ck_winograd_panels(size_t outputs) { return (outputs + CK_PANEL - 1) / CK_PANEL; }
+size_t ck_winograd_panels(size_t outputs) { return (outputs + CK_PRODUCT_PANEL - 1) / CK_PRODUCT_PANEL; }
 
 /// Sixteen columns of a panel, for one input: transforms taps, each a vector of outputs, and stores square e at
 /// u + e * step.
@@ -46,7 +46,7 @@ CK_INLINE void ck_forward_weights(
             for (size_t k = 0; k < CK_TAPS; k++) {
                 w[k] = CK_LOAD(taps[k][n]);
             }
-            ck_weight_square(panel + (i - first + n) * CK_PANEL, step, w);
+            ck_weight_square(panel + (i - first + n) * CK_PRODUCT_PANEL, step, w);
         }
     }
 }
@@ -59,7 +59,7 @@ CK_INLINE void ck_turned_weights(
         for (size_t k = 0; k < CK_TAPS && o < outputs; k++) {
             ck_load_channels(w + CK_TAPS - 1 - k, weights + (i * CK_TAPS + k) * outputs + o, outputs - o);
         }
-        ck_weight_square(panel + (i - first) * CK_PANEL, step, w);
+        ck_weight_square(panel + (i - first) * CK_PRODUCT_PANEL, step, w);
     }
 }
 
@@ -67,7 +67,7 @@ CK_INLINE void ck_turned_weights(
 CK_INLINE void ck_panel_weights(
     float *panel, size_t step, const float *weights, size_t inputs, size_t outputs, bool turned, size_t first,
     size_t last, size_t o) {
-    for (size_t half = 0; half < CK_PANEL; half += CK_LANES) {
+    for (size_t half = 0; half < CK_PRODUCT_PANEL; half += CK_LANES) {
         if (turned) {
             ck_turned_weights(panel + half, step, weights, outputs, first, last, o + half);
         } else {
@@ -80,7 +80,7 @@ CK_MULTIVERSION
 void ck_winograd_weights(
     float *transformed, const float *weights, size_t inputs, size_t outputs, bool turned, size_t first, size_t last) {
     const size_t step = ck_weight_matrix(inputs, outputs);
-    for (size_t o = first * CK_PANEL; o < last * CK_PANEL; o += CK_PANEL) {
+    for (size_t o = first * CK_PRODUCT_PANEL; o < last * CK_PRODUCT_PANEL; o += CK_PRODUCT_PANEL) {
         ck_panel_weights(transformed + o * inputs, step, weights, inputs, outputs, turned, 0, inputs, o);
     }
 }
@@ -107,7 +107,7 @@ CK_INLINE void ck_slope_tiles(
             pixels, CK_TILE, dy + place.image * shape->output_height * shape->output_width * shape->outputs + first,
             shape->output_height, shape->output_width, shape->outputs, (ptrdiff_t)place.row, (ptrdiff_t)place.column,
             zeros);
-        for (size_t c = 0; c < ck_round_up(last - first, CK_PANEL); c += CK_LANES) {
+        for (size_t c = 0; c < ck_round_up(last - first, CK_PRODUCT_PANEL); c += CK_LANES) {
             CKVector slopes[CK_TILE * CK_TILE] = {0}, transformed[CK_PATCH_AREA];
             if (c < last - first) {
                 for (size_t p = 0; p < CK_TILE * CK_TILE; p++) {
@@ -115,7 +115,7 @@ CK_INLINE void ck_slope_tiles(
                 }
             }
             CK_TRANSFORM(transformed, slopes, ck_slope_line, CK_TILE, CK_PATCH);
-            float *to = z + c / CK_PANEL * CK_PANEL * count + t * CK_PANEL + c % CK_PANEL;
+            float *to = z + c / CK_PRODUCT_PANEL * CK_PRODUCT_PANEL * count + t * CK_PRODUCT_PANEL + c % CK_PRODUCT_PANEL;
             CK_UNROLL
             for (size_t e = 0; e < CK_PATCH_AREA; e++) {
                 CK_STORE(to + e * step, transformed[e]);
@@ -174,7 +174,7 @@ typedef struct CKGradientScratch {
 } CKGradientScratch;
 
 static CKGradientScratch ck_gradient_scratch(size_t inputs, size_t outputs) {
-    const CKMatrices sums = ck_matrices(inputs, ck_round_up(outputs, CK_PANEL));
+    const CKMatrices sums = ck_matrices(inputs, ck_round_up(outputs, CK_PRODUCT_PANEL));
     const CKMatrices patches = ck_matrices(CK_GRADIENT_TILES, inputs);
     const size_t slopes = ck_packed_size(CK_GRADIENT_TILES, outputs) + CK_PAD;
     const size_t zeros = ck_round_up(inputs > outputs ? inputs : outputs, CK_LANES);
@@ -191,7 +191,7 @@ void ck_winograd_weight_gradient(
     float *dweights, const float *dy, const float *x, const CKWinograd *shape, size_t first_input, size_t last_input,
     size_t first_output, size_t last_output, float *scratch) {
     const size_t inputs = last_input - first_input, outputs = last_output - first_output;
-    const size_t columns = ck_round_up(outputs, CK_PANEL), tiles = ck_winograd_tiles(shape);
+    const size_t columns = ck_round_up(outputs, CK_PRODUCT_PANEL), tiles = ck_winograd_tiles(shape);
     const CKGradientScratch layout = ck_gradient_scratch(inputs, outputs);
     float *sums = scratch, *v = sums + CK_PATCH_AREA * layout.sums.step;
     float *z = v + CK_PATCH_AREA * layout.inputs.step, *zeros = z + CK_PATCH_AREA * layout.slopes_step;

@@ -48,7 +48,7 @@ public final class Convolution2D: Module {
     ///   - vectors: (N, outputs), added to every pixel of a sample.
     ///   - residual: added to the result.
     public func callAsFunction(_ x: Tensor, perSample vectors: Tensor? = nil, plus residual: Tensor? = nil) -> Tensor {
-        x.convolution(weight.value, bias: bias?.value, geometry, perSample: vectors, plus: residual)
+        weight.convolution(x, bias: bias, geometry, perSample: vectors, plus: residual)
     }
 }
 

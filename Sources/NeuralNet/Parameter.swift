@@ -21,7 +21,7 @@ public final class Parameter {
     /// in or go out, nor where a timestep or a class does, whose gradient has no higher rank than the batch has samples.
     public let isHiddenMatrix: Bool
     public let device: Device
-    private var stored: Stored?
+    private(set) var stored: Stored?
 
     /// What a parameter holds.
     public enum Stored {

@@ -1,28 +1,5 @@
 internal import CKernels
 
-/// An activation that products apply to their results while these are in cache.
-package enum ProductActivation: Sendable {
-    case silu, gelu, geluTanh, relu
-
-    var kernel: CKActivation {
-        switch self {
-        case .silu: .silu
-        case .gelu: .gelu
-        case .geluTanh: .geluTanh
-        case .relu: .relu
-        }
-    }
-
-    package var unary: Unary {
-        switch self {
-        case .silu: .silu
-        case .gelu: .gelu
-        case .geluTanh: .geluTanh
-        case .relu: .relu
-        }
-    }
-}
-
 /// Which inputs of an `Epilogue` there are, for the gradient rules. They follow the operand and the weights in this order.
 package struct EpilogueParts: OptionSet, Sendable {
     package let rawValue: UInt8
@@ -41,7 +18,7 @@ struct Epilogue {
     var bias: Tensor?
     /// (N, O): the same for every pixel of a sample. Not together with an activation.
     var vectors: Tensor?
-    var activation: ProductActivation?
+    var activation: Activation?
     /// Where the activation's input is kept; like the result.
     var preactivation: Tensor?
     /// Like the result.
@@ -95,17 +72,20 @@ struct Epilogue {
         return (bias.map { vectors.detached + $0.detached } ?? vectors.detached, outputs)
     }
 
-    /// The gradients to the inputs that there are, from the gradients to the result and to what the activation is applied to.
+    /// The gradients to the inputs that there are, where they are wanted, from the gradients to the result and to what the
+    /// activation is applied to.
     ///
     /// - Parameter wanted: for the inputs of the operation, those of the epilogue from the third on.
     static func gradients(_ parts: EpilogueParts, _ g: Tensor, before u: Tensor, wanted: [Bool]) -> [Tensor?] {
-        var gradients: [Tensor?] = []
-        var sums: Tensor?
-        if parts.contains(.vectors) { sums = u.sampleSums() }
-        if parts.contains(.bias) { gradients.append(wanted[2] ? (sums ?? u).columnSums() : nil) }
-        if parts.contains(.vectors) { gradients.append(sums) }
-        if parts.contains(.residual) { gradients.append(g) }
-        return gradients
+        var rest = wanted.dropFirst(2)
+        /// Whether the next input's gradient is wanted; nil where there is no such input.
+        func next(_ part: EpilogueParts) -> Bool? { parts.contains(part) ? rest.removeFirst() : nil }
+        let (bias, vectors, residual) = (next(.bias), next(.vectors), next(.residual))
+        let sums = vectors != nil && (bias == true || vectors == true) ? u.sampleSums() : nil
+        return [
+            bias.map { $0 ? (sums ?? u).columnSums() : nil }, vectors.map { $0 ? sums : nil },
+            residual.map { $0 ? g : nil },
+        ].compactMap(\.self)
     }
 }
 

@@ -1,9 +1,10 @@
 extension Operation {
-    /// The gradient rules, all of them. g is d(loss)/d(result); the answer has d(loss)/d(input) for every input.
+    /// The gradient rules, all of them. g is d(loss)/d(result); the answer has d(loss)/d(input) for every input whose gradient is
+    /// wanted, and nil for the others. The bits of a gradient do not depend on which others are wanted.
     ///
     /// - Parameters:
     ///   - saved: what the operation saved, in the order of its `recorded(... saving:)`.
-    ///   - wanted: which inputs are tracked; the others' gradients may be nil.
+    ///   - wanted: which inputs are tracked, at least one.
     ///   - targets: where an input's gradient will be kept. A rule that can write it there spares a copy.
     func gradients(_ g: Tensor, saved s: [Tensor], wanted: [Bool], targets: [Tensor?]) -> [Tensor?] {
         switch self {
@@ -28,22 +29,23 @@ extension Operation {
                 wanted[1] ? (-(g * s[0]) / s[1].squared()).sum(to: s[1].shape) : nil,  // -a g / b^2
             ]
 
-        case .gatedSum: Modulation.gatedSumGradients(g, s[0], gate: s[1])  // g, gate g, y g summed over rows
+        case .gatedSum:
+            Modulation.gatedSumGradients(g, s[0], gate: s[1], wanted: wanted)  // g, gate g, y g summed over rows
 
         // Shape.
         case .broadcast(let from): [g.sum(to: from)]
         case .sum(let from): [g.broadcast(to: from)]
         case .reshape(let from): [g.reshaped(to: from)]
         case .permute(let order): [g.permuted(order.inversePermutation)]
-        case .concatenate(let axis, let extents): g.split(axis: axis, extents: extents)
+        case .concatenate(let axis, let extents): g.split(axis: axis, extents: extents, wanted: wanted)
         case .slice(let axis, let start, let from): [g.padded(axis: axis, start: start, to: from)]
         case .embedding(let indices, let rows): [g.scatteredSum(to: indices, rows: rows)]
 
         // Products. y = f(u) + residual, u = x W^T + b.
         case .linear(let parts, let activation):
             LinearProduct.gradients(
-                g, before: activation.map { $0.unary.gradient(g, saved: s[2]) } ?? g, parts, input: s[0], weight: s[1],
-                wanted: wanted, target: targets[1])
+                g, parts, activation, kept: activation.map { _ in s[2] }, input: s[0], weight: s[1], wanted: wanted,
+                target: targets[1])
         case .matmul(let ta, let tb):
             BatchedProduct.gradients(g, a: s[0], b: s[1], transposeA: ta, transposeB: tb, wanted: wanted)
         case .convolution(let geometry, let parts):
@@ -61,16 +63,25 @@ extension Operation {
                 wanted[1] ? Convolution.weightGradient(s[0], input: g, weightShape: s[1].shape, geometry) : nil,
             ] + (hasBias ? [wanted[2] ? g.columnSums() : nil] : [])
         case .attention(let heads, let scale, let mask):
-            Attention(s[0], s[1], s[2], heads: heads, scale: scale, mask: mask).gradients(
-                g, query: s[0], key: s[1], value: s[2], result: s[3], logSumExp: s[4])
+            Attention(
+                s[0], s[1], s[2], bias: s.count > 5 ? s[5] : nil, heads: heads, scale: scale, mask: mask
+            ).gradients(g, query: s[0], key: s[1], value: s[2], result: s[3], logSumExp: s[4], wanted: wanted)
+        case .rotary(let pairs):  // the rotation back
+            [Rotary.rotate(g, cosines: s[0], sines: s[1], pairs: pairs, inverse: true)]
 
         // Normalization: the backward passes of Ioffe & Szegedy 2015, section 3, over the group's or row's elements.
         case .groupNorm(let groups, let activation):
             GroupNorm.gradients(
-                g, input: s[0], weight: s[1], bias: s[2], statistics: s[3], groups: groups, activation: activation)
+                g, input: s[0], weight: s[1], bias: s[2], statistics: s[3], groups: groups, activation: activation,
+                wanted: wanted)
         case .layerNorm:
-            LayerNorm.gradients(g, input: s[0], weight: s.count > 2 ? s[2] : nil, statistics: s[1])
-        case .layerNormModulated: Modulation.normGradients(g, input: s[0], statistics: s[1], scale: s[2])
+            LayerNorm.gradients(
+                g, input: s[0], weight: s.count > 2 ? s[2] : nil, statistics: s[1], wanted: wanted)
+        case .rmsNorm:
+            RMSNorm.gradients(
+                g, input: s[0], weight: s.count > 2 ? s[2] : nil, statistics: s[1], wanted: wanted)
+        case .layerNormModulated:
+            Modulation.normGradients(g, input: s[0], statistics: s[1], scale: s[2], wanted: wanted)
         case .softmax: [Softmax.gradient(g, result: s[0])]  // y (g - <g, y>)
 
         // Resampling.

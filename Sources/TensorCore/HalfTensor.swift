@@ -13,6 +13,7 @@ public struct HalfTensor {
     public let shape: Shape
     public let format: Format
     private let storage: Storage
+    var device: Device { storage.device }
 
     /// Rounds each element to the nearest, to even where two are as near.
     public init(_ tensor: Tensor, as format: Format) {
@@ -32,15 +33,16 @@ public struct HalfTensor {
     /// The elements as a tensor of its own memory.
     public func widened() -> Tensor {
         let result = Tensor(uninitialized: shape, on: storage.device)
-        let elements = elements
-        storage.device.forEachRun(ofRows: result.elementCount) { range in
-            let (to, from) = (result.pointer + range.lowerBound, elements + range.lowerBound)
-            switch format {
-            case .float16: ck_float_from_half(to, from, range.count)
-            case .bfloat16: ck_float_from_bfloat16(to, from, range.count)
-            }
-        }
+        storage.device.forEachRun(ofRows: result.elementCount) { widen($0, into: result.pointer + $0.lowerBound) }
         return result
+    }
+
+    /// Writes the elements `range`.
+    func widen(_ range: Range<Int>, into floats: UnsafeMutablePointer<Float>) {
+        switch format {
+        case .float16: ck_float_from_half(floats, elements + range.lowerBound, range.count)
+        case .bfloat16: ck_float_from_bfloat16(floats, elements + range.lowerBound, range.count)
+        }
     }
 
     private var elements: UnsafeMutablePointer<UInt16> {

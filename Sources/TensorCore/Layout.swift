@@ -33,6 +33,7 @@ extension Tensor {
 
     /// A new tensor whose element at an index lies at that index's strides here.
     private func gathered(_ shape: Shape, strides: [Int], offset: Int = 0) -> Tensor {
+        precondition(shape.rank <= Int(CK_MAX_RANK), "\(shape) has more axes than the kernels take")
         let result = Tensor(uninitialized: shape, on: device)
         guard result.elementCount > 0 else { return result }
         guard shape.rank > 0 else {
@@ -82,12 +83,12 @@ extension Tensor {
         return result
     }
 
-    /// The parts of axis `axis` with the given extents, off the tape: the adjoint of concatenation.
-    func split(axis: Int, extents: [Int]) -> [Tensor?] {
+    /// The parts of axis `axis` with the given extents, those that are wanted, off the tape: the adjoint of concatenation.
+    func split(axis: Int, extents: [Int], wanted: [Bool]) -> [Tensor?] {
         var start = 0
-        return extents.map { extent in
+        return zip(extents, wanted).map { extent, isWanted in
             defer { start += extent }
-            return detached.sliced(axis: axis, start..<start + extent)
+            return isWanted ? detached.sliced(axis: axis, start..<start + extent) : nil
         }
     }
 

@@ -51,13 +51,9 @@ extension Tensor {
     ///
     /// - Parameter residual: (..., O).
     package func linear(
-        _ weight: Tensor, bias: Tensor?, then activation: ProductActivation?, plus residual: Tensor? = nil
+        _ weight: Tensor, bias: Tensor?, then activation: Activation?, plus residual: Tensor? = nil
     ) -> Tensor {
-        precondition(
-            shape.rank >= 2 && weight.shape.rank == 2 && weight.shape[1] == shape.last,
-            "weights \(weight.shape) do not fit rows of \(shape)")
-        let resultShape = shape.withLast(weight.shape[0])
-        precondition(residual.map { $0.shape == resultShape } ?? true, "a residual has the shape of the result")
+        let resultShape = checkedShape(timesTransposed: weight.shape, plus: residual)
         var epilogue = Epilogue(bias: bias, activation: activation, residual: residual)
         let inputs = [self, weight] + epilogue.inputs
         // Where the derivative reads the result, and nothing is added to that, it is kept instead.
@@ -69,6 +65,29 @@ extension Tensor {
         return result.recorded(
             .linear(epilogue.parts, activation), inputs: inputs,
             saving: [self, weight] + (keepsResult ? [result] : epilogue.preactivation.map { [$0] } ?? []))
+    }
+
+    /// The same with weights in 16 bits, which are widened where they are packed: the matrix never exists in 32 bits. The bits of
+    /// the result are those with `weight.widened()`.
+    package func linear(
+        _ weight: HalfTensor, bias: Tensor?, then activation: Activation?, plus residual: Tensor? = nil
+    ) -> Tensor {
+        let epilogue = Epilogue(bias: bias, activation: activation, residual: residual)
+        guard !isRecorded, !epilogue.inputs.contains(where: \.isRecorded) else {
+            return linear(weight.widened(), bias: bias, then: activation, plus: residual)
+        }
+        _ = checkedShape(timesTransposed: weight.shape, plus: residual)
+        return LinearProduct.rows(self, PackedMatrix(transposing: weight), epilogue)
+    }
+
+    /// The shape of x W^T.
+    private func checkedShape(timesTransposed weight: Shape, plus residual: Tensor?) -> Shape {
+        precondition(
+            shape.rank >= 2 && weight.rank == 2 && weight[1] == shape.last,
+            "weights \(weight) do not fit rows of \(shape)")
+        let result = shape.withLast(weight[0])
+        precondition(residual.map { $0.shape == result } ?? true, "a residual has the shape of the result")
+        return result
     }
 }
 
@@ -89,18 +108,26 @@ enum LinearProduct {
         return rows(g, packed, Epilogue())
     }
 
-    /// The gradients of all inputs, from those to the result and to u, what the activation is applied to.
+    /// The gradients of all inputs, where they are wanted.
+    ///
+    /// - Parameters:
+    ///   - kept: what the activation's derivative reads; nil without an activation.
+    ///   - target: where the weights' gradient is kept.
     static func gradients(
-        _ g: Tensor, before u: Tensor, _ parts: EpilogueParts, input: Tensor, weight: Tensor, wanted: [Bool],
-        target: Tensor?
+        _ g: Tensor, _ parts: EpilogueParts, _ activation: Activation?, kept: Tensor?, input: Tensor, weight: Tensor,
+        wanted: [Bool], target: Tensor?
     ) -> [Tensor?] {
-        [
+        // A residual, which is last, bypasses the activation.
+        let isReached = wanted.dropLast(parts.contains(.residual) ? 1 : 0).contains(true)
+        let u = isReached ? activation.map { $0.unary.gradient(g, saved: kept) } ?? g : g  // g f'(u)
+        return [
             wanted[0] ? inputGradient(u, weight: weight, inputs: weight.shape[1]) : nil,  // u' W
             wanted[1] ? weightGradient(u, input: input, into: target) : nil,  // u'^T x
         ] + Epilogue.gradients(parts, g, before: u, wanted: wanted)  // 1^T u', g
     }
 
-    private static func rows(_ x: Tensor, _ weights: PackedMatrix, _ epilogue: Epilogue) -> Tensor {
+    /// f(x B + bias) + residual for packed B.
+    static func rows(_ x: Tensor, _ weights: PackedMatrix, _ epilogue: Epilogue) -> Tensor {
         let result = Tensor(uninitialized: x.shape.withLast(weights.columns), on: x.device)
         let rows = x.shape.elementCount(in: 0..<(x.shape.rank - 1))
         let cut = ProductCut(rows: rows, columns: weights.columns, inner: weights.inner)
@@ -132,7 +159,9 @@ struct ProductCut {
     /// Multiply-adds that are worth a turn of a thread.
     private static let grain = 1 << 20
     /// Rows that a core keeps in its second-level cache.
-    private static let mostRows = 192
+    private static let mostRows = Int(CK_PRODUCT_ROWS)
+    /// Rows that the kernels multiply at once.
+    private static let tile = Int(CK_PRODUCT_TILE)
 
     let count: Int
     private let rows: Int
@@ -152,7 +181,8 @@ struct ProductCut {
             let parts = min(panels, 8, rows * perRow / Self.grain)
             width = (panels + parts - 1) / parts * PackedMatrix.panel
         } else {
-            height = min(Self.mostRows, max(24, (Self.grain / perRow + 11) / 12 * 12))
+            let tiles = (Self.grain / perRow + Self.tile - 1) / Self.tile
+            height = min(Self.mostRows, max(2, tiles) * Self.tile)
             width = max(1, columns)
         }
         across = (columns + width - 1) / width
@@ -169,7 +199,7 @@ struct ProductCut {
 /// whatever rows and columns a call has, so work may be cut anywhere and a sample's result does not depend on its batch.
 struct PackedMatrix {
     /// Columns that are packed together.
-    static let panel = 32
+    static let panel = Int(CK_PRODUCT_PANEL)
 
     let inner: Int
     let columns: Int
@@ -177,16 +207,37 @@ struct PackedMatrix {
 
     /// Packs `matrix`, which is `inner` x `columns`.
     init(_ matrix: MatrixBlock, inner: Int, columns: Int, on device: Device) {
+        let (rowStride, columnStride) = matrix.isTransposed ? (1, matrix.stride) : (matrix.stride, 1)
+        self.init(inner: inner, columns: columns, on: device) { panels, range in
+            ck_pack(
+                panels, matrix.pointer + range.lowerBound * columnStride, rowStride, columnStride, inner, range.count)
+        }
+    }
+
+    /// Packs the transpose of `weight` (columns, inner).
+    init(transposing weight: HalfTensor) {
+        let (columns, inner) = (weight.shape[0], weight.shape[1])
+        let device = weight.device
+        self.init(inner: inner, columns: columns, on: device) { panels, range in
+            device.withScratch(range.count * inner) { rows in
+                weight.widen(range.lowerBound * inner..<range.upperBound * inner, into: rows)
+                ck_pack(panels, rows, 1, inner, inner, range.count)
+            }
+        }
+    }
+
+    /// - Parameter pack: writes the panels of some columns; the first is a multiple of the panel's width.
+    private init(
+        inner: Int, columns: Int, on device: Device,
+        pack: (_ panels: UnsafeMutablePointer<Float>, _ columns: Range<Int>) -> Void
+    ) {
         self.inner = inner
         self.columns = columns
         let storage = Storage(ck_packed_size(inner, columns), on: device)
         self.storage = storage
-        let (rowStride, columnStride) = matrix.isTransposed ? (1, matrix.stride) : (matrix.stride, 1)
         let grain = max(Self.panel, (1 << 15) / max(1, inner) & ~(Self.panel - 1))
         device.forEachRange(columns, grain: grain, work: inner * columns) { range in
-            ck_pack(
-                storage.pointer + range.lowerBound * inner, matrix.pointer + range.lowerBound * columnStride, rowStride,
-                columnStride, inner, range.count)
+            pack(storage.pointer + range.lowerBound * inner, range)
         }
     }
 
@@ -207,9 +258,9 @@ extension MatrixBlock {
 
 extension MatrixBlock {
     /// Rows of B that are packed at a time: as many as the kernels multiply before they go on to other columns.
-    private static let packedRows = 512
-    /// The longest sum in one chain. A batch of pictures has a hundred thousand rows, and one chain of so many additions is wrong in
-    /// its fifth digit.
+    private static let packedRows = Int(CK_PRODUCT_INNER)
+    /// The longest sum in one chain. A batch of images has a hundred thousand rows, and one chain of so many additions is wrong
+    /// in its fifth digit.
     private static let longestChain = 4 * packedRows
 
     /// C = A^T B, or C + A^T B, on the calling thread: this block is `rows` x `columns`, A `inner` x `rows`, B `inner` x

@@ -2,7 +2,7 @@ internal import CKernels
 
 /// What adaLN-Zero (Peebles & Xie 2023, section 3.2) does around a transformer block's parts, each in one pass over memory.
 extension Tensor {
-    /// LN(x) (1 + scale) + shift: layer normalization without weights, modulated by what belongs to a sample.
+    /// LN(x) (1 + scale) + shift: layer normalization without weights, with a shift and scale for each sample.
     ///
     /// - Parameters:
     ///   - shift: (N, C). `scale`: (N, C).
@@ -56,27 +56,29 @@ enum Modulation {
         return (result, statistics)
     }
 
-    /// Gradients of the modulated norm to its input, shift and scale.
-    static func normGradients(_ g: Tensor, input x: Tensor, statistics: Tensor, scale: Tensor) -> [Tensor?] {
+    /// Gradients of the modulated norm to its input, shift and scale, where they are wanted.
+    static func normGradients(
+        _ g: Tensor, input x: Tensor, statistics: Tensor, scale: Tensor, wanted: [Bool]
+    ) -> [Tensor?] {
         let columns = x.shape.last
         let chunks = SampleChunks(x.shape)
-        let dx = Tensor(uninitialized: x.shape, on: g.device)
-        let (dshift, dscale) = (
-            Tensor(uninitialized: scale.shape, on: g.device), Tensor(uninitialized: scale.shape, on: g.device)
-        )
-        g.device.withDoubles(chunks.count * 2 * columns) { sums in
+        let dx = wanted[0] ? Tensor(uninitialized: x.shape, on: g.device) : nil
+        let dshift = wanted[1] ? Tensor(uninitialized: scale.shape, on: g.device) : nil
+        let dscale = wanted[2] ? Tensor(uninitialized: scale.shape, on: g.device) : nil
+        let needsSums = dshift != nil || dscale != nil
+        g.device.withDoubles(needsSums ? chunks.count * 2 * columns : 0) { sums in
             g.device.forEach(chunks.count, work: g.elementCount) { index in
                 let chunk = chunks[index]
                 ck_layer_norm_backward(
-                    dx.pointer + chunk.offset, sums + index * 2 * columns, g.pointer + chunk.offset,
-                    x.pointer + chunk.offset, statistics.pointer + chunk.row,
+                    dx.map { $0.pointer + chunk.offset }, needsSums ? sums + index * 2 * columns : nil,
+                    g.pointer + chunk.offset, x.pointer + chunk.offset, statistics.pointer + chunk.row,
                     statistics.pointer + chunks.rowCount + chunk.row, nil, scale.pointer + chunk.sample * columns,
                     chunk.rows, columns)
             }
-            for sample in 0..<x.shape[0] {
+            for sample in 0..<x.shape[0] where needsSums {
                 let vector = sample * columns
                 ck_layer_norm_parameter_gradients(
-                    nil, nil, dscale.pointer + vector, dshift.pointer + vector,
+                    nil, nil, dscale.map { $0.pointer + vector }, dshift.map { $0.pointer + vector },
                     sums + sample * chunks.perSample * 2 * columns, chunks.perSample, nil, nil, scale.pointer + vector,
                     columns)
             }
@@ -84,26 +86,30 @@ enum Modulation {
         return [dx, dshift, dscale]
     }
 
-    /// Gradients of x + gate y to x, y and the gate.
-    static func gatedSumGradients(_ g: Tensor, _ y: Tensor, gate: Tensor) -> [Tensor?] {
+    /// Gradients of x + gate y to x, y and the gate, where they are wanted.
+    static func gatedSumGradients(_ g: Tensor, _ y: Tensor, gate: Tensor, wanted: [Bool]) -> [Tensor?] {
         let columns = y.shape.last
         let chunks = SampleChunks(y.shape)
-        let dy = Tensor(uninitialized: y.shape, on: g.device)
-        let dgate = Tensor(uninitialized: gate.shape, on: g.device)
-        g.device.withScratch(chunks.count * columns) { sums in
-            g.device.forEach(chunks.count, work: g.elementCount) { index in
-                let chunk = chunks[index]
-                ck_gate_rows_backward(
-                    dy.pointer + chunk.offset, sums + index * columns, g.pointer + chunk.offset,
-                    y.pointer + chunk.offset, gate.pointer + chunk.sample * columns, chunk.rows, columns)
-            }
-            for sample in 0..<y.shape[0] {
-                ck_column_sums(
-                    dgate.pointer + sample * columns, sums + sample * chunks.perSample * columns, columns,
-                    chunks.perSample, columns, false)
+        let dy = wanted[1] ? Tensor(uninitialized: y.shape, on: g.device) : nil
+        let dgate = wanted[2] ? Tensor(uninitialized: gate.shape, on: g.device) : nil
+        if dy != nil || dgate != nil {
+            g.device.withScratch(dgate == nil ? 0 : chunks.count * columns) { sums in
+                g.device.forEach(chunks.count, work: g.elementCount) { index in
+                    let chunk = chunks[index]
+                    ck_gate_rows_backward(
+                        dy.map { $0.pointer + chunk.offset }, dgate == nil ? nil : sums + index * columns,
+                        g.pointer + chunk.offset, y.pointer + chunk.offset, gate.pointer + chunk.sample * columns,
+                        chunk.rows, columns)
+                }
+                guard let dgate else { return }
+                for sample in 0..<y.shape[0] {
+                    ck_column_sums(
+                        dgate.pointer + sample * columns, sums + sample * chunks.perSample * columns, columns,
+                        chunks.perSample, columns, false)
+                }
             }
         }
-        return [g, dy, dgate]
+        return [wanted[0] ? g : nil, dy, dgate]
     }
 }
 

@@ -114,17 +114,18 @@ enum GroupNorm {
         return result
     }
 
-    /// Gradients to the input, weight and bias.
+    /// Gradients to the input, weight and bias, where they are wanted.
     static func gradients(
         _ g: Tensor, input x: Tensor, weight: Tensor, bias: Tensor, statistics: Tensor, groups: Int,
-        activation: NormActivation
+        activation: NormActivation, wanted: [Bool]
     ) -> [Tensor?] {
         let samples = x.shape[0]
         let channels = x.shape.last
         let positions = x.shape.elementCount(in: 1..<(x.shape.rank - 1))
         let device = g.device
-        let dx = Tensor(uninitialized: x.shape, on: device)
-        let parameters = Tensor(uninitialized: [2, channels], on: device)
+        let dx = wanted[0] ? Tensor(uninitialized: x.shape, on: device) : nil
+        let dweight = wanted[1] ? Tensor(uninitialized: weight.shape, on: device) : nil
+        let dbias = wanted[2] ? Tensor(uninitialized: bias.shape, on: device) : nil
         let chunks = SampleChunks(x.shape, size: chunkSize, leastRows: 16)
         device.withDoubles(chunks.count * 2 * channels) { sums in
             // Per sample: a, b, k1, k0, then its share of the gradients to weight and bias.
@@ -153,20 +154,24 @@ enum GroupNorm {
                         statistics.pointer + sample * groups, statistics.pointer + (samples + sample) * groups,
                         weight.pointer, bias.pointer, nil, positions, channels, groups)
                 }
-                device.forEach(chunks.count, work: x.elementCount) { index in
-                    let chunk = chunks[index]
-                    let a = scratch + chunk.sample * 4 * channels
-                    ck_group_norm_backward_apply(
-                        dx.pointer + chunk.offset, g.pointer + chunk.offset, x.pointer + chunk.offset, a, a + channels,
-                        a + 2 * channels, a + 3 * channels, activation == .silu, chunk.rows, channels)
+                if let dx {
+                    device.forEach(chunks.count, work: x.elementCount) { index in
+                        let chunk = chunks[index]
+                        let a = scratch + chunk.sample * 4 * channels
+                        ck_group_norm_backward_apply(
+                            dx.pointer + chunk.offset, g.pointer + chunk.offset, x.pointer + chunk.offset, a,
+                            a + channels, a + 2 * channels, a + 3 * channels, activation == .silu, chunk.rows, channels)
+                    }
                 }
-                ck_column_sums(parameters.pointer, shares, 2 * channels, samples, 2 * channels, false)
+                if let dweight {
+                    ck_column_sums(dweight.pointer, shares, 2 * channels, samples, channels, false)
+                }
+                if let dbias {
+                    ck_column_sums(dbias.pointer, shares + channels, 2 * channels, samples, channels, false)
+                }
             }
         }
-        return [
-            dx, parameters.sliced(axis: 0, 0..<1).viewed([channels]),
-            parameters.sliced(axis: 0, 1..<2).viewed([channels]),
-        ]
+        return [dx, dweight, dbias]
     }
 }
 
@@ -189,34 +194,33 @@ enum LayerNorm {
         return (result, statistics)
     }
 
-    /// Gradients to the input and, if there are any, to weight and bias.
-    static func gradients(_ g: Tensor, input x: Tensor, weight: Tensor?, statistics: Tensor) -> [Tensor?] {
+    /// Gradients to the input and, if there are any, to weight and bias, where they are wanted.
+    static func gradients(
+        _ g: Tensor, input x: Tensor, weight: Tensor?, statistics: Tensor, wanted: [Bool]
+    ) -> [Tensor?] {
         let columns = x.shape.last
         let rows = statistics.shape[1]
         let device = g.device
-        let dx = Tensor(uninitialized: x.shape, on: device)
+        let dx = wanted[0] ? Tensor(uninitialized: x.shape, on: device) : nil
+        let dweight = weight.flatMap { wanted[1] ? Tensor(uninitialized: $0.shape, on: device) : nil }
+        let dbias = weight.flatMap { wanted[2] ? Tensor(uninitialized: $0.shape, on: device) : nil }
+        let needsSums = dweight != nil || dbias != nil
         let height = max(1, Elementwise.grain / max(1, columns))
         let chunks = (rows + height - 1) / height
-        let parameters = Tensor(uninitialized: [2, columns], on: device)
-        device.withDoubles(max(1, chunks) * 2 * columns) { sums in
+        device.withDoubles(needsSums ? max(1, chunks) * 2 * columns : 0) { sums in
             device.forEach(chunks, work: x.elementCount) { chunk in
                 let first = chunk * height
                 ck_layer_norm_backward(
-                    dx.pointer + first * columns, weight == nil ? nil : sums + chunk * 2 * columns,
+                    dx.map { $0.pointer + first * columns }, needsSums ? sums + chunk * 2 * columns : nil,
                     g.pointer + first * columns, x.pointer + first * columns, statistics.pointer + first,
                     statistics.pointer + rows + first, weight?.pointer, nil, min(height, rows - first), columns)
             }
-            if let weight {
+            if needsSums {
                 ck_layer_norm_parameter_gradients(
-                    parameters.pointer, parameters.pointer + columns, nil, nil, sums, chunks, weight.pointer, nil, nil,
-                    columns)
+                    dweight?.pointer, dbias?.pointer, nil, nil, sums, chunks, weight?.pointer, nil, nil, columns)
             }
         }
-        guard weight != nil else { return [dx] }
-        return [
-            dx, parameters.sliced(axis: 0, 0..<1).viewed([columns]),
-            parameters.sliced(axis: 0, 1..<2).viewed([columns]),
-        ]
+        return [dx] + (weight == nil ? [] : [dweight, dbias])
     }
 }
 

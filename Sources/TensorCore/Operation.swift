@@ -17,7 +17,7 @@ package enum Operation {
     case permute([Int])
     case concatenate(axis: Int, extents: [Int])
     case slice(axis: Int, start: Int, from: Shape)
-    case linear(EpilogueParts, ProductActivation?)
+    case linear(EpilogueParts, Activation?)
     case matmul(transposeA: Bool, transposeB: Bool)
     case convolution(ConvolutionGeometry, EpilogueParts)
     case transposedConvolution(ConvolutionGeometry, hasBias: Bool)
@@ -25,10 +25,12 @@ package enum Operation {
     case layerNorm(epsilon: Float)
     /// Layer norm with a sample's own shift and scale.
     case layerNormModulated(epsilon: Float)
+    case rmsNorm(epsilon: Float)
     /// x + gate y.
     case gatedSum
     case softmax
     case attention(heads: Int, scale: Float, mask: AttentionMask)
+    case rotary(RotaryPairs)
     case embedding(indices: [Int], rows: Int)
     case upsampleNearest(factor: Int)
     case averagePool(size: Int, from: Shape)
@@ -38,7 +40,7 @@ package enum Operation {
     package enum Kind: String, CaseIterable, Sendable {
         case leaf, unary, affine, clamp, add, subtract, multiply, divide, broadcast, sum, reshape, permute, concatenate
         case slice, linear, matmul, convolution, transposedConvolution, groupNorm, layerNorm, layerNormModulated
-        case gatedSum, softmax, attention, embedding, upsampleNearest, averagePool, loss
+        case rmsNorm, gatedSum, softmax, attention, rotary, embedding, upsampleNearest, averagePool, loss
     }
 
     var kind: Kind {
@@ -64,9 +66,11 @@ package enum Operation {
         case .groupNorm: .groupNorm
         case .layerNorm: .layerNorm
         case .layerNormModulated: .layerNormModulated
+        case .rmsNorm: .rmsNorm
         case .gatedSum: .gatedSum
         case .softmax: .softmax
         case .attention: .attention
+        case .rotary: .rotary
         case .embedding: .embedding
         case .upsampleNearest: .upsampleNearest
         case .averagePool: .averagePool

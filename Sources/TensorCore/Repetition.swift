@@ -7,7 +7,7 @@ extension Operation {
     /// Whether `repeated` gives the operation's result.
     var isRepeatable: Bool {
         switch self {
-        case .groupNorm, .layerNorm, .layerNormModulated: true
+        case .groupNorm, .layerNorm, .layerNormModulated, .rmsNorm: true
         case .unary(let function): function.keepsInput
         case .linear(let parts, let activation): activation?.keepsInput == true && !parts.contains(.residual)
         default: false
@@ -26,6 +26,8 @@ extension Operation {
             ).result
         case .layerNormModulated(let epsilon):
             Modulation.norm(s[0], shift: s[3], scale: s[2], epsilon: epsilon).result
+        case .rmsNorm(let epsilon):
+            RMSNorm.forward(s[0], weight: s.count > 2 ? s[2] : nil, epsilon: epsilon).result
         case .unary(let function): function.apply(s[0])
         case .linear(_, let activation?): activation.apply(s[2])
         default: preconditionFailure("\(kind) is not computed again")
@@ -33,7 +35,7 @@ extension Operation {
     }
 }
 
-extension ProductActivation {
+extension Activation {
     /// Whether a product keeps what it is applied to, and not the result.
     var keepsInput: Bool { self != .relu }
 

@@ -1,7 +1,7 @@
 /// Records what is computed from tracked tensors and walks it backward (reverse-mode differentiation).
 ///
 /// A tape is a flat list; a node names its inputs by position, so walking back is one pass from the end. It serves one
-/// forward and one backward pass: the latter lets go of each saved activation as soon as its node is done.
+/// forward and one backward pass: the latter releases each saved activation as soon as its node is done.
 public final class Tape {
     struct Node {
         let work: Work
@@ -60,6 +60,9 @@ public final class Tape {
         return append(Node(work: .operation(.leaf), inputs: [], saved: []), result: tensor)
     }
 
+    /// Operations whose rule computed a gradient that was not wanted: none, if the rules are right.
+    package private(set) var wasteful: [Operation.Kind] = []
+
     /// What has been recorded so far, in its order.
     package var recordedKinds: [Operation.Kind] {
         nodes.compactMap { if case .operation(let operation) = $0.work { operation.kind } else { nil } }
@@ -110,8 +113,12 @@ public final class Tape {
                     gradient, saved: node.saved.map(tensor), wanted: node.inputs.map { $0 != nil },
                     targets: node.inputs.map { input in input.flatMap { targets[$0]?.lend() } })
                 for (input, inputGradient) in zip(node.inputs, inputGradients) {
-                    guard let input, let inputGradient else { continue }
-                    add(inputGradient, at: input, to: &gradients)
+                    guard let inputGradient else { continue }
+                    if let input {
+                        add(inputGradient, at: input, to: &gradients)
+                    } else {
+                        wasteful.append(operation.kind)
+                    }
                 }
             case .segment(let inputs, let body):
                 nodes[position] = Node(work: .operation(.leaf), inputs: [], saved: [])

@@ -2,13 +2,14 @@ internal import CKernels
 
 /// A function applied to every element.
 package enum Unary: String, CaseIterable, Sendable {
-    case silu, gelu, geluTanh, relu, exp, log, squareRoot, square, magnitude, tanh, sigmoid, sin, cos, negate
+    case silu, gelu, geluTanh, quickGELU, relu, exp, log, squareRoot, square, magnitude, tanh, sigmoid, sin, cos, negate
 
     private var kernel: CKUnary {
         switch self {
         case .silu: .silu
         case .gelu: .gelu
         case .geluTanh: .geluTanh
+        case .quickGELU: .quickGelu
         case .relu: .relu
         case .exp: .exp
         case .log: .log
@@ -60,6 +61,8 @@ extension Tensor {
     public func gelu() -> Tensor { Unary.gelu.apply(self) }
     /// The tanh approximation of GELU.
     public func geluTanh() -> Tensor { Unary.geluTanh.apply(self) }
+    /// x sigmoid(1.702 x), the approximation of GELU that CLIP has (Hendrycks & Gimpel 2016).
+    public func quickGELU() -> Tensor { Unary.quickGELU.apply(self) }
     public func relu() -> Tensor { Unary.relu.apply(self) }
     public func exp() -> Tensor { Unary.exp.apply(self) }
     /// The natural logarithm.

@@ -15,7 +15,8 @@ enum Winograd {
     private static let gradientParts = 8
 
     static func fits(weight: Shape, output: Shape, _ geometry: ConvolutionGeometry) -> Bool {
-        geometry.isThreeByThree && min(weight[0], weight[3]) >= fewestChannels && min(output[1], output[2]) >= 4
+        geometry.isThreeByThree && min(weight[0], weight[3]) >= fewestChannels
+            && min(output[1], output[2]) >= Int(CK_WINOGRAD_TILE)
     }
 
     /// The convolution with weights (O, 3, 3, C); or, when `turned`, the one that takes gradients of its output to gradients of
@@ -75,7 +76,7 @@ enum Winograd {
         let tiles = ck_winograd_tiles(shape)
         let transformed = Storage(ck_winograd_input_size(shape), on: device)
         device.forEachRange(tiles, grain: 4, work: 4 * x.elementCount) { range in
-            device.withScratch((x.shape[3] + 15) & ~15) {
+            device.withScratch(ck_winograd_inputs_scratch(shape)) {
                 ck_winograd_inputs(transformed.pointer, x.pointer, shape, range.lowerBound, range.upperBound, $0)
             }
         }

@@ -98,7 +98,7 @@ struct ElementwiseTests {
         #expect(x.values[..<20].allSatisfy { $0.isNaN } && Array(x.values[20...]) == [1, -1])
     }
 
-    static let activations: [CKActivation] = [.identity, .silu, .gelu, .geluTanh, .relu]
+    static let activations: [CKActivation] = [.identity, .silu, .gelu, .geluTanh, .quickGelu, .relu]
 
     @Test(arguments: activations)
     func epilogueAgreesWithTheReference(_ f: CKActivation) {
@@ -163,9 +163,26 @@ struct ElementwiseTests {
                 reference.pointer, plainSums.pointer, residual.pointer, x.pointer, gate.pointer, rows, columns)
             expectAgreement(fast, reference, relative: 0, "gate backward, \(rows) x \(columns)")
             expectAgreement(sums, plainSums, absolute: 1e-6, "gate sums, \(rows) x \(columns)")
+            let (alone, onlySums) = (Floats(count: x.count), Floats(count: columns))
+            ck_gate_rows_backward(
+                alone.pointer, nil, residual.pointer, x.pointer, gate.pointer, rows, columns)
+            ck_gate_rows_backward(
+                nil, onlySums.pointer, residual.pointer, x.pointer, gate.pointer, rows, columns)
+            #expect(alone.bits == fast.bits && onlySums.bits == sums.bits, "one gradient alone, \(rows) x \(columns)")
             ck_scale_rows(fast.pointer, columns, x.pointer, columns, factors.pointer, rows, columns)
             ck_ref_scale_rows(reference.pointer, columns, x.pointer, columns, factors.pointer, rows, columns)
             expectAgreement(fast, reference, relative: 0, "scale, \(rows) x \(columns)")
+            let sum = Floats(count: rows * (columns + 2), misalignedBy: 1)
+            let plainSum = Floats(count: sum.count)
+            ck_scale_add_rows(
+                sum.pointer, columns + 2, x.pointer, columns, 0.3, residual.pointer, columns, rows, columns)
+            ck_ref_scale_add_rows(
+                plainSum.pointer, columns + 2, x.pointer, columns, 0.3, residual.pointer, columns, rows, columns)
+            expectAgreement(sum, plainSum, absolute: 2e-7, "scaled sum, \(rows) x \(columns)")
+            ck_scale_add_rows(x.pointer, columns, x.pointer, columns, 0.3, residual.pointer, columns, rows, columns)
+            for r in 0..<rows {
+                for c in 0..<columns { #expect(x.pointer[r * columns + c] == sum.pointer[r * (columns + 2) + c]) }
+            }
         }
     }
 }

@@ -174,6 +174,10 @@ struct NormTests {
             rows, c)
         expectAgreement(dx, refDX, relative: 1e-5, absolute: tolerance(test) * 4, "dx")
         #expect(relativeError(sums, refSums) < 1e-6)
+        var alone = [Double](repeating: 1, count: 2 * c)
+        ck_layer_norm_backward(
+            nil, &alone, dy.pointer, x.pointer, mean.pointer, rstd.pointer, weight?.pointer, scale?.pointer, rows, c)
+        #expect(alone == sums, "without dx")
         ck_layer_norm_backward(
             dy.pointer, nil, dy.pointer, x.pointer, mean.pointer, rstd.pointer, weight?.pointer, scale?.pointer, rows, c
         )

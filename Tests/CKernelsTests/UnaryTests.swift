@@ -17,8 +17,10 @@ struct UnaryTests {
 
     static let cases = [
         Case(name: "silu", op: .silu), Case(name: "gelu", op: .gelu),
-        Case(name: "gelu tanh", op: .geluTanh, absolute: 1e-9), Case(name: "relu", op: .relu),
-        Case(name: "exp", op: .exp, range: -80...80), Case(name: "log", op: .log, range: 1e-6...1e6, absolute: 1e-7),
+        Case(name: "gelu tanh", op: .geluTanh, absolute: 1e-9),
+        Case(name: "quick gelu", op: .quickGelu, absolute: 1e-9), Case(name: "relu", op: .relu),
+        Case(name: "exp", op: .exp, range: -80...80),
+        Case(name: "log", op: .log, range: 1e-6...1e6, absolute: 1e-7),
         Case(name: "sqrt", op: .sqrt, range: 1e-6...1e6, relative: 0),
         Case(name: "rsqrt", op: .rsqrt, range: 1e-3...1e3), Case(name: "square", op: .square),
         Case(name: "abs", op: .abs, relative: 0), Case(name: "tanh", op: .tanh), Case(name: "sigmoid", op: .sigmoid),

@@ -127,7 +127,7 @@ import Testing
 
     /// With one place in a frame, attention over time is attention among all.
     @Test func kindsOfAttentionAgreeWhereTheyMust() {
-        let attention = TokenAttention(8, heads: 2, bias: true, dropout: 0, on: device)
+        let attention = TokenAttention(8, heads: AttentionHeads(2, size: 4), bias: true, dropout: 0, on: device)
         shake(attention)
         func run(_ tokens: Tensor) -> Tensor { attention(tokens, dropout: nil) }
         let onePlace = Tensor.normal([6, 1, 8], seed: 3, purpose: .dataset, on: device)

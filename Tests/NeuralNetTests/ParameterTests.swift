@@ -56,6 +56,17 @@ private final class Sampler: Module {
         }
     }
 
+    @Test(arguments: [HalfTensor.Format.float16, .bfloat16])
+    func layersMultiplyWithWeightsIn16Bits(format: HalfTensor.Format) {
+        let (half, full) = (Linear(50, 70, on: device), Linear(50, 70, on: device))
+        half.initialize(seed: 1, keeping: format)
+        for (ours, theirs) in zip(half.parameters, full.parameters) {
+            theirs.parameter.assign(ours.parameter.value)
+        }
+        let x = Tensor.normal([3, 50], seed: 2, purpose: .dataset, on: device)
+        #expect(haveSameBits(half(x).array(), full(x).array()))
+    }
+
     @Test func gradientsOfTrackedParametersReachTheBuffer() {
         let module = Sampler(on: device)
         module.initialize(seed: 1)

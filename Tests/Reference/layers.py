@@ -1,10 +1,15 @@
 """The building blocks of the networks, one case for each kind and option."""
 
+import torch
+from diffusers.models.attention import FeedForward
 from diffusers.models.attention_processor import Attention
 from diffusers.models.downsampling import Downsample2D
 from diffusers.models.embeddings import TimestepEmbedding
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.upsampling import Upsample2D
+from transformers import CLIPTextConfig, T5Config
+from transformers.models.clip.modeling_clip import CLIPAttention
+from transformers.models.t5.modeling_t5 import T5Attention
 
 import networks
 from fixture import Fixture, random
@@ -72,6 +77,53 @@ def annotated():
     fixture.write()
 
 
+def tokens():
+    fixture = Fixture("layers_tokens", f"""Layers of transformer blocks: diffusers' Attention and FeedForward, whose constructor's
+        arguments are `options`, T5Attention (bias is added to the scores of each head) and CLIPAttention (causal). `counts`: how
+        many tokens of the context each sample has. {ABOUT}""")
+    x, context = random(2, 7, 12, seed=1), random(2, 5, 10, seed=2)
+    for name, more in {
+        "attention": dict(heads=3, dim_head=4),
+        "attention_wide_heads": dict(heads=2, dim_head=8, bias=True, out_bias=False),
+        "attention_context": dict(heads=2, dim_head=8, cross_attention_dim=10),
+        "attention_counts": dict(heads=3, dim_head=4, cross_attention_dim=10, bias=True),
+        "attention_norm": dict(heads=2, dim_head=8, bias=True, qk_norm="rms_norm", eps=1e-6),
+    }.items():
+        options = dict(query_dim=12) | more
+        inputs = {"hidden_states": x} | ({"encoder_hidden_states": context} if "cross_attention_dim" in more else {})
+        counts = [5, 3] if name == "attention_counts" else None
+
+        def call(module, **inputs):
+            if counts is None:
+                return module(**inputs)
+            padding = torch.arange(5)[None, None, :] >= torch.tensor(counts)[:, None, None]
+            return module(**inputs, attention_mask=padding.to(inputs["hidden_states"].dtype) * -10000.0)
+
+        add(fixture, name, Attention(**options), inputs, call, kind="Attention", options=options,
+            **({"counts": counts} if counts else {}))
+    for name, more in {
+        "feed_forward_gelu": dict(activation_fn="gelu"),
+        "feed_forward_quick_gelu": dict(activation_fn="geglu-approximate", inner_dim=20),
+        "feed_forward_geglu": dict(activation_fn="geglu", inner_dim=20),
+        "feed_forward_swiglu": dict(activation_fn="swiglu", inner_dim=6, bias=False),
+    }.items():
+        options = dict(dim=12) | more
+        add(fixture, name, FeedForward(**options), {"hidden_states": x}, kind="FeedForward", options=options)
+    options = dict(d_model=12, d_kv=4, num_heads=5)
+    t5 = T5Attention(T5Config(**options, dropout_rate=0), has_relative_attention_bias=False)
+    add(fixture, "t5", t5, {"hidden_states": x, "bias": random(5, 7, 7, seed=3)},
+        lambda module, hidden_states, bias: module(hidden_states, position_bias=bias[None])[0], kind="T5Attention",
+        options=options)
+    options = dict(hidden_size=12, num_attention_heads=3)
+    clip = CLIPAttention(CLIPTextConfig(**options, attn_implementation="eager"))
+    causal = torch.full((1, 1, 7, 7), -1e9).triu(1)
+    add(fixture, "clip", clip, {"hidden_states": x},
+        lambda module, hidden_states: module(hidden_states, attention_mask=causal.to(hidden_states.dtype))[0],
+        kind="CLIPAttention", options=options)
+    fixture.write()
+
+
 def make():
     unet2d()
     annotated()
+    tokens()

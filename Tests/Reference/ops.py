@@ -7,7 +7,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from diffusers.models.embeddings import get_timestep_embedding
+from diffusers.models.embeddings import apply_rotary_emb, get_timestep_embedding
 
 from fixture import Fixture, differentiate, random
 
@@ -113,6 +113,35 @@ def normalization():
         function = lambda input, weight=None, bias=None: F.layer_norm(input, shape[-1:], weight, bias, eps)
         layers.case(name, differentiate(function, inputs), eps=eps, affine=affine)
     layers.write()
+
+    squares = Fixture("ops_rms_norm", f"rms_norm over the last axis; weight where affine. {GRADIENTS}")
+    for name, shape, eps, affine in [
+        ("affine", (2, 7, 12), 1e-6, True), ("plain", (2, 7, 12), 1e-5, False), ("heads", (2, 5, 3, 16), 1e-6, True), ("wide", (3, 130), 0.1, True),
+    ]:
+        inputs = {"input": random(*shape, seed=1)} | ({"weight": 1 + random(shape[-1], seed=2)} if affine else {})
+        function = lambda input, weight=None: F.rms_norm(input, shape[-1:], weight, eps)
+        squares.case(name, differentiate(function, inputs), eps=eps, affine=affine)
+    squares.write()
+
+
+def rotary():
+    fixture = Fixture("ops_rotary", f"""diffusers' apply_rotary_emb of input (N, L, heads D) with angles[l, i] for pair i of D / 2;
+        `pairs` are neighbours (interleaved) or halves of a head. {GRADIENTS}""")
+    for name, shape, heads, pairs in [
+        ("interleaved", (2, 5, 24), 3, "interleaved"), ("halves", (2, 5, 24), 3, "halves"), ("one_pair", (1, 4, 2), 1, "interleaved"),
+    ]:
+        size = shape[2] // heads
+        angles = random(shape[1], size // 2, seed=2, scale=3)
+        # Two features of a pair have the same angle.
+        whole = angles.double().repeat_interleave(2, 1) if pairs == "interleaved" else torch.cat([angles, angles], 1).double()
+
+        def function(input):
+            x = split_heads(input, heads)
+            y = apply_rotary_emb(x, (whole.cos(), whole.sin()), use_real_unbind_dim=-1 if pairs == "interleaved" else -2)
+            return y.transpose(1, 2).flatten(2)
+
+        fixture.case(name, differentiate(function, {"input": random(*shape, seed=1)}) | {"angles": angles}, heads=heads, pairs=pairs)
+    fixture.write()
 
 
 def activations():
@@ -239,6 +268,6 @@ def timestep_embedding():
 
 
 def make():
-    for subject in (conv2d, conv_transpose2d, linear, normalization, activations, attention, linear_attention, embedding,
+    for subject in (conv2d, conv_transpose2d, linear, normalization, rotary, activations, attention, linear_attention, embedding,
                     resampling, losses, timestep_embedding):
         subject()

@@ -1,3 +1,4 @@
+import NumericTestSupport
 import TensorCore
 import Testing
 
@@ -16,6 +17,29 @@ import Testing
         let x = Tensor([1 + 1 / 4096, 1 + 3 / 256, 70000, -1e-9], shape: [2, 2], on: device)
         #expect(HalfTensor(x, as: .float16).widened().array() == [1, 1 + 3 / 256, .infinity, -0.0])
         #expect(HalfTensor(x, as: .bfloat16).widened().array() == [1, 1 + 4 / 256, 70144, -9.968061931431293e-10])
+    }
+
+    /// Products widen weights as they pack them, with the bits and gradients of widened ones.
+    @Test(arguments: [HalfTensor.Format.float16, .bfloat16], [(1, 7, 3), (5, 64, 32), (70, 200, 333)])
+    func productsHaveTheBitsOfWidenedWeights(format: HalfTensor.Format, shape: (rows: Int, inputs: Int, outputs: Int)) {
+        let device = Device(threads: 2)
+        func random(_ shape: Shape, _ number: Int) -> Tensor {
+            .normal(shape, seed: 4, purpose: .dataset, step: number, on: device)
+        }
+        let weight = HalfTensor(random([shape.outputs, shape.inputs], 0), as: format)
+        let (x, bias) = (random([shape.rows, shape.inputs], 1), random([shape.outputs], 2))
+        let residual = random([shape.rows, shape.outputs], 3)
+        let packed = x.linear(weight, bias: bias, then: .silu, plus: residual)
+        let widened = x.linear(weight.widened(), bias: bias, then: .silu, plus: residual)
+        #expect(haveSameBits(packed.array(), widened.array()))
+        func gradient(_ product: (Tensor) -> Tensor) -> [Float] {
+            let tape = Tape()
+            let gradient = Tensor.zeros(x.shape, on: device)
+            tape.backward(from: product(tape.leaf(x, addingGradientTo: gradient)))
+            return gradient.array()
+        }
+        let ours = gradient { $0.linear(weight, bias: bias, then: .silu) }
+        #expect(haveSameBits(ours, gradient { $0.linear(weight.widened(), bias: bias, then: .silu) }))
     }
 
     @Test func itTakesHalfTheMemory() {

@@ -1,3 +1,4 @@
+import Glibc
 import NumericTestSupport
 import StrictJSON
 import TensorCore
@@ -57,6 +58,25 @@ import Testing
         try check(test) {
             try required($0, "input").layerNorm(weight: $0["weight"], bias: $0["bias"], epsilon: epsilon)
         }
+    }
+
+    @Test(arguments: try Fixture("ops_rms_norm").cases)
+    func rmsNorm(_ test: Fixture.Case) throws {
+        let epsilon = Float(try #require(test.options["eps"]?.number))
+        // Heads are (N, L, heads, size), no images.
+        try check(test, layout: { $0 }) { try required($0, "input").rmsNorm(weight: $0["weight"], epsilon: epsilon) }
+    }
+
+    @Test(arguments: try Fixture("ops_rotary").cases)
+    func rotary(_ test: Fixture.Case) throws {
+        let pairs: RotaryPairs = test.options["pairs"]?.string == "halves" ? .halves : .interleaved
+        let angles = try test.tensor("angles").values.map(Double.init)
+        let shape = Shape(try test.tensor("angles").shape)
+        let (cosines, sines) = (
+            Tensor(angles.map { Float(cos($0)) }, shape: shape, on: device),
+            Tensor(angles.map { Float(sin($0)) }, shape: shape, on: device)
+        )
+        try check(test) { try required($0, "input").rotated(cosines: cosines, sines: sines, pairs: pairs) }
     }
 
     @Test(arguments: try Fixture("ops_activation").cases)

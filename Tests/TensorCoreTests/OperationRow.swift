@@ -71,5 +71,5 @@ extension Plain {
 /// The whole table.
 enum OperationTable {
     static let rows: [OperationRow] =
-        elementwise + shapes + products + convolutions + normalizations + attentions + resamplings + losses
+        elementwise + shapes + products + convolutions + normalizations + attentions + rotations + resamplings + losses
 }

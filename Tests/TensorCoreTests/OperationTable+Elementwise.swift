@@ -42,6 +42,7 @@ extension OperationTable {
         case .silu: x / (1 + exp(-x))
         case .gelu: x * 0.5 * (1 + erf(x / 2.0.squareRoot()))
         case .geluTanh: x * 0.5 * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+        case .quickGELU: x / (1 + exp(-1.702 * x))
         case .relu: max(0, x)
         case .exp: exp(x)
         case .log: log(x)

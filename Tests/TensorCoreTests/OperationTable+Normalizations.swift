@@ -2,7 +2,7 @@ import Glibc
 import TensorCore
 
 extension OperationTable {
-    static let normalizations: [OperationRow] = groupNorms + layerNorms + modulations + softmaxes
+    static let normalizations: [OperationRow] = groupNorms + layerNorms + rmsNorms + modulations + softmaxes
 
     private static let groupNorms: [OperationRow] =
         [NormActivation.identity, .silu].flatMap { activation in
@@ -83,6 +83,34 @@ extension OperationTable {
                         let y = (result[row, c] - mean) / deviation
                         result[[row, c]] = affine ? y * inputs[1][c] + inputs[2][c] : y
                     }
+                }
+                return result.viewed(inputs[0].shape)
+            })
+    }
+
+    private static let rmsNorms: [OperationRow] = [
+        rmsNorm("affine", .samples(2, 7, 12)),
+        rmsNorm("plain", .samples(2, 7, 12), affine: false),
+        rmsNorm("heads", .samples(2, 5, 3, 16)),
+        rmsNorm("odd rows", .samples(5, 33), epsilon: 0.1),
+        rmsNorm("one number", .samples(3, 1), epsilon: 0.5),
+        rmsNorm("several chunks", .samples(3, 300, 40)),
+        rmsNorm("several chunks, plain", .samples(3, 300, 40), affine: false),
+    ]
+
+    private static func rmsNorm(
+        _ name: String, _ input: OperationRow.Input, epsilon: Float = 1e-6, affine: Bool = true
+    ) -> OperationRow {
+        let channels = input.shape[input.shape.count - 1]
+        return OperationRow(
+            .rmsNorm, name, [input] + (affine ? [.shared(channels, distribution: { 1 + $0 })] : []),
+            compute: { $0[0].rmsNorm(weight: affine ? $0[1] : nil, epsilon: epsilon) },
+            reference: { inputs in
+                var result = inputs[0].viewed([inputs[0].count / channels, channels])
+                for row in 0..<result.shape[0] {
+                    let squares = (0..<channels).reduce(0) { $0 + result[row, $1] * result[row, $1] }
+                    let root = (squares / Double(channels) + Double(epsilon)).squareRoot()
+                    for c in 0..<channels { result[[row, c]] *= (affine ? inputs[1][c] : 1) / root }
                 }
                 return result.viewed(inputs[0].shape)
             })

@@ -40,7 +40,7 @@ extension OperationTable {
 
     /// With an activation, a residual, or both. All numbers are halves, away from the kink of ReLU.
     private static let finishedLinears: [OperationRow] =
-        [ProductActivation.silu, .gelu, .geluTanh, .relu].flatMap { (activation: ProductActivation) in
+        Activation.allCases.flatMap { (activation: Activation) in
             [
                 finishedLinear("\(activation)", activation, hasResidual: false),
                 finishedLinear("\(activation), plus a residual", activation, hasResidual: true),
@@ -48,7 +48,7 @@ extension OperationTable {
         } + [finishedLinear("plus a residual", nil, hasResidual: true)]
 
     private static func finishedLinear(
-        _ name: String, _ activation: ProductActivation?, hasResidual: Bool
+        _ name: String, _ activation: Activation?, hasResidual: Bool
     ) -> OperationRow {
         let plain = linear(name, .samples(3, 7, 9, distribution: { $0.rounded() }), outputs: 35)
         var inputs = plain.inputs

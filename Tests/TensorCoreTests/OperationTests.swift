@@ -61,6 +61,26 @@ import Testing
         }
     }
 
+    /// As in a network of which parts are frozen: nothing is computed for inputs that are not tracked, and what is wanted has the
+    /// bits that it has beside all other gradients.
+    @Test(arguments: OperationTable.rows.filter { $0.inputs.count > 1 })
+    func gradientsAreComputedWhereTheyAreWanted(_ row: OperationRow) {
+        let device = Device(threads: 2)
+        let values = row.values()
+        let all = differentiate(row, values, device).gradients
+        for wanted in values.indices {
+            let tape = Tape()
+            let gradient = Tensor.zeros(Shape(values[wanted].shape), on: device)
+            var inputs = values.map { $0.tensor(on: device) }
+            inputs[wanted] = tape.leaf(inputs[wanted], addingGradientTo: gradient)
+            let result = row.compute(inputs)
+            tape.backward(from: result, seed: cotangent(Array(result.shape)).tensor(on: device))
+            let isSame = haveSameBits(gradient.array(), all[wanted])
+            #expect(isSame, "input \(wanted)")
+            #expect(tape.wasteful.isEmpty, "input \(wanted)")
+        }
+    }
+
     @Test(arguments: OperationTable.rows)
     func bitsDoNotDependOnThreads(_ row: OperationRow) {
         let values = row.values()

@@ -9,9 +9,11 @@ extension OperationCase {
             linear(rows: 25, 256, 256), linear(rows: 1200, 256, 256), linear(rows: 16, 512, 256),
             linear(rows: 4096, 256, 256), linear(rows: 2048, 384, 1536),
             groupNorm(n: 16, size: 32, 128), groupNorm(n: 16, size: 16, 256), groupNorm(n: 1, size: 128, 512),
-            layerNorm(rows: 2048, 384),
+            layerNorm(rows: 2048, 384), rmsNorm(rows: 2048, 4096), rotary(tokens: 4096, heads: 24, 128),
             attention(n: 16, tokens: 256, heads: 1, 256), attention(n: 16, tokens: 16, heads: 1, 256),
             attention(n: 8, tokens: 256, heads: 6, 64), attention(n: 2, tokens: 4096, heads: 8, 40),
+            attention(n: 2, tokens: 4096, heads: 8, 40, keys: 77),
+            attention(n: 1, tokens: 512, heads: 64, 64, hasBias: true),
         ] + passes
     }
 
@@ -113,16 +115,55 @@ extension OperationCase {
         }
     }
 
-    /// Operations: two products, backward five.
-    static func attention(n: Int, tokens: Int, heads: Int, _ size: Int) -> OperationCase {
-        let product = 2 * Double(n * heads * tokens * tokens * size)
+    private static func rmsNorm(rows: Int, _ channels: Int) -> OperationCase {
+        let bytes = 4 * Double(rows * channels)
         return OperationCase(
-            name: "attention", shape: "\(n), \(tokens) tokens, \(heads) x \(size)", work: .operations(2 * product),
-            backwardWork: .operations(5 * product)
+            name: "RMS norm", shape: "\(rows), \(channels)", work: .bytes(2 * bytes), backwardWork: .bytes(3 * bytes)
         ) { device in
             Instance(
-                inputs: (0..<3).map { random([n, tokens, heads * size], device, $0) },
-                run: { $0[0].attention(key: $0[1], value: $0[2], heads: heads, scale: 1 / Float(size).squareRoot()) })
+                inputs: [random([1, rows, channels], device), random([channels], device, 1)],
+                run: { $0[0].rmsNorm(weight: $0[1], epsilon: 1e-6) })
+        }
+    }
+
+    private static func rotary(tokens: Int, heads: Int, _ size: Int) -> OperationCase {
+        let bytes = 4 * Double(tokens * heads * size)
+        return OperationCase(
+            name: "rotary", shape: "\(tokens) tokens, \(heads) x \(size)", work: .bytes(2 * bytes),
+            backwardWork: .bytes(2 * bytes)
+        ) { device in
+            let angles = random([tokens, size / 2], device, 1)
+            let (cosines, sines) = (angles.cos(), angles.sin())
+            return Instance(
+                inputs: [random([1, tokens, heads * size], device)],
+                run: { $0[0].rotated(cosines: cosines, sines: sines, pairs: .interleaved) })
+        }
+    }
+
+    /// Operations: two products, backward five.
+    ///
+    /// - Parameters:
+    ///   - keys: tokens attended to; the queries' own when left out.
+    ///   - hasBias: whether the scores of each head have a bias, which samples share.
+    static func attention(
+        n: Int, tokens: Int, heads: Int, _ size: Int, keys: Int? = nil, hasBias: Bool = false
+    ) -> OperationCase {
+        let length = keys ?? tokens
+        let product = 2 * Double(n * heads * tokens * length * size)
+        return OperationCase(
+            name: hasBias ? "attention + bias" : "attention",
+            shape: "\(n), \(tokens) tokens\(keys.map { " to \($0)" } ?? ""), \(heads) x \(size)",
+            work: .operations(2 * product), backwardWork: .operations(5 * product)
+        ) { device in
+            let others = (1...2).map { random([n, length, heads * size], device, $0) }
+            return Instance(
+                inputs: [random([n, tokens, heads * size], device)] + others
+                    + (hasBias ? [random([heads, tokens, length], device, 3)] : []),
+                run: {
+                    $0[0].attention(
+                        key: $0[1], value: $0[2], heads: heads, scale: 1 / Float(size).squareRoot(),
+                        bias: $0.count > 3 ? $0[3] : nil)
+                })
         }
     }
 
@@ -144,6 +185,7 @@ extension OperationCase {
             pass("multiply", 3, backward: 6, count: 2) { $0[0] * $0[1] },
             pass("SiLU", 2, backward: 3) { $0[0].silu() },
             pass("GELU", 2, backward: 3) { $0[0].gelu() },
+            pass("quick GELU", 2, backward: 3) { $0[0].quickGELU() },
             pass("softmax", 2, backward: 3) { $0[0].softmax() },
             pass("concatenate", 4, backward: 4, count: 2) { Tensor.concatenated($0, axis: 3) },
             pass("upsample", 5, backward: 5) { $0[0].upsampledNearest(2) },

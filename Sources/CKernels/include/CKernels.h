@@ -31,6 +31,8 @@
 #include "ck_random.h"
 #include "ck_reduce.h"
 #include "ck_resample.h"
+#include "ck_rms_norm.h"
+#include "ck_rotary.h"
 #include "ck_softmax.h"
 #include "ck_window.h"
 #include "ck_winograd.h"

@@ -12,6 +12,7 @@ typedef CK_ENUM(CKUnary) {
     CKUnarySilu,        ///< x / (1 + exp(-x)); -0 below -88.7, where it is less than 3e-37 [x]
     CKUnaryGelu,        ///< x Phi(x) by the error function [x]
     CKUnaryGeluTanh,    ///< GELU's tanh approximation (Hendrycks & Gimpel 2016) [x]
+    CKUnaryQuickGelu,   ///< x sigmoid(1.702 x) [x]
     CKUnaryRelu,        ///< max(x, 0) [y]
     CKUnaryExp,         ///< [y]
     CKUnaryLog,         ///< [x]
@@ -105,6 +106,7 @@ typedef CK_ENUM(CKActivation) {
     CKActivationSilu,
     CKActivationGelu,
     CKActivationGeluTanh,
+    CKActivationQuickGelu,
     CKActivationRelu,
 } CKActivation;
 
@@ -129,11 +131,19 @@ void ck_ref_gate_rows(
     float *y, const float *x, const float *gate, const float *_Nullable residual, size_t rows, size_t columns);
 
 /// Its gradients: dx[r, c] = dy[r, c] gate[c] and dgate[c] = sum over r of dy[r, c] x[r, c], in double and rounded once.
-/// dx in place on dy.
+/// Either may be null where it is not wanted. dx in place on dy.
 void ck_gate_rows_backward(
-    float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
+    float *_Nullable dx, float *_Nullable dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
 void ck_ref_gate_rows_backward(
-    float *dx, float *dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
+    float *_Nullable dx, float *_Nullable dgate, const float *dy, const float *x, const float *gate, size_t rows, size_t columns);
+
+/// y[r, c] = scale x[r, c] + add[r, c]: the bias of attention's scores. In place on x or add.
+void ck_scale_add_rows(
+    float *y, size_t ldy, const float *x, size_t ldx, float scale, const float *add, size_t lda, size_t rows,
+    size_t columns);
+void ck_ref_scale_add_rows(
+    float *y, size_t ldy, const float *x, size_t ldx, float scale, const float *add, size_t lda, size_t rows,
+    size_t columns);
 
 /// y[r, c] = x[r, c] factors[r]. In place.
 void ck_scale_rows(

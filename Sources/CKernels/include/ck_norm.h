@@ -86,13 +86,13 @@ void ck_ref_layer_norm(
     const float *_Nullable bias, const float *_Nullable scale, const float *_Nullable shift, double epsilon,
     size_t rows, size_t columns);
 
-/// dx, and for these rows sums[c] = sum of dy, sums[columns + c] = sum of dy (x - mean) rstd. `sums` (2 * columns) may
-/// be null where no parameter wants a gradient. dx in place on dy or x.
+/// dx, and for these rows sums[c] = sum of dy, sums[columns + c] = sum of dy (x - mean) rstd. dx, or `sums` (2 * columns),
+/// may be null where it is not wanted. dx in place on dy or x.
 void ck_layer_norm_backward(
-    float *dx, double *_Nullable sums, const float *dy, const float *x, const float *mean, const float *rstd,
+    float *_Nullable dx, double *_Nullable sums, const float *dy, const float *x, const float *mean, const float *rstd,
     const float *_Nullable weight, const float *_Nullable scale, size_t rows, size_t columns);
 void ck_ref_layer_norm_backward(
-    float *dx, double *_Nullable sums, const float *dy, const float *x, const float *mean, const float *rstd,
+    float *_Nullable dx, double *_Nullable sums, const float *dy, const float *x, const float *mean, const float *rstd,
     const float *_Nullable weight, const float *_Nullable scale, size_t rows, size_t columns);
 
 /// One sample's share of the parameters' gradients (each of columns, overwritten, may be null) from the sums of its

@@ -10,11 +10,19 @@
 
 #pragma clang assume_nonnull begin
 
+/// The blocks that a product is computed in. Callers that cut products cut them at multiples of these.
+enum {
+    CK_PRODUCT_PANEL = 32,   ///< columns of a packed panel
+    CK_PRODUCT_INNER = 512,  ///< inner length: a panel's part of it stays in L1 or near
+    CK_PRODUCT_ROWS = 192,   ///< rows: their part of A stays in L2
+    CK_PRODUCT_TILE = 12,    ///< rows whose sums stay in registers, at most
+};
+
 /// Floats that a packed matrix of inner x columns takes.
 size_t ck_packed_size(size_t inner, size_t columns);
 
 /// Packs B, element (t, j) of which is b[t * row_stride + j * column_stride]: with strides (1, ld) a transposed matrix.
-/// Panels of 32 columns, each (inner x 32), the last filled with zeros. No overlap.
+/// Panels of CK_PRODUCT_PANEL columns, each (inner x CK_PRODUCT_PANEL), the last filled with zeros. No overlap.
 void ck_pack(float *packed, const float *b, size_t row_stride, size_t column_stride, size_t inner, size_t columns);
 
 /// C = A B, or C += A B: C (rows x columns), A's element (i, t) at a[i * row_stride + t * inner_stride], B packed. No

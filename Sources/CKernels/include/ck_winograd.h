@@ -20,6 +20,9 @@ typedef struct CKWinograd {
     ptrdiff_t padding_top, padding_left;
 } CKWinograd;
 
+/// Outputs along a side of a tile.
+enum { CK_WINOGRAD_TILE = 4 };
+
 /// Tiles of all images.
 size_t ck_winograd_tiles(const CKWinograd *shape);
 
@@ -29,7 +32,7 @@ size_t ck_winograd_block(const CKWinograd *shape);
 /// Floats that transformed weights take.
 size_t ck_winograd_weight_size(size_t inputs, size_t outputs);
 
-/// Panels of 32 outputs that transformed weights have: what their transform can be cut into.
+/// Panels of CK_PRODUCT_PANEL outputs that transformed weights have: what their transform can be cut into.
 size_t ck_winograd_panels(size_t outputs);
 
 /// Transforms weights (outputs, 3, 3, inputs) for panels [first, last). With `turned` the weights are (inputs, 3, 3,
@@ -42,8 +45,9 @@ void ck_winograd_weights(
 size_t ck_winograd_scratch(const CKWinograd *shape);
 
 /// y = x * w + bias + residual for tiles [first_tile, last_tile) and outputs [first_output, last_output), the first a
-/// multiple of 32. `bias` (outputs) may be null; image i's begins at i * bias_stride, so that a time embedding can be
-/// added with it; 0 gives all images the same. `residual`, of y's shape, may be null, or y. Otherwise no overlap.
+/// multiple of CK_PRODUCT_PANEL. `bias` (outputs) may be null; image i's begins at i * bias_stride, so that a time
+/// embedding can be added with it; 0 gives all images the same. `residual`, of y's shape, may be null, or y. Otherwise no
+/// overlap.
 ///
 /// To share a convolution between cores cut its tiles; where they are few, and reading the weights is most of the work,
 /// cut its outputs.
@@ -59,7 +63,10 @@ void ck_winograd(
 size_t ck_winograd_input_size(const CKWinograd *shape);
 size_t ck_winograd_panel_scratch(const CKWinograd *shape);
 
-/// Transforms tiles [first_tile, last_tile) of x to v. Scratch: inputs floats, rounded up to 16.
+/// Floats of scratch of `ck_winograd_inputs`.
+size_t ck_winograd_inputs_scratch(const CKWinograd *shape);
+
+/// Transforms tiles [first_tile, last_tile) of x to v.
 void ck_winograd_inputs(
     float *v, const float *x, const CKWinograd *shape, size_t first_tile, size_t last_tile, float *scratch);
 

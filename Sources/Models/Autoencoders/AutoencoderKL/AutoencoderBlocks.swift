@@ -2,15 +2,6 @@ internal import Configurations
 internal import NeuralNet
 internal import TensorCore
 
-extension ResnetOptions {
-    /// Those of an autoencoder: no timestep.
-    init(_ c: AutoencoderKLConfiguration) {
-        self.init(
-            timeEmbeddingWidth: nil, groups: c.normNumGroups, epsilon: autoencoderEpsilon, activation: c.actFn,
-            timeScaleShift: .add, dropout: 0)
-    }
-}
-
 extension ResnetBlock2D {
     /// The block without a timestep, as a part that a tape may compute again.
     fileprivate func recomputable(_ x: Tensor) -> Tensor {

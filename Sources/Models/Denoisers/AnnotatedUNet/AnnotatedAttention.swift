@@ -11,21 +11,18 @@ package final class AnnotatedAttention: Module {
     }
 
     private let kind: Kind
-    private let heads: Int
-    private let headSize: Int
+    private let heads: AttentionHeads
     private let norm: GroupNorm
     private let toQKV: Convolution2D
     private let toOut: Convolution2D
     private let normOut: GroupNorm?
 
-    package init(_ kind: Kind, _ channels: Int, heads: Int, headSize: Int, on device: Device) {
+    package init(_ kind: Kind, _ channels: Int, heads: AttentionHeads, on device: Device) {
         self.kind = kind
         self.heads = heads
-        self.headSize = headSize
-        let width = heads * headSize
         norm = GroupNorm(groups: 1, channels: channels, on: device)
-        toQKV = Convolution2D(channels, 3 * width, kernel: 1, bias: false, on: device)
-        toOut = Convolution2D(width, channels, kernel: 1, on: device)
+        toQKV = Convolution2D(channels, 3 * heads.width, kernel: 1, bias: false, on: device)
+        toOut = Convolution2D(heads.width, channels, kernel: 1, on: device)
         normOut = kind == .linear ? GroupNorm(groups: 1, channels: channels, on: device) : nil
     }
 
@@ -37,16 +34,15 @@ package final class AnnotatedAttention: Module {
     }
 
     package func callAsFunction(_ x: Tensor) -> Tensor {  // x (N, H, W, C)
-        let (samples, pixels, width) = (x.shape[0], x.shape[1] * x.shape[2], heads * headSize)
+        let (samples, pixels, width) = (x.shape[0], x.shape[1] * x.shape[2], heads.width)
         let qkv = toQKV(norm(x)).reshaped(to: [samples, pixels, 3 * width])  // (N, L, 3 width)
         let parts = (0..<3).map { qkv.sliced(axis: 2, $0 * width..<($0 + 1) * width) }  // 3 x (N, L, width)
-        let scale = 1 / Float(headSize).squareRoot()
         let out: Tensor  // (N, L, width)
         switch kind {
         case .full:
-            out = parts[0].attention(key: parts[1], value: parts[2], heads: heads, scale: scale)
+            out = parts[0].attention(key: parts[1], value: parts[2], heads: heads.count, scale: heads.scale)
         case .linear:
-            out = parts[0].linearAttention(key: parts[1], value: parts[2], heads: heads, scale: scale)
+            out = parts[0].linearAttention(key: parts[1], value: parts[2], heads: heads.count, scale: heads.scale)
         }
         let projected = toOut(out.reshaped(to: [samples, x.shape[1], x.shape[2], width]))  // (N, H, W, C)
         return (normOut?(projected) ?? projected) + x  // (N, H, W, C)

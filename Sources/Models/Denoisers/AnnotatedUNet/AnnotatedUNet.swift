@@ -45,7 +45,7 @@ public final class AnnotatedUNet: Denoiser {
             }
         }
         func attention(_ kind: AnnotatedAttention.Kind, _ channels: Int) -> AnnotatedAttention {
-            AnnotatedAttention(kind, channels, heads: c.heads, headSize: c.dimHead, on: device)
+            AnnotatedAttention(kind, channels, heads: AttentionHeads(c.heads, size: c.dimHead), on: device)
         }
 
         stem = Convolution2D(c.channels, c.stemChannels, kernel: 7, padding: 3, isHidden: false, on: device)

@@ -17,11 +17,10 @@ private struct Layers {
         _ c: DiTConfiguration, affine: (Bool, Bool), epsilon: Double, isMixing: Bool = false, on device: Device
     ) {
         norm1 = LayerNorm(c.width, affine: affine.0, epsilon: Float(epsilon), on: device)
-        attention = TokenAttention(
-            c.width, heads: c.numAttentionHeads, bias: c.attentionBias, dropout: Float(c.dropout), on: device)
+        attention = TokenAttention(c, on: device)
         norm3 = LayerNorm(c.width, affine: affine.1, epsilon: Float(c.normEps), on: device)
         feedForward = FeedForward(
-            c.width, c.activationFn, isMixing: isMixing, dropout: Float(c.dropout), on: device)
+            c.width, FeedForward.Activation(c.activationFn), isMixing: isMixing, dropout: Float(c.dropout), on: device)
     }
 
     func visit(_ visitor: inout ParameterVisitor) {
@@ -106,10 +105,7 @@ final class PlainBlock: Module {
         layers = Layers(c, affine: (true, true), epsilon: c.normEps, on: device)
         let isCrossed = c.normType == .crossAttention
         norm2 = isCrossed ? LayerNorm(c.width, epsilon: Float(c.normEps), on: device) : nil
-        crossAttention =
-            isCrossed
-            ? TokenAttention(
-                c.width, heads: c.numAttentionHeads, bias: c.attentionBias, dropout: Float(c.dropout), on: device) : nil
+        crossAttention = isCrossed ? TokenAttention(c, on: device) : nil
     }
 
     func visit(_ visitor: inout ParameterVisitor) {

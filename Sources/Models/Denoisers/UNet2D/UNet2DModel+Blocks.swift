@@ -4,13 +4,6 @@ internal import TensorCore
 
 /// How the configuration lays out the levels.
 extension UNet2DModel {
-    private static func options(_ c: UNet2DConfiguration, outputScale: Double = 1) -> ResnetOptions {
-        ResnetOptions(
-            timeEmbeddingWidth: c.timeEmbeddingWidth, groups: c.normNumGroups, epsilon: Float(c.normEps),
-            activation: c.actFn, timeScaleShift: c.resnetTimeScaleShift, dropout: Float(c.dropout),
-            outputScale: Float(outputScale))
-    }
-
     private static func attentions(_ count: Int, _ channels: Int, _ c: UNet2DConfiguration, on device: Device)
         -> [AttentionBlock]
     {
@@ -22,7 +15,7 @@ extension UNet2DModel {
     }
 
     static func downBlocks(_ c: UNet2DConfiguration, on device: Device) -> [DownBlock] {
-        let options = options(c)
+        let options = ResnetOptions(c)
         let channels = c.blockOutChannels
         return channels.indices.map { level in
             let input = level == 0 ? channels[0] : channels[level - 1]
@@ -47,7 +40,7 @@ extension UNet2DModel {
 
     static func midBlock(_ c: UNet2DConfiguration, on device: Device) -> MidBlock {
         let channels = c.blockOutChannels[c.blockOutChannels.count - 1]
-        let options = options(c, outputScale: c.midBlockScaleFactor)
+        let options = ResnetOptions(c, outputScale: c.midBlockScaleFactor)
         // With scale and shift, diffusers has no norm before this attention unless its groups are given.
         let groups = c.attnNormNumGroups ?? (c.resnetTimeScaleShift == .add ? c.normNumGroups : nil)
         let attention =
@@ -61,7 +54,7 @@ extension UNet2DModel {
     }
 
     static func upBlocks(_ c: UNet2DConfiguration, on device: Device) -> [UpBlock] {
-        let options = options(c)
+        let options = ResnetOptions(c)
         let channels = Array(c.blockOutChannels.reversed())
         return channels.indices.map { level in
             let below = level == 0 ? channels[0] : channels[level - 1]

@@ -118,24 +118,6 @@ extension UNet2DModel {
     }
 }
 
-/// Two linear layers with SiLU between: from sinusoidal features to the embedding that the blocks see.
-package final class TimestepMLP: Module {
-    private let linear1: Linear
-    private let linear2: Linear
-
-    package init(_ inputs: Int, _ width: Int, weights: Initializer? = nil, on device: Device) {
-        linear1 = Linear(inputs, width, weights: weights, isHidden: false, on: device)
-        linear2 = Linear(width, width, weights: weights, isHidden: false, on: device)
-    }
-
-    package func visit(_ visitor: inout ParameterVisitor) {
-        visitor("linear_1", linear1)
-        visitor("linear_2", linear2)
-    }
-
-    package func callAsFunction(_ features: Tensor) -> Tensor { linear2(linear1(features, then: .silu)) }  // (N, E)
-}
-
 extension UNet2DConfiguration: DenoiserBuilder {
     public func makeDenoiser(numTrainTimesteps: Int, on device: Device) -> any Denoiser { UNet2DModel(self, on: device) }
 }

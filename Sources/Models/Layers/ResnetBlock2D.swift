@@ -1,32 +1,5 @@
-package import Configurations
 package import NeuralNet
 package import TensorCore
-
-/// What the ResNet blocks of one U-Net have in common.
-package struct ResnetOptions {
-    /// Nil: the blocks are told no timestep.
-    package var timeEmbeddingWidth: Int?
-    package var groups: Int
-    package var epsilon: Float
-    package var activation: UNet2DConfiguration.Activation
-    package var timeScaleShift: UNet2DConfiguration.TimeScaleShift
-    package var dropout: Float
-    /// The block's output is divided by it.
-    package var outputScale: Float
-
-    package init(
-        timeEmbeddingWidth: Int?, groups: Int, epsilon: Float, activation: UNet2DConfiguration.Activation,
-        timeScaleShift: UNet2DConfiguration.TimeScaleShift, dropout: Float, outputScale: Float = 1
-    ) {
-        self.timeEmbeddingWidth = timeEmbeddingWidth
-        self.groups = groups
-        self.epsilon = epsilon
-        self.activation = activation
-        self.timeScaleShift = timeScaleShift
-        self.dropout = dropout
-        self.outputScale = outputScale
-    }
-}
 
 /// The residual block of the DDPM U-Net (Ho et al. 2020, appendix B; Dhariwal & Nichol 2021 for scale and shift):
 /// norm, activation, convolution, time embedding, norm, activation, convolution, plus the input.
@@ -51,7 +24,7 @@ package final class ResnetBlock2D: Module {
     ) {
         norm1 = GroupNorm(groups: options.groups, channels: inChannels, epsilon: options.epsilon, on: device)
         conv1 = Convolution2D(inChannels, outChannels, kernel: 3, padding: 1, on: device)
-        let factor = options.timeScaleShift == .scaleShift ? 2 : 1
+        let factor = options.timeEmbedding == .scaleShift ? 2 : 1
         timeProjection = options.timeEmbeddingWidth.map {
             Linear($0, factor * outChannels, isHidden: false, on: device)
         }
@@ -74,19 +47,19 @@ package final class ResnetBlock2D: Module {
 
     /// - Parameters:
     ///   - x: (N, H, W, C).
-    ///   - embedding: of the timestep (and class), (N, E); nil for blocks that are told none.
+    ///   - embedding: of the timestep (and class), (N, E); nil for blocks without a timestep.
     package func callAsFunction(_ x: Tensor, _ embedding: Tensor?, dropout: DropoutMasks?) -> Tensor {
         let f = options.activation
-        /// What goes into the first convolution is let go of behind it.
+        /// The first convolution's input is released behind it.
         func convolved(perSample vectors: Tensor? = nil) -> Tensor {
-            conv1(resample(f.after(norm1, x)), perSample: vectors)
+            conv1(resample(norm1.activated(x, by: f)), perSample: vectors)
         }
         var u: Tensor  // (N, H', W', C')
-        switch (options.timeScaleShift, time(embedding)) {
+        switch (options.timeEmbedding, time(embedding)) {
         case (_, nil):
-            u = f.after(norm2, convolved())
-        case (.add, .some(let time)):
-            u = f.after(norm2, convolved(perSample: time))
+            u = norm2.activated(convolved(), by: f)
+        case (.added, .some(let time)):
+            u = norm2.activated(convolved(perSample: time), by: f)
         case (.scaleShift, .some(let time)):
             let both = time.reshaped(to: [time.shape[0], 1, 1, time.shape[1]])
             let scale = both.sliced(axis: 3, 0..<outChannels)
@@ -115,28 +88,6 @@ package final class ResnetBlock2D: Module {
     }
 }
 
-extension UNet2DConfiguration.Activation {
-    func callAsFunction(_ x: Tensor) -> Tensor {
-        switch self {
-        case .silu: x.silu()
-        case .gelu: x.gelu()
-        case .relu: x.relu()
-        }
-    }
-
-    /// The activation of a norm's output, in one pass where there is a kernel for both.
-    func after(_ norm: GroupNorm, _ x: Tensor) -> Tensor {
-        self == .silu ? norm(x, then: .silu) : self(norm(x))
-    }
-
-    /// The same of a part of images; nil: with the statistics of the part.
-    fileprivate func after(_ norm: GroupNorm, _ x: Tensor, _ statistics: Tensor?) -> Tensor {
-        guard let statistics else { return after(norm, x) }
-        return self == .silu
-            ? norm(x, then: .silu, statistics: statistics) : self(norm(x, statistics: statistics))
-    }
-}
-
 extension ResnetBlock2D {
     /// The block as it computes without a timestep, up to its second norm and from there on.
     var steps: [LocalStep] {
@@ -145,11 +96,13 @@ extension ResnetBlock2D {
             LocalStep(norm: norm1, isWithinBlock: true, channels: outChannels) {
                 [options, norm1, conv1] h, statistics in
                 LocalStep.State(
-                    value: conv1(options.activation.after(norm1, h.value, statistics)), input: h.value)
+                    value: conv1(norm1.activated(h.value, by: options.activation, statistics: statistics)),
+                    input: h.value)
             },
             LocalStep(norm: norm2, channels: outChannels) { [options, norm2, conv2, shortcut] h, statistics in
                 let x = h.input.map { shortcut?($0) ?? $0 }
-                return LocalStep.State(value: conv2(options.activation.after(norm2, h.value, statistics), plus: x))
+                let u = norm2.activated(h.value, by: options.activation, statistics: statistics)
+                return LocalStep.State(value: conv2(u, plus: x))
             },
         ]
     }

@@ -1,4 +1,3 @@
-internal import Configurations
 internal import NeuralNet
 internal import TensorCore
 
@@ -6,29 +5,42 @@ internal import TensorCore
     internal import Glibc
 #endif
 
-/// Patches of a picture as tokens, with their places (Peebles & Xie 2023, section 3.2, "Patchify").
+/// Patches of an image as tokens, with their positions (Peebles & Xie 2023, section 3.2, "Patchify").
 final class PatchEmbedding: Module {
     private let projection: Convolution2D
     private let patchSize: Int
     private let width: Int
-    /// Patches in each direction of a picture of the configured size.
+    /// Patches in each direction of an image of the configured size.
     private let side: Int
-    private let positions: Positions
+    private let positions: Table
 
-    private enum Positions {
+    /// How a patch's position is encoded.
+    enum Positions: Sendable, Hashable {
+        /// Sines and cosines of row and column, for images of any size.
+        case sincos
+        /// A learned vector for each patch of an image of the configured size.
+        case learned
+    }
+
+    private enum Table {
         /// (side side, D).
         case sincos(Tensor)
         /// (1, side side, D), as a file has it.
         case learned(Parameter)
     }
 
-    init(_ c: DiTConfiguration, on device: Device) {
-        (patchSize, width, side) = (c.patchSize, c.width, c.sampleSize / c.patchSize)
+    /// - Parameters:
+    ///   - channels: of the images.
+    ///   - width: of the tokens.
+    ///   - patchSize: side of a patch in pixels.
+    ///   - side: patches in each direction of an image of the configured size.
+    init(_ channels: Int, _ width: Int, patchSize: Int, side: Int, positions: Positions, on device: Device) {
+        (self.patchSize, self.width, self.side) = (patchSize, width, side)
         projection = Convolution2D(
-            c.inChannels, width, kernel: patchSize, stride: patchSize,
-            weights: .xavier(c.inChannels * patchSize * patchSize, width), isHidden: false, on: device)
-        positions =
-            switch c.posEmbedType {
+            channels, width, kernel: patchSize, stride: patchSize,
+            weights: .xavier(channels * patchSize * patchSize, width), isHidden: false, on: device)
+        self.positions =
+            switch positions {
             case .sincos: .sincos(Self.table(width, height: side, width: side, side: side, on: device))
             case .learned: .learned(Parameter([1, side * side, width], .normal(deviation: 0.02), on: device))
             }
@@ -65,16 +77,16 @@ final class PatchEmbedding: Module {
         }
     }
 
-    /// Sines and cosines of column, then of row (L, D), with frequencies 10000^(-k / (D / 4)). Places of a picture of another
-    /// size are spread over those of one with `side` patches.
+    /// Sines and cosines of column, then of row (L, D), with frequencies 10000^(-k / (D / 4)). Positions in an image of
+    /// another size are spread over those of one with `side` patches.
     private static func table(_ size: Int, height: Int, width: Int, side: Int, on device: Device) -> Tensor {
         let quarter = size / 4
         let frequencies = (0..<quarter).map { pow(10_000, -Double($0) / Double(quarter)) }
-        /// The features of each place along one direction, places rounded to a float as PyTorch rounds them.
+        /// The features of each position along one direction, positions rounded to a float as PyTorch rounds them.
         func features(_ count: Int) -> [[Float]] {
             (0..<count).map { index in
-                let place = Double(Float(index) / (Float(count) / Float(side)))
-                return frequencies.map { Float(sin(place * $0)) } + frequencies.map { Float(cos(place * $0)) }
+                let position = Double(Float(index) / (Float(count) / Float(side)))
+                return frequencies.map { Float(sin(position * $0)) } + frequencies.map { Float(cos(position * $0)) }
             }
         }
         let (rows, columns) = (features(height), features(width))
@@ -86,7 +98,7 @@ final class PatchEmbedding: Module {
 }
 
 extension Tensor {
-    /// Tokens (N, h w, p p C) as pictures (N, h p, w p, C).
+    /// Tokens (N, h w, p p C) as images (N, h p, w p, C).
     func unpatched(_ height: Int, _ width: Int, patchSize p: Int) -> Tensor {
         let (n, channels) = (shape[0], shape[2] / (p * p))
         return reshaped(to: [n, height, width, p, p, channels]).permuted([0, 1, 3, 2, 4, 5])

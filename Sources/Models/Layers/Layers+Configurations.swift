@@ -1,0 +1,72 @@
+internal import Configurations
+internal import NeuralNet
+internal import TensorCore
+
+// What the configurations say of layers that several networks share. The layers themselves know no configuration.
+
+extension Activation {
+    init(_ c: UNet2DConfiguration.Activation) {
+        self =
+            switch c {
+            case .silu: .silu
+            case .gelu: .gelu
+            case .relu: .relu
+            }
+    }
+}
+
+extension FeedForward.Activation {
+    init(_ c: DiTConfiguration.Activation) {
+        self =
+            switch c {
+            case .gelu: .plain(.gelu)
+            case .geluApproximate: .plain(.geluTanh)
+            case .quickGELU: .plain(.quickGELU)
+            case .silu: .plain(.silu)
+            case .geglu: .gated(.gelu)
+            case .swiglu: .gated(.silu)
+            }
+    }
+}
+
+extension ResnetOptions {
+    init(_ c: UNet2DConfiguration, outputScale: Double = 1) {
+        let timeEmbedding: TimeEmbedding =
+            switch c.resnetTimeScaleShift {
+            case .add: .added
+            case .scaleShift: .scaleShift
+            }
+        self.init(
+            timeEmbeddingWidth: c.timeEmbeddingWidth, groups: c.normNumGroups, epsilon: Float(c.normEps),
+            activation: Activation(c.actFn), timeEmbedding: timeEmbedding, dropout: Float(c.dropout),
+            outputScale: Float(outputScale))
+    }
+
+    /// Those of an autoencoder: no timestep.
+    init(_ c: AutoencoderKLConfiguration) {
+        self.init(
+            timeEmbeddingWidth: nil, groups: c.normNumGroups, epsilon: autoencoderEpsilon,
+            activation: Activation(c.actFn), timeEmbedding: .added, dropout: 0)
+    }
+}
+
+extension TokenAttention {
+    convenience init(_ c: DiTConfiguration, on device: Device) {
+        self.init(
+            c.width, heads: AttentionHeads(c.numAttentionHeads, size: c.attentionHeadDim), bias: c.attentionBias,
+            weights: Initializer.xavier, dropout: Float(c.dropout), on: device)
+    }
+}
+
+extension PatchEmbedding {
+    convenience init(_ c: DiTConfiguration, on device: Device) {
+        let positions: Positions =
+            switch c.posEmbedType {
+            case .sincos: .sincos
+            case .learned: .learned
+            }
+        self.init(
+            c.inChannels, c.width, patchSize: c.patchSize, side: c.sampleSize / c.patchSize, positions: positions,
+            on: device)
+    }
+}

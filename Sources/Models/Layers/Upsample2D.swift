@@ -1,0 +1,17 @@
+package import NeuralNet
+package import TensorCore
+
+/// Doubles the resolution: nearest neighbour, then a 3x3 convolution.
+package final class Upsample2D: Module {
+    private let conv: Convolution2D
+
+    package init(_ channels: Int, on device: Device) {
+        conv = Convolution2D(channels, channels, kernel: 3, padding: 1, on: device)
+    }
+
+    package func visit(_ visitor: inout ParameterVisitor) { visitor("conv", conv) }
+
+    package func callAsFunction(_ x: Tensor) -> Tensor { conv(x.upsampledNearest(2)) }  // (N, 2 H, 2 W, C)
+
+    var step: LocalStep { LocalStep(.up, channels: conv.weight.shape[0], callAsFunction) }
+}
