@@ -148,7 +148,7 @@ import Testing
     @Test func learnedVariances() throws {
         let learned = Self.train.replacing("\"loss\": \"mse\"", with: "\"variance_type\": \"learned_range\"")
         guard case .train(let job) = try decode(learned.replacing("\"out_channels\": 1,", with: "")) else { return }
-        #expect(job.model.outputChannels == 2)
+        #expect(job.model.predictedChannels == 2)
         let problems = try #require(throws: Problems.self) { try decode(learned) }
         #expect(problems.all.map(\.path) == ["$.model.out_channels"])
         let points = try #require(throws: Problems.self) {
