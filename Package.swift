@@ -238,7 +238,7 @@ let package = Package(
             "ExecutionTests",
             [
                 "ProgramTestSupport", "diffd-worker", "Problems", "StrictJSON", "DurableFiles", "Safetensors",
-                "JobSpec", "Media", "TensorCore",
+                "JobSpec", "Media",
             ]),
         tests(
             "EndToEndTests",

@@ -46,9 +46,15 @@ final class BufferPool: Sendable {
 
     private let state = Mutex(State())
     private let isRehearsal: Bool
+    private let outOfMemory: OutOfMemory.Handler
 
-    /// - Parameter isRehearsal: whether to count only. All buffers are then the same memory, which can be touched but holds nothing.
-    init(isRehearsal: Bool) { self.isRehearsal = isRehearsal }
+    /// - Parameters:
+    ///   - isRehearsal: whether to count only. All buffers are then the same memory, which can be touched but holds nothing.
+    ///   - outOfMemory: called when the operating system has no more memory.
+    init(isRehearsal: Bool, outOfMemory: @escaping OutOfMemory.Handler) {
+        self.isRehearsal = isRehearsal
+        self.outOfMemory = outOfMemory
+    }
 
     /// Floats of the smallest buffer that holds `count`.
     static func capacity(_ count: Int) -> Int {
@@ -94,7 +100,7 @@ final class BufferPool: Sendable {
             state.statistics.peak = max(state.statistics.peak, state.statistics.used)
             return buffer
         }
-        guard let buffer else { OutOfMemory.exit(requested: capacity * MemoryLayout<Float>.stride) }
+        guard let buffer else { outOfMemory(capacity * MemoryLayout<Float>.stride) }
         return buffer
     }
 
@@ -192,20 +198,5 @@ private struct Mapping: ~Copyable, @unchecked Sendable {
     deinit {
         for (pointer, size) in outgrown { munmap(pointer, size) }
         if let pointer { munmap(pointer, size) }
-    }
-}
-
-/// What happens when the operating system has no more memory: the process ends with a status that the daemon knows.
-///
-/// A tensor operation cannot fail in any other way, and unwinding a half-done step would need memory itself; the job's
-/// state is on disk, and the worker is a process of its own, so ending it is the safe way out.
-public enum OutOfMemory {
-    /// The worker's exit status; the daemon holds such a job.
-    public static let exitStatus: Int32 = 86
-
-    static func exit(requested bytes: Int) -> Never {
-        var message = Array("out of memory: \(bytes) bytes could not be had\n".utf8)
-        _ = write(STDERR_FILENO, &message, message.count)
-        _exit(exitStatus)
     }
 }

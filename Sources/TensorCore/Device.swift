@@ -15,17 +15,23 @@ public final class Device: Sendable {
     /// need. Tensors then hold nothing.
     public let isRehearsal: Bool
 
-    /// - Parameter threads: at least 1; more than the machine has cores is allowed and changes no result.
-    public convenience init(threads: Int) { self.init(threads: threads, isRehearsal: false) }
+    /// - Parameters:
+    ///   - threads: at least 1; more than the machine has cores is allowed and changes no result.
+    ///   - outOfMemory: called when the operating system has no more memory.
+    public convenience init(threads: Int, outOfMemory: @escaping OutOfMemory.Handler = OutOfMemory.abort) {
+        self.init(threads: threads, isRehearsal: false, outOfMemory)
+    }
 
     /// A device that computes nothing.
-    public static func rehearsal() -> Device { Device(threads: 1, isRehearsal: true) }
+    public static func rehearsal(outOfMemory: @escaping OutOfMemory.Handler = OutOfMemory.abort) -> Device {
+        Device(threads: 1, isRehearsal: true, outOfMemory)
+    }
 
-    private init(threads: Int, isRehearsal: Bool) {
+    private init(threads: Int, isRehearsal: Bool, _ outOfMemory: @escaping OutOfMemory.Handler) {
         precondition(threads >= 1, "a device has at least one thread")
         self.threads = threads
         self.isRehearsal = isRehearsal
-        self.pool = BufferPool(isRehearsal: isRehearsal)
+        self.pool = BufferPool(isRehearsal: isRehearsal, outOfMemory: outOfMemory)
         team = threads > 1 ? ThreadTeam(helpers: threads - 1) : nil
         // Products are partitioned by us; inside one call OpenBLAS stays on the calling thread.
         openblas_set_num_threads(1)

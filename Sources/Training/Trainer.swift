@@ -5,18 +5,11 @@ internal import NeuralNet
 internal import Problems
 internal import TensorCore
 
-/// Trains a network at its task, with what a long run needs around it.
+/// Trains a network at its task, with what a long run needs around it. The caller takes one step at a time, and does all else in between.
 ///
 /// Everything random is a function of the seed and the step, and a state is saved between steps only. So a training that
-/// is interrupted anywhere and goes on from its newest state ends with the weights of one that was not, bit for bit.
+/// is interrupted anywhere and resumes from its newest state ends with the weights of one that was not, bit for bit.
 public final class Trainer {
-    /// How a run ended.
-    public enum Outcome: Sendable, Hashable {
-        case finished
-        /// Asked to stop; the state is saved after so many steps.
-        case stopped(step: Int)
-    }
-
     /// How often a training may go back after NaN or infinity.
     private static let maximumRecoveries = 3
 
@@ -26,29 +19,34 @@ public final class Trainer {
     private let plan: TrainingPlan
     private let store: TrainingStateStore
     private let learner: Learner
+    private let preview: (_ step: Int) throws -> Void
     private let report: (TrainingEvent) throws -> Void
 
     /// Where the training went back to last, if it has not come as far as a new state since.
     private var suspect: Int?
 
-    /// Steps done.
+    /// Steps done, by all attempts together.
     public private(set) var step = 0
+    /// Steps to be done in all.
+    public var totalSteps: Int { plan.steps }
     /// Losses so far, and how often the training went back.
     public private(set) var record = TrainingRecord()
 
     /// - Parameters:
     ///   - task: its network's parameters are initialized here, from the plan's seed.
-    ///   - store: where states are saved; the newest one there is gone on from.
-    ///   - report: told what happens; what it throws ends the run.
+    ///   - store: where states are saved; the training resumes from the newest one there.
+    ///   - preview: samples from the model as it would be published now; called every `sample_every` steps.
+    ///   - report: receives what happens besides the steps; what it throws, `step` throws.
     public init(
         _ task: any TrainingTask, dataset: Dataset, plan: TrainingPlan, store: TrainingStateStore,
-        report: @escaping (TrainingEvent) throws -> Void
+        preview: @escaping (_ step: Int) throws -> Void, report: @escaping (TrainingEvent) throws -> Void
     ) throws {
         task.network.initialize(seed: plan.seed)
         self.task = task
         self.dataset = dataset
         self.plan = plan
         self.store = store
+        self.preview = preview
         self.report = report
         learner = Learner(task, plan)
         batches = dataset.trainingBatches(
@@ -61,34 +59,35 @@ public final class Trainer {
         }
     }
 
-    /// Takes the remaining steps.
+    /// To be called before the first step: an earlier attempt may have ended between a state and its preview.
+    public func begin() throws {
+        if step > 0 { try previewIfDue() }
+    }
+
+    /// Takes the next step and does all that is due after it.
     ///
-    /// - Parameters:
-    ///   - preview: draws samples from the model as it would be published now; called every `sample_every` steps.
-    ///   - shouldStop: asked between steps; true saves the state and ends the run.
-    /// - Throws: `numerical` when numbers go out of range once too often; what the data set, the disk or `report` throw.
-    public func run(preview: (_ step: Int) throws -> Void, shouldStop: () -> Bool) throws -> Outcome {
-        try report(.began(step: step, total: plan.steps))
-        // A run that ended between a state and its preview is followed by one that begins here.
-        if step > 0 { try previewIfDue(preview) }
-        while step < plan.steps {
-            if shouldStop() {
-                guard try isSound() else { continue }
-                try save()
-                return .stopped(step: step)
-            }
-            guard let done = try takeStep() else { continue }
-            try log(done)
-            guard try validateIfDue() else { continue }
-            // The last state too: publishing may be interrupted, and then begins from there.
-            if isDue(plan.options.checkpointEvery) || step == plan.steps {
-                guard try isSound() else { continue }
-                rememberBest()
-                try save()
-            }
-            try previewIfDue(preview)
+    /// - Returns: nil when the numbers went out of range and the training went back to an earlier state.
+    /// - Throws: `numerical` when numbers go out of range once too often; what the data set, the disk, `preview` or `report` throw.
+    @discardableResult
+    public func takeStep() throws -> StepReport? {
+        precondition(step < plan.steps, "the training is finished")
+        guard let done = try update() else { return nil }
+        try log(done)
+        guard try validateIfDue() else { return nil }
+        // The last state too: publishing may be interrupted, and then begins from there.
+        if isDue(plan.options.checkpointEvery) || step == plan.steps {
+            guard try isSound() else { return nil }
+            rememberBest()
+            try saveState()
         }
-        return .finished
+        try previewIfDue()
+        return done
+    }
+
+    /// Saves the state, or the one that the training goes back to where this one is spoilt.
+    public func save() throws {
+        while try !isSound() {}
+        try saveState()
     }
 
     /// Runs `body` with the weights that are published: the moving average, where there is one.
@@ -100,7 +99,7 @@ public final class Trainer {
     // MARK: - One step
 
     /// One optimizer step, or nil when it failed and the training went back.
-    private func takeStep() throws -> StepReport? {
+    private func update() throws -> StepReport? {
         var loss = 0.0
         for microbatch in 0..<plan.options.gradientAccumulationSteps {
             let batch = try batches.batch(step: step, microbatch: microbatch)
@@ -125,7 +124,6 @@ public final class Trainer {
     private func isDue(_ interval: Int?) -> Bool { interval.map { step % $0 == 0 } ?? false }
 
     private func log(_ done: StepReport) throws {
-        try report(.step(done))
         record.pending.append(done.loss)
         guard isDue(plan.options.logEvery) || step == plan.steps else { return }
         let mean = record.pending.reduce(0, +) / Double(record.pending.count)
@@ -134,7 +132,7 @@ public final class Trainer {
         try report(.logged(done, meanLoss: mean))
     }
 
-    /// Whether the training can go on; false when the loss was not finite and the training went back.
+    /// Whether the loss is finite; false when it was not and the training went back.
     private func validateIfDue() throws -> Bool {
         guard dataset.validationCount > 0, isDue(plan.options.validationEvery) || step == plan.steps else {
             return true
@@ -149,7 +147,7 @@ public final class Trainer {
         return true
     }
 
-    private func previewIfDue(_ preview: (_ step: Int) throws -> Void) throws {
+    private func previewIfDue() throws {
         if isDue(plan.options.sampleEvery) { try withPublishedWeights { try preview(step) } }
     }
 
@@ -187,7 +185,7 @@ public final class Trainer {
         if newest.loss < record.best?.loss ?? .infinity { record.best = newest }
     }
 
-    private func save() throws {
+    private func saveState() throws {
         let path = try store.save(
             TrainingState(
                 step: step, weights: learner.parameters.weights, average: learner.optimizer.average,

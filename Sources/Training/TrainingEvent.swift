@@ -1,11 +1,7 @@
 public import Problems
 
-/// What a training tells while it runs.
+/// What happens in a training besides its steps.
 public enum TrainingEvent: Sendable {
-    /// The first step is about to be taken; `step` steps were done before, by an earlier attempt.
-    case began(step: Int, total: Int)
-    /// A step is done. `loss` and `gradientNorm` are this step's.
-    case step(StepReport)
     /// Every `log_every` steps: the mean loss since the last time.
     case logged(StepReport, meanLoss: Double)
     /// Loss on held-out data, at timesteps and noise that never change.
@@ -13,7 +9,7 @@ public enum TrainingEvent: Sendable {
     case checkpoint(step: Int, path: String)
     /// A saved state could not be used; an older one is tried.
     case damagedCheckpoint(Problem)
-    /// Numbers went out of range in step `step`; the training goes on from step `resumed` with a smaller learning rate.
+    /// Numbers went out of range in step `step`; the training resumes from step `resumed` with a smaller learning rate.
     case recovered(step: Int, resumed: Int, learningRateScale: Double, reason: String)
 }
 

@@ -50,9 +50,10 @@ import Training
             var losses: [Double] = []
             let trainer = try Trainer(
                 AutoencodingTask(autoencoder, options, seed: 7), dataset: Dataset(.synthetic(dataset), seed: 7),
-                plan: plan, store: TrainingStateStore(Path.join(directory, "checkpoints"), fingerprint: "a", keep: 2)
+                plan: plan, store: TrainingStateStore(Path.join(directory, "checkpoints"), fingerprint: "a", keep: 2),
+                preview: { _ in }
             ) { if case .logged(_, let loss) = $0 { losses.append(loss) } }
-            let outcome = try trainer.run(preview: { _ in }) { trainer.step >= stop ?? .max }
+            let outcome = try trainer.run(stopAt: stop)
             self.losses += losses
             guard outcome == .finished else { return nil }
             let digits = String(steps)

@@ -50,7 +50,7 @@ import Training
         var seen: [Int: MemoryStatistics] = [:]
         try rig.run(
             in: directory.path, on: rig.makeModel(on: device),
-            report: { event in if case .step(let report) = event { seen[report.step] = device.memory } })
+            step: { seen[$0.step] = device.memory })
         let (early, late) = (try #require(seen[50]), try #require(seen[1000]))
         #expect(late.used == early.used && late.held == early.held)
         #expect(late.systemAllocations == early.systemAllocations)

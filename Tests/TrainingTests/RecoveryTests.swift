@@ -157,7 +157,7 @@ import Training
         try rig.run(in: directory.path, stopAt: 9)
         rig.wrap = { $0 }
         var rates: [Int: Double] = [:]
-        try rig.run(in: directory.path) { if case .step(let step) = $0 { rates[step.step] = step.learningRate } }
+        try rig.run(in: directory.path, step: { rates[$0.step] = $0.learningRate })
         let plan = try undisturbedRates(rig)
         for (step, rate) in rates { #expect(rate == plan[step].map { $0 / 2 }) }
         #expect(rates.count == rig.steps - 9)
@@ -166,7 +166,7 @@ import Training
     private func undisturbedRates(_ rig: TrainingRig) throws -> [Int: Double] {
         let directory = try TemporaryDirectory()
         var rates: [Int: Double] = [:]
-        try rig.run(in: directory.path) { if case .step(let step) = $0 { rates[step.step] = step.learningRate } }
+        try rig.run(in: directory.path, step: { rates[$0.step] = $0.learningRate })
         return rates
     }
 }

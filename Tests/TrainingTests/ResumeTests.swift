@@ -72,10 +72,11 @@ import Training
             let directory = try TemporaryDirectory()
             var count = 0
             do {
-                try rig.run(in: directory.path) { _ in
+                func live() throws {
                     if count == event { throw Killed() }
                     count += 1
                 }
+                try rig.run(in: directory.path, report: { _ in try live() }, step: { _ in try live() })
                 break
             } catch is Killed {
                 try rig.run(in: directory.path)
@@ -165,7 +166,7 @@ import Training
         let directory = try TemporaryDirectory()
         try rig.run(in: directory.path)
         var steps = 0
-        #expect(try rig.run(in: directory.path) { if case .step = $0 { steps += 1 } } == .finished)
+        #expect(try rig.run(in: directory.path, step: { _ in steps += 1 }) == .finished)
         #expect(steps == 0)
     }
 }

@@ -49,9 +49,9 @@ import Training
             objective: Objective(schedule: schedule, predictionType: .epsilon, loss: LossConfiguration()), plan: plan)
         let trainer = try Trainer(
             task, dataset: dataset, plan: plan,
-            store: TrainingStateStore(directory("checkpoints"), fingerprint: "", keep: 1)
+            store: TrainingStateStore(directory("checkpoints"), fingerprint: "", keep: 1), preview: { _ in }
         ) { if case .logged(_, let mean) = $0 { losses.append(mean) } }
-        #expect(try trainer.run(preview: { _ in }, shouldStop: { false }) == .finished)
+        #expect(try trainer.run() == .finished)
         #expect(losses.count == 40)
 
         let sampling = SamplingPlan(

@@ -22,7 +22,7 @@ import Training
     private func steps(_ rig: TrainingRig) throws -> [StepReport] {
         let directory = try TemporaryDirectory()
         var steps: [StepReport] = []
-        try rig.run(in: directory.path) { if case .step(let step) = $0 { steps.append(step) } }
+        try rig.run(in: directory.path, step: { steps.append($0) })
         return steps
     }
 
@@ -60,7 +60,7 @@ import Training
             let model = rig.makeModel(on: device)
             let directory = try TemporaryDirectory()
             var norm = 0.0
-            try rig.run(in: directory.path, on: model) { if case .step(let step) = $0 { norm = step.gradientNorm } }
+            try rig.run(in: directory.path, on: model, step: { norm = $0.gradientNorm })
             let length = zip(flattened(model), flattened(start))
                 .reduce(0.0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }.squareRoot()
             #expect(abs(length / min(norm, limit ?? .infinity) - 1) < 1e-3, "\(String(describing: limit))")

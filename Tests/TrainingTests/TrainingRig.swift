@@ -78,12 +78,13 @@ struct TrainingRig {
         wrap(model.makeModel(numTrainTimesteps: scheduler.numTrainTimesteps, on: device))
     }
 
-    /// One run from what is in the directory: to its end, to a stop, or to whatever `report` throws.
+    /// One run from what is in the directory: to its end, to a stop, or to whatever a closure throws.
     @discardableResult
     func run(
         in directory: String, on network: (any Denoiser)? = nil, stopAt stop: Int? = nil,
-        report: @escaping (TrainingEvent) throws -> Void = { _ in }, preview: (Int) throws -> Void = { _ in }
-    ) throws -> Trainer.Outcome {
+        report: @escaping (TrainingEvent) throws -> Void = { _ in }, step: (StepReport) throws -> Void = { _ in },
+        preview: @escaping (Int) throws -> Void = { _ in }
+    ) throws -> Outcome {
         let plan = TrainingPlan(options, steps: steps, seed: 7)
         let task = DenoisingTask(
             network ?? makeModel(on: Device(threads: threads)), takes: model.conditionParts,
@@ -92,8 +93,9 @@ struct TrainingRig {
                 schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType,
                 loss: LossConfiguration()), plan: plan)
         let trainer = try Trainer(
-            task, dataset: Dataset(.synthetic(dataset), seed: 7), plan: plan, store: store(directory), report: report)
-        return try trainer.run(preview: preview) { trainer.step >= stop ?? .max }
+            task, dataset: Dataset(.synthetic(dataset), seed: 7), plan: plan, store: store(directory),
+            preview: preview, report: report)
+        return try trainer.run(stopAt: stop, step: step)
     }
 
     /// The last state as it lies on the disk: weights, average, moments and record.
@@ -101,6 +103,28 @@ struct TrainingRig {
         let digits = String(steps)
         let name = "step-" + String(repeating: "0", count: 8 - digits.count) + digits + ".safetensors"
         return try PosixFileSystem().read(Path.join(directory, "checkpoints/\(name)"), limit: 1 << 26)
+    }
+}
+
+/// How a run ended.
+enum Outcome: Equatable {
+    case finished
+    /// Asked to stop; the state is saved after so many steps.
+    case stopped(step: Int)
+}
+
+extension Trainer {
+    /// Takes the steps that are left, or as many as there are until step `stop`.
+    func run(stopAt stop: Int? = nil, step body: (StepReport) throws -> Void = { _ in }) throws -> Outcome {
+        try begin()
+        while step < totalSteps {
+            if step >= stop ?? .max {
+                try save()
+                return .stopped(step: step)
+            }
+            if let report = try takeStep() { try body(report) }
+        }
+        return .finished
     }
 }
 

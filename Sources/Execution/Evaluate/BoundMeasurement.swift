@@ -23,10 +23,6 @@ struct BoundMeasurement {
     private let shape: SampleShape
     private let condition: BoundRun.Conditioning
 
-    private static let state = "bound"
-    /// Between two steps the state is saved at most this often.
-    private static let saveInterval = Duration.seconds(20)
-
     /// - Throws: what is wrong with model and data, and where they don't fit.
     init(_ job: EvaluateJob, of model: ModelReference, _ context: JobContext) throws {
         self.context = context
@@ -69,7 +65,7 @@ struct BoundMeasurement {
 
     /// Bytes of a pass.
     func memory(batchSize: Int) -> Int {
-        let device = Device.rehearsal()
+        let device = Worker.rehearsalDevice()
         let model = pipeline.configuration.makeModel(
             numTrainTimesteps: pipeline.scheduler.numTrainTimesteps, on: device)
         var plan = plan
@@ -81,47 +77,10 @@ struct BoundMeasurement {
         try pointing(to: "$.model") { try pipeline.model(on: context.device) }
     }
 
-    // MARK: - Measuring
-
-    private func saved(in store: EvaluationStore) throws -> BoundState {
-        let found = try store.load(BoundState.self, Self.state) { context.log("warning: \($0)") }
-        return found.flatMap { $0.fits(plan) ? $0 : nil } ?? BoundState(plan)
-    }
-
-    func stepsDone(in store: EvaluationStore) throws -> Int { try saved(in: store).stepsDone(plan) }
-
-    /// What was found; nil when stopped.
-    func run(
-        _ model: any Denoiser, _ store: EvaluationStore, _ steps: inout SamplingSteps
-    ) throws -> BoundState? {
-        var run = BoundRun(plan, bound, model, samples, condition, from: try saved(in: store), on: context.device)
-        let others = steps.done - run.state.stepsDone(plan)
-        let clock = ContinuousClock()
-        var saved = clock.now
-        while run.state.batch < plan.batchCount {
-            guard !context.stop.wasMade else {
-                try store.save(run.state, as: Self.state)
-                return nil
-            }
-            let batch = run.state.batch
-            _ = try steps.timed { try run.step() }
-            steps.note(done: others + run.state.stepsDone(plan))
-            if run.state.batch > batch {
-                try context.event(
-                    "measured",
-                    [
-                        "pictures": JSONNode(.integer(run.state.total.count)),
-                        "bits_per_dimension": JSONNode(.number(run.state.total.mean)),
-                    ])
-            }
-            if saved.duration(to: clock.now) > Self.saveInterval {
-                try store.save(run.state, as: Self.state)
-                saved = clock.now
-            }
-            try context.progress(steps.progress())
+    func work(_ model: any Denoiser, _ store: EvaluationStore) throws -> BoundWork {
+        try BoundWork(plan, store, context) { state in
+            BoundRun(plan, bound, model, samples, condition, from: state, on: context.device)
         }
-        try store.save(run.state, as: Self.state)
-        return run.state
     }
 
     // MARK: - The report

@@ -14,32 +14,6 @@ internal import TensorCore
 
 /// The Frechet distance between two sets of pictures that an evaluate job measures, or the statistics of one.
 struct DistanceMeasurement {
-    /// A set as the job names it.
-    private struct PictureSet {
-        enum Content {
-            case pictures([String])
-            case statistics(FeatureStatistics, path: String)
-        }
-
-        let role: JobInput.Role
-        let reference: PicturesReference
-        let content: Content
-
-        /// `samples` or `reference`.
-        var name: String { String(role.jsonPath.dropFirst(2)) }
-
-        var pictures: [String] { if case .pictures(let paths) = content { paths } else { [] } }
-
-        /// Pictures are worked on in blocks of a fixed size, so that nothing depends on batches.
-        var blockCount: Int { (pictures.count + Self.blockSize - 1) / Self.blockSize }
-
-        private static let blockSize = 64
-
-        func block(_ number: Int) -> ArraySlice<String> {
-            pictures[number * Self.blockSize..<min(pictures.count, (number + 1) * Self.blockSize)]
-        }
-    }
-
     private let context: JobContext
     private let batchSize: Int
     private let sets: [PictureSet]
@@ -58,51 +32,10 @@ struct DistanceMeasurement {
         let given = [(JobInput.Role.samples, samples)] + (job.reference.map { [(.reference, $0)] } ?? [])
         sets = try given.map { role, reference in
             try pointing(to: role.jsonPath) {
-                PictureSet(role: role, reference: reference, content: try Self.content(of: reference, context))
+                try PictureSet(role, reference, context)
             }
         }
         try checkKinds()
-    }
-
-    private static func content(of reference: PicturesReference, _ context: JobContext) throws -> PictureSet.Content {
-        let pictures: [String]
-        switch reference {
-        case .path(let path):
-            let path = try context.permitted(path)
-            guard try context.files.status(path)?.kind == .directory else {
-                guard reference.isStatistics else {
-                    throw Problem(
-                        .invalid, "\(path) is neither a folder nor an .npz file", remedy: "Name one of them.",
-                        file: path)
-                }
-                return .statistics(try StatisticsFile.read(path), path: path)
-            }
-            pictures = try FolderPictures(path).paths
-        case .job(let job):
-            let path = try context.models.outputs(of: job)
-            pictures = try drawn(in: path, context)
-            // Written last: without it there may be more to come.
-            let isFinished = try context.files.exists(Path.join(path, "manifest.json"))
-            guard isFinished, !pictures.isEmpty else {
-                throw Problem(
-                    .missing, "\(reference) has \(isFinished ? "drawn no pictures" : "not drawn all its pictures")",
-                    remedy: "Name a sample or img2img job, and wait for it with \"after\".", file: path)
-            }
-        }
-        guard pictures.count >= 2 else {
-            throw Problem(
-                .invalid, "\(reference) holds a single picture, which has no covariance",
-                remedy: "Give two or more; as many as there are features, and more, make the distance meaningful.")
-        }
-        return .pictures(pictures)
-    }
-
-    /// The pictures among a job's outputs: `00000.png` and so on, but no grids and plots.
-    private static func drawn(in outputs: String, _ context: JobContext) throws -> [String] {
-        guard try context.files.exists(outputs) else { return [] }
-        return try context.files.list(outputs).entries.map(\.name).filter { name in
-            name.hasSuffix(".png") && name.count > 4 && name.dropLast(4).allSatisfy { ("0"..."9").contains($0) }
-        }.sorted { ($0.count, $0) < ($1.count, $1) }.map { Path.join(outputs, $0) }
     }
 
     /// What is computed here.
@@ -119,8 +52,6 @@ struct DistanceMeasurement {
         guard kinds.count == 2 else { return }
         try pointing(to: sets[1].role.jsonPath) { try FrechetDistance.check(kinds[0], kinds[1]) }
     }
-
-    var totalSteps: Int { sets.reduce(0) { $0 + $1.blockCount } }
 
     /// What decides the result, besides the job.
     var deciding: [String] {
@@ -139,7 +70,7 @@ struct DistanceMeasurement {
         // Two covariances, copies of both halves, products, eigenvectors and LAPACK's room for them.
         let matrices = 15 * kind.count * kind.count * MemoryLayout<Double>.size
         guard weights != nil else { return matrices }
-        let device = Device.rehearsal()
+        let device = Worker.rehearsalDevice()
         let network = Inception(on: device)
         let weights = network.parameterCount * MemoryLayout<Float>.size
         return max(
@@ -162,43 +93,20 @@ struct DistanceMeasurement {
 
     // MARK: - Measuring
 
-    private func features(_ store: EvaluationStore, _ set: PictureSet, block: Int) throws -> Tensor? {
-        try store.features(set: set.name, block: block, on: context.device) { context.log("warning: \($0)") }
+    func work(_ extractor: FeatureExtractor, _ store: EvaluationStore) throws -> DistanceWork {
+        try DistanceWork(sets, extractor, store, batchSize: batchSize, context)
     }
 
-    func stepsDone(in store: EvaluationStore) throws -> Int {
-        try sets.reduce(0) { sum, set in
-            try sum + (0..<set.blockCount).count { try features(store, set, block: $0) != nil }
-        }
-    }
-
-    /// The statistics of each set; nil when stopped.
-    func run(
-        _ extractor: FeatureExtractor, _ store: EvaluationStore, _ steps: inout SamplingSteps
-    ) throws -> [FeatureStatistics]? {
-        for set in sets {
-            for block in 0..<set.blockCount where try features(store, set, block: block) == nil {
-                guard
-                    let found = try steps.timed({
-                        try pointing(to: set.role.jsonPath) { try compute(extractor, Array(set.block(block))) }
-                    })
-                else { return nil }
-                try store.save(found, set: set.name, block: block)
-                try context.event(
-                    "features",
-                    ["of": JSONNode(.string(set.name)), "pictures": JSONNode(.integer(set.block(block).endIndex))])
-                steps.note(done: steps.done + 1)
-                try context.progress(steps.progress())
-            }
-        }
+    /// The statistics of each set, of features that are complete.
+    func statistics(_ kind: FeatureKind, _ store: EvaluationStore) throws -> [FeatureStatistics] {
         // What the network worked with makes room for matrices.
         context.device.trim()
         return try sets.map { set in
             switch set.content {
             case .statistics(let statistics, _): return statistics
             case .pictures(let paths):
-                return try FeatureStatistics(extractor.kind, count: paths.count, blocks: set.blockCount) { block in
-                    guard let found = try features(store, set, block: block) else {
+                return try FeatureStatistics(kind, count: paths.count, blocks: set.blockCount) { block in
+                    guard let found = try set.features(of: block, in: store, context) else {
                         throw Problem(
                             .unavailable, "features that were just written are gone",
                             remedy: "Leave the job's checkpoints alone while it runs.", file: context.checkpoints)
@@ -207,23 +115,6 @@ struct DistanceMeasurement {
                 }
             }
         }
-    }
-
-    /// The features of some pictures (n, D); nil when stopped.
-    private func compute(_ extractor: FeatureExtractor, _ paths: [String]) throws -> Tensor? {
-        var parts: [Tensor] = []
-        for first in stride(from: 0, to: paths.count, by: batchSize) {
-            if context.stop.wasMade { return nil }
-            let pictures = try paths[first..<min(first + batchSize, paths.count)].map { try ImageFile.read($0) }
-            let part = extractor.features(of: pictures)
-            guard part.isFinite else {
-                throw Problem(
-                    .numerical, "the features of \(paths[first]) and those beside it are not numbers",
-                    remedy: "Look at the weights: they are broken, or of another network.", path: "$.inception")
-            }
-            parts.append(part)
-        }
-        return .concatenated(parts, axis: 0)
     }
 
     // MARK: - The report

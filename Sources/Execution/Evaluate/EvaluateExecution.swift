@@ -31,28 +31,23 @@ struct EvaluateExecution {
             fingerprint: try SHA256.digest(of: Array(deciding.joined(separator: "\n").utf8)).description,
             in: context.files)
 
-        let total = (bound?.plan.totalSteps ?? 0) + (distance?.totalSteps ?? 0)
-        let done = try (bound?.stepsDone(in: store) ?? 0) + (distance?.stepsDone(in: store) ?? 0)
-        var steps = SamplingSteps(total: total, done: done)
-        if steps.before > 0 { context.log("resuming after step \(steps.before) of \(total)") }
-        try context.event(
-            "started", ["step": JSONNode(.integer(steps.before)), "total_steps": JSONNode(.integer(total))])
-        try context.progress(steps.progress(), force: true)
+        let measuring = try bound.flatMap { bound in try model.map { try bound.work($0, store) } }
+        let extracting = try distance.flatMap { distance in try extractor.map { try distance.work($0, store) } }
+        let loop = try StepLoop(
+            context, total: (measuring?.totalSteps ?? 0) + (extracting?.totalSteps ?? 0),
+            done: (measuring?.stepsDone ?? 0) + (extracting?.stepsDone ?? 0), beginning: nil)
 
         var report = EvaluationReport(title: job.common.name ?? "")
-        if let bound, let model {
-            guard let state = try bound.run(model, store, &steps) else { return .checkpointed }
-            try bound.add(state, to: &report)
+        if let bound, var work = measuring {
+            guard try loop.run(&work) else { return .checkpointed }
+            try bound.add(work.state, to: &report)
         }
-        if let distance, let extractor {
-            guard let statistics = try distance.run(extractor, store, &steps) else { return .checkpointed }
-            try distance.add(statistics, to: &report)
+        if let distance, let extractor, var work = extracting {
+            guard try loop.run(&work) else { return .checkpointed }
+            try distance.add(try distance.statistics(extractor.kind, store), to: &report)
         }
         try report.write(context)
-        try context.progress(steps.progress(), force: true)
-        try context.writeManifest(
-            kind: .evaluate, seed: job.common.seed, stepsTaken: steps.done - steps.before,
-            secondsTaken: steps.seconds, report.members)
+        try context.writeManifest(kind: .evaluate, seed: job.common.seed, loop, report.members)
         context.log("the report is in \(context.output(EvaluationReport.text))")
         return .succeeded(leftovers: [context.checkpoints])
     }

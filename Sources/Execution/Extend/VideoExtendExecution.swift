@@ -16,9 +16,6 @@ struct VideoExtendExecution {
     private let job: VideoExtendJob
     private let context: JobContext
 
-    /// Between two steps of a window the state is saved at most this often.
-    private static let saveInterval = Duration.seconds(20)
-
     init(_ job: VideoExtendJob, _ context: JobContext) {
         self.job = job
         self.context = context
@@ -47,7 +44,8 @@ struct VideoExtendExecution {
         let window = shape(frames: extensionPlan.windowLength)
         let codec = SampleCodec(
             window, try pointing(to: "$.model") { try autoencoder?.autoencoder(on: context.device) })
-        var plan = try SampleExecution(job, windows: extensionPlan.windows.count, context).plan(pipeline, window, codec)
+        let request = DrawingRequest(job, windows: extensionPlan.windows.count)
+        var plan = try request.plan(pipeline, window, codec)
         let digest = try pointing(to: "$.model") { try pipeline.digest(with: autoencoder) }
         let fingerprint = try SHA256.digest(
             of: Array("\(digest)\n\(JobSpec.videoExtend(job).json.line)\n\(clips.digest)".utf8)
@@ -75,8 +73,14 @@ struct VideoExtendExecution {
         try frames.begin(clips)
         let store = SamplingStateStore(
             Path.join(context.checkpoints, "sampling.safetensors"), fingerprint: fingerprint, in: context.files)
-        guard let steps = try make(plan, network, frames, store) else { return .checkpointed }
-        try finish(extensionPlan, frames, clips, pipeline, digest, steps)
+        var drawing = Drawing()
+        drawing.append(request, plan)
+        var work = try SamplingWork(drawing, network, frames, store, context)
+        let loop = try StepLoop(
+            context, total: work.totalSteps, done: work.stepsDone,
+            beginning: "\(plan.batchCount) windows of \(plan.sampleShape[0]) frames, \(plan.stepsPerBatch) steps each")
+        guard try loop.run(&work) else { return .checkpointed }
+        try finish(extensionPlan, frames, clips, pipeline, digest, loop)
         return .succeeded(leftovers: [context.checkpoints])
     }
 
@@ -106,62 +110,17 @@ struct VideoExtendExecution {
         }
     }
 
-    /// Makes the windows that are missing; nil when stopped.
-    private func make(
-        _ plan: SamplingPlan, _ model: any Denoiser, _ frames: ExtendedFrames, _ store: SamplingStateStore
-    ) throws -> SamplingSteps? {
-        var cursor = SamplingCursor(noise: .philox(seed: UInt64(job.common.seed)))
-        if let saved = try store.load(on: context.device, damaged: { context.log("warning: \($0)") }),
-            try frames.areThere(windows: saved.batch)
-        {
-            cursor = SamplingCursor(batch: saved.batch, state: saved.state, noise: saved.noise)
-        }
-        var run = SamplingRun(plan, model, from: cursor, on: context.device)
-        var steps = SamplingSteps(total: plan.totalSteps, done: cursor.stepsDone(plan))
-        context.log(
-            steps.before == 0
-                ? "\(plan.batchCount) windows of \(plan.sampleShape[0]) frames, \(plan.stepsPerBatch) steps each"
-                : "resuming after step \(steps.before) of \(plan.totalSteps)")
-        try context.event(
-            "started", ["step": JSONNode(.integer(steps.before)), "total_steps": JSONNode(.integer(plan.totalSteps))])
-        try context.progress(steps.progress(), force: true)
-        let clock = ContinuousClock()
-        var saved = clock.now
-        while true {
-            func save() throws {
-                try store.save(batch: run.cursor.batch, state: run.cursor.state, noise: run.cursor.noise)
-                saved = clock.now
-            }
-            if context.stop.wasMade {
-                try save()
-                return nil
-            }
-            guard let progress = try steps.timed({ try run.step() }) else { return steps }
-            switch progress {
-            case .step: if saved.duration(to: clock.now) > Self.saveInterval { try save() }
-            case .finished(let window, let x):
-                try frames.write(window: window, x)
-                try save()
-                try context.event(
-                    "window", ["number": JSONNode(.integer(window)), "total": JSONNode(.integer(plan.batchCount))])
-            }
-            steps.note(done: run.cursor.stepsDone(plan))
-            try context.progress(steps.progress(), force: steps.done == plan.totalSteps)
-        }
-    }
-
     /// Writes the video and what is known of it.
     private func finish(
         _ plan: ExtensionPlan, _ frames: ExtendedFrames, _ clips: GivenClips, _ pipeline: PipelineDirectory,
-        _ digest: String, _ steps: SamplingSteps
+        _ digest: String, _ loop: StepLoop
     ) throws {
         let all = try frames.all()
         let file = ClipFile(job.output.video, clips.rate)
         if job.output.video != .png { try file.write(all, "video", context) }
         try context.write(PNG.encode(Filmstrip.picture([all])), to: context.output("strip.png"))
         try context.writeManifest(
-            kind: .videoExtend, seed: job.common.seed, stepsTaken: steps.done - steps.before,
-            secondsTaken: steps.seconds,
+            kind: .videoExtend, seed: job.common.seed, loop,
             [
                 "model": [
                     "name": JSONNode(.string(job.drawing.model.description)), "path": JSONNode(.string(pipeline.path)),

@@ -79,23 +79,24 @@ struct GivenClips {
 
 /// The frames of a result: `outputs/frames/00000.png` and so on, without loss, so that an extension goes on from them with the same bits.
 /// From latents, beside them, where the model works on those.
-struct ExtendedFrames {
+struct ExtendedFrames: SampleSink {
     static let directory = "frames"
 
     private let plan: ExtensionPlan
     private let codec: SampleCodec
     private let latents: WindowStore
-    private let device: Device
+    private let context: JobContext
     private let path: String
-    private let files: any FileSystem
+
+    private var device: Device { context.device }
+    private var files: any FileSystem { context.files }
 
     init(_ plan: ExtensionPlan, _ codec: SampleCodec, latents: WindowStore, _ context: JobContext) {
         self.plan = plan
         self.codec = codec
         self.latents = latents
-        device = context.device
+        self.context = context
         path = context.output(Self.directory)
-        files = context.files
     }
 
     private func path(_ place: Int) -> String { Path.join(path, ClipFile.frameName(place)) }
@@ -107,13 +108,20 @@ struct ExtendedFrames {
         for (places, clip) in zip(plan.given, clips.clips) { try write(Array(zip(places, clip))) }
     }
 
-    /// Writes what a window has made, (1, T, ..., c).
-    func write(window: Int, _ x: Tensor) throws {
+    /// Each batch is a window, (1, T, ..., c).
+    func finish(batch window: Int, _ x: Tensor) throws {
         if codec.isLossy { try latents.save(x, window: window) }
         let frames = Filmstrip.frames(of: codec.shown(x)[0], codec.shape)
         let first = plan.windows[window].places.lowerBound
         try write(plan.new(window).map { ($0, frames[$0 - first]) })
+        try context.event(
+            "window", ["number": JSONNode(.integer(window)), "total": JSONNode(.integer(plan.windows.count))])
     }
+
+    func step(_ index: Int, batch: Int, _ x: Tensor) {}
+
+    /// Frames and latents are durable as soon as they are written.
+    func synchronize() {}
 
     private func write(_ frames: [(place: Int, frame: Image)]) throws {
         for (place, frame) in frames {
@@ -122,8 +130,7 @@ struct ExtendedFrames {
         try files.synchronizeTree(path)
     }
 
-    /// Whether all that the first windows made is there.
-    func areThere(windows: Int) throws -> Bool {
+    func areThere(batches windows: Int) throws -> Bool {
         try (0..<windows).allSatisfy { window in
             if codec.isLossy {
                 do { _ = try latents.window(window, on: device) } catch let problem as Problem

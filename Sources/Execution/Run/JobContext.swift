@@ -27,7 +27,7 @@ final class JobContext {
         self.arguments = arguments
         self.stop = stop
         directory = arguments.job
-        device = Device(threads: arguments.threads)
+        device = Worker.device(threads: arguments.threads)
         policy = try PathPolicy(
             spool: arguments.spool, allowedPaths: arguments.allowedPaths, own: arguments.job, in: files)
         models = ModelResolver(SpoolLayout(root: arguments.spool), policy, in: files)

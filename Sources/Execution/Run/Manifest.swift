@@ -17,27 +17,24 @@ enum Kernels {
 }
 
 extension JobContext {
-    /// Writes `outputs/manifest.json`: what was made, from what, by what, and what it took.
+    /// Writes `outputs/manifest.json`: what was made, from what, by what, and what the loop took.
     func writeManifest(
-        kind: JobKind, seed: Int, stepsTaken: Int, secondsTaken: Double, _ members: KeyValuePairs<String, JSONNode>
+        kind: JobKind, seed: Int, _ loop: StepLoop, _ members: KeyValuePairs<String, JSONNode>
     ) throws {
-        try writeManifest(
-            kind: kind, seed: seed, stepsTaken: stepsTaken, secondsTaken: secondsTaken,
-            members.map { JSONNode.Member($0.key, $0.value) })
+        try writeManifest(kind: kind, seed: seed, loop, members.map { JSONNode.Member($0.key, $0.value) })
     }
 
-    func writeManifest(
-        kind: JobKind, seed: Int, stepsTaken: Int, secondsTaken: Double, _ members: [JSONNode.Member]
-    ) throws {
+    func writeManifest(kind: JobKind, seed: Int, _ loop: StepLoop, _ members: [JSONNode.Member]) throws {
         var all: [JSONNode.Member] = [
             .init("kind", JSONNode(.string(kind.rawValue))), .init("job", JSONNode(.string(directoryName))),
             .init("seed", JSONNode(.integer(seed))),
         ]
         all += members
         let timing: JSONNode = [
-            "attempt": JSONNode(.integer(arguments.attempt)), "steps": JSONNode(.integer(stepsTaken)),
-            "seconds": JSONNode(.number(secondsTaken)),
-            "seconds_per_step": stepsTaken > 0 ? JSONNode(.number(secondsTaken / Double(stepsTaken))) : .null,
+            "attempt": JSONNode(.integer(arguments.attempt)), "steps": JSONNode(.integer(loop.stepsTaken)),
+            "seconds": JSONNode(.number(loop.secondsTaken)),
+            "seconds_per_step": loop.stepsTaken > 0
+                ? JSONNode(.number(loop.secondsTaken / Double(loop.stepsTaken))) : .null,
             "threads": JSONNode(.integer(device.threads)),
             "expected_memory_bytes": expectedMemory > 0 ? JSONNode(.integer(expectedMemory)) : .null,
             "peak_memory_bytes": JSONNode(.integer(Worker.peakMemory)),

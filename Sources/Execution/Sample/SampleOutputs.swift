@@ -14,7 +14,7 @@ internal import TensorCore
 ///
 /// What is only needed until the last sample is drawn, points of a batch and frames of the animation, lies beside the
 /// sampling's state. All is a function of job and model: an attempt that repeats another's work writes the same bytes.
-struct SampleOutputs {
+struct SampleOutputs: SampleSink {
     private let drawing: Drawing
     private let sweep: Sweep?
     private let output: OutputOptions
@@ -78,7 +78,6 @@ struct SampleOutputs {
     private var frameDirectory: String { Path.join(context.checkpoints, "frames") }
     private func framePath(_ step: Int) -> String { Path.join(frameDirectory, Self.number(step) + ".png") }
 
-    /// Whether what the first `batches` batches wrote is still there.
     func areThere(batches: Int) throws -> Bool {
         try (0..<batches).allSatisfy { batch in
             switch shape {
@@ -95,10 +94,9 @@ struct SampleOutputs {
 
     private func samples(of batch: Int) -> Range<Int> { drawing.part(ofBatch: batch).samples(of: batch) }
 
-    // MARK: - While drawing
+    // MARK: - While sampling
 
-    /// Writes the finished samples of a batch.
-    func write(batch: Int, _ x: Tensor) throws {
+    func finish(batch: Int, _ x: Tensor) throws {
         let samples = codec.shown(x)
         switch shape {
         case .image:
@@ -129,7 +127,7 @@ struct SampleOutputs {
     }
 
     /// Keeps a frame of the animation, which shows the first batch.
-    func frame(batch: Int, index: Int, _ x: Tensor) throws {
+    func step(_ index: Int, batch: Int, _ x: Tensor) throws {
         guard batch == 0, frameSteps.contains(index) else { return }
         let frame: Image =
             switch shape {

@@ -17,7 +17,7 @@ struct SamplingRehearsal {
     ///
     /// - Parameter shape: of the denoiser's samples.
     func tensors(_ plan: SamplingPlan, _ shape: SampleShape) throws -> Int {
-        let device = Device.rehearsal()
+        let device = Worker.rehearsalDevice()
         let model = pipeline.configuration.makeModel(
             numTrainTimesteps: pipeline.scheduler.numTrainTimesteps, on: device)
         _ = try SamplingRun.rehearse(plan, model, keeping: weights, on: device)

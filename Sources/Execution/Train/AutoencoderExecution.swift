@@ -37,15 +37,14 @@ struct AutoencoderExecution {
         let reporter = TrainingReporter(context)
         let trainer = try Trainer(
             task(autoencoder), dataset: dataset, plan: plan,
-            store: context.trainingStates(of: deciding, keep: job.training.keepCheckpoints), report: reporter.report)
-        let outcome = try trainer.run(
-            preview: { try preview(autoencoder, dataset, step: $0) }, shouldStop: { context.stop.wasMade })
-        guard outcome == .finished else { return .checkpointed }
+            store: context.trainingStates(of: deciding, keep: job.training.keepCheckpoints),
+            preview: { try preview(autoencoder, dataset, step: $0) }, report: reporter.report)
+        guard let loop = try context.run(trainer) else { return .checkpointed }
         try publish(autoencoder, trainer, dataset)
         try PreviewFiles(context).animate()
         try context.writeLossCurve(trainer.record, title: job.common.name ?? "")
         try context.writeManifest(
-            of: trainer, dataset, job.common, reporter,
+            of: trainer, dataset, job.common, loop,
             model: [
                 "model": JSONNode(.string(AutoencoderKLConfiguration.classNames[0])),
                 "parameters": JSONNode(.integer(autoencoder.parameterCount)),

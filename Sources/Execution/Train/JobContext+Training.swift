@@ -58,7 +58,7 @@ extension JobContext {
     ) throws {
         func tensors(_ plan: TrainingPlan) -> Int {
             Trainer.rehearse(
-                task(plan, .rehearsal()), plan, shape: dataset.shape.dimensions,
+                task(plan, Worker.rehearsalDevice()), plan, shape: dataset.shape.dimensions,
                 condition: dataset.classes.isEmpty ? .none : Condition(classes: [0]))
         }
         try admit(tensors: tensors(plan), beside: Self.residentMemory, common) {
@@ -89,6 +89,15 @@ extension JobContext {
         return TrainingStateStore(checkpoints, fingerprint: fingerprint, keep: keep, in: files)
     }
 
+    /// Takes the steps of a training that are left; nil when stopped, with the state saved.
+    func run(_ trainer: Trainer) throws -> StepLoop? {
+        var work = TrainingWork(trainer: trainer)
+        let loop = try StepLoop(
+            self, total: work.totalSteps, done: work.stepsDone, beginning: "training for \(work.totalSteps) steps")
+        try trainer.begin()
+        return try loop.run(&work) ? loop : nil
+    }
+
     /// `outputs/loss.png`, once there are losses.
     func writeLossCurve(_ record: TrainingRecord, title: String) throws {
         guard !record.losses.isEmpty else { return }
@@ -102,7 +111,7 @@ extension JobContext {
     ///
     /// - Parameter model: what it says of the model.
     func writeManifest(
-        of trainer: Trainer, _ dataset: Dataset, _ common: CommonOptions, _ reporter: TrainingReporter,
+        of trainer: Trainer, _ dataset: Dataset, _ common: CommonOptions, _ loop: StepLoop,
         model: KeyValuePairs<String, JSONNode>
     ) throws {
         let record = trainer.record
@@ -115,8 +124,6 @@ extension JobContext {
                     "final_validation_loss", record.validationLosses.last.map { JSONNode(.number($0.loss)) } ?? .null),
                 .init("recoveries", JSONNode(.integer(record.recoveries))),
             ]
-        try writeManifest(
-            kind: .train, seed: common.seed, stepsTaken: reporter.stepsTaken, secondsTaken: reporter.secondsTaken,
-            members)
+        try writeManifest(kind: .train, seed: common.seed, loop, members)
     }
 }

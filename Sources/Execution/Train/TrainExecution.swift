@@ -52,15 +52,13 @@ struct TrainExecution {
         let trainer = try Trainer(
             task(model, plan), dataset: dataset, plan: plan,
             store: context.trainingStates(of: deciding(model, latents), keep: job.training.keepCheckpoints),
-            report: reporter.report)
-        let outcome = try trainer.run(
-            preview: { try previews.draw(step: $0) }, shouldStop: { context.stop.wasMade })
-        guard outcome == .finished else { return .checkpointed }
+            preview: { try previews.draw(step: $0) }, report: reporter.report)
+        guard let loop = try context.run(trainer) else { return .checkpointed }
         try publish(model, latents?.autoencoder, trainer, dataset)
         try PreviewFiles(context).animate()
         try context.writeLossCurve(trainer.record, title: job.common.name ?? "")
         try context.writeManifest(
-            of: trainer, dataset, job.common, reporter,
+            of: trainer, dataset, job.common, loop,
             model: [
                 "model": JSONNode(.string(job.model.className)), "parameters": JSONNode(.integer(model.parameterCount)),
                 "multiply_adds_per_sample": job.model.cost.map { JSONNode(.number($0.multiplyAdds)) } ?? .null,

@@ -5,42 +5,16 @@ internal import Problems
 internal import StrictJSON
 internal import Training
 
-/// Turns what a training tells into events, log lines and progress.
+/// Turns what happens in a training into events and log lines.
 final class TrainingReporter {
     private let context: JobContext
     private let clock = ContinuousClock()
-    private var meter = RateMeter(step: 0)
-    private var began: ContinuousClock.Instant?
-    private var newest: ContinuousClock.Instant?
     private var lastLine: ContinuousClock.Instant?
 
     init(_ context: JobContext) { self.context = context }
 
-    /// Steps of this attempt.
-    private(set) var stepsTaken = 0
-    /// From the first step of this attempt to its newest, with all that happened in between.
-    var secondsTaken: Double {
-        guard let began, let newest else { return 0 }
-        return began.duration(to: newest) / .seconds(1)
-    }
-
     func report(_ event: TrainingEvent) throws {
         switch event {
-        case .began(let step, let total):
-            began = clock.now
-            meter = RateMeter(step: step)
-            context.log(step == 0 ? "training for \(total) steps" : "resuming at step \(step) of \(total)")
-            try context.event("started", ["step": JSONNode(.integer(step)), "total_steps": JSONNode(.integer(total))])
-            try context.progress(JobProgress(step: step, totalSteps: total), force: true)
-        case .step(let report):
-            newest = clock.now
-            stepsTaken += 1
-            let rate = meter.note(step: report.step)
-            try context.progress(
-                JobProgress(
-                    step: report.step, totalSteps: report.total, stepsPerSecond: rate,
-                    etaSeconds: rate.map { Double(report.total - report.step) / $0 }, loss: report.loss),
-                force: report.step == report.total)
         case .logged(let report, let mean):
             try context.event(
                 "loss",

@@ -19,8 +19,11 @@ public enum Worker {
             } catch {
                 JobContext.log("note: nothing holds this attempt to the memory it asked for: \(error)")
             }
+            // The only time that it is read; what is wrong with it is reported with the result.
+            let job = Result { try arguments.jobSpec(in: PosixFileSystem()) }
             // Before there are other threads, which it would not bind.
-            let isConfined = try arguments.confineReading(environment: ProcessInfo.processInfo.environment)
+            let isConfined = try arguments.confineReading(
+                for: try? job.get(), environment: ProcessInfo.processInfo.environment)
             // From here on a request to stop is heard.
             let stop = StopRequest()
             if !isConfined {
@@ -37,18 +40,20 @@ public enum Worker {
                     file: arguments.job)
             }
             defer { withExtendedLifetime(lock) {} }
-            return try run(arguments, stop)
+            return try run(arguments, job, stop)
         } catch {
             JobContext.log("error: \(error)")
             return problems(error).contains { $0.code == .diskFull } ? WorkerExit.diskFull : WorkerExit.failed
         }
     }
 
-    private static func run(_ arguments: WorkerArguments, _ stop: StopRequest) throws -> Int32 {
+    private static func run(
+        _ arguments: WorkerArguments, _ job: Result<JobSpec, any Error>, _ stop: StopRequest
+    ) throws -> Int32 {
         var result = WorkerResult(attempt: arguments.attempt, outcome: .succeeded)
         var leftovers: [String] = []
         do {
-            switch try execute(arguments, stop) {
+            switch try execute(job, JobContext(arguments, stop: stop)) {
             case .succeeded(let found):
                 leftovers = found
             case .checkpointed:
@@ -78,11 +83,11 @@ public enum Worker {
         }
     }
 
-    private static func execute(_ arguments: WorkerArguments, _ stop: StopRequest) throws -> Ending {
-        let context = try JobContext(arguments, stop: stop)
+    private static func execute(_ job: Result<JobSpec, any Error>, _ context: JobContext) throws -> Ending {
+        let arguments = context.arguments
         context.log(
             "attempt \(arguments.attempt) with \(arguments.threads) threads, \(Kernels.description(context.device))")
-        return switch try arguments.jobSpec(in: context.files) {
+        return switch try job.get() {
         case .train(let job): try TrainExecution(job, context).run()
         case .trainAutoencoder(let job): try AutoencoderExecution(job, context).run()
         case .sample(let job): try SampleExecution(job, context).run()

@@ -12,7 +12,9 @@ extension WorkerArguments {
 
     /// Gives up reading anything but the job's directory, what others have put into the spool for all, what this job names of that which
     /// earlier ones have made, the allowed paths and the system's programs; see `ReadConfinement`.
-    func confineReading(environment: [String: String]) throws -> Bool {
+    ///
+    /// - Parameter spec: nil for a job that cannot be read, which names nothing.
+    func confineReading(for spec: JobSpec?, environment: [String: String]) throws -> Bool {
         let files = PosixFileSystem()
         let layout = SpoolLayout(root: try files.resolved(spool))
         let kept = try files.list(layout.root).entries.map { Path.join(layout.root, $0.name) }
@@ -24,13 +26,13 @@ extension WorkerArguments {
         let elsewhere = (allowedPaths + Self.system + libraries + programs + besides + [job]).compactMap {
             try? files.resolved($0)
         }
+        let made = try spec.map { try named(by: $0, layout, files) } ?? []
         return try ReadConfinement.begin(
-            kept + [layout.latents] + named(layout, files) + elsewhere, listed: [layout.jobs])
+            kept + [layout.latents] + made + elsewhere, listed: [layout.jobs])
     }
 
     /// What other jobs have made and this one names. Whatever cannot be found now is told when it is needed.
-    private func named(_ layout: SpoolLayout, _ files: PosixFileSystem) throws -> [String] {
-        guard let spec = try? jobSpec(in: files) else { return [] }
+    private func named(by spec: JobSpec, _ layout: SpoolLayout, _ files: PosixFileSystem) throws -> [String] {
         let policy = try PathPolicy(spool: spool, allowedPaths: allowedPaths, own: job, in: files)
         let models = ModelResolver(layout, policy, in: files)
         let paths =
