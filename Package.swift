@@ -93,7 +93,7 @@ let package = Package(
         // Numeric column.
         library("TensorCore", ["Problems", "CKernels", "COpenBLAS"]),
         library("Media", ["Problems", "CPNG", "CJPEG", "CGIF", "CChild"]),
-        library("NeuralNet", ["TensorCore"]),
+        library("NeuralNet", ["Configurations", "TensorCore"]),
         library("Diffusion", ["Problems", "Configurations", "TensorCore"]),
         library("Models", ["Configurations", "TensorCore", "NeuralNet"]),
         library(

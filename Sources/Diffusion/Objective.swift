@@ -16,24 +16,20 @@ public struct Objective: Sendable {
     /// - Parameters:
     ///   - schedule: the forward process.
     ///   - predictionType: what the model predicts.
-    ///   - loss: the distance, and gamma of min-SNR weighting.
+    ///   - loss: the distance between what the model predicts and what it should.
+    ///   - snrGamma: gamma of min-SNR weighting (Hang et al. 2023); nil: every timestep has the weight 1.
     ///   - learnsVariance: whether the model has twice the channels of its input, the second half for the variance.
     ///   - frameNoise: how the levels of a clip's frames are drawn; nil for samples without frames.
     public init(
-        schedule: NoiseSchedule, predictionType: PredictionType, loss configuration: LossConfiguration,
+        schedule: NoiseSchedule, predictionType: PredictionType, loss: Loss = .meanSquared, snrGamma: Double? = nil,
         learnsVariance: Bool = false, frameNoise: FrameNoise? = nil
     ) {
         self.frameNoise = frameNoise
         bound = learnsVariance ? VariationalBound(schedule, predictionType) : nil
         self.schedule = schedule
         self.predictionType = predictionType
-        loss =
-            switch configuration.loss {
-            case .mse: .meanSquared
-            case .l1: .meanAbsolute
-            case .huber: .smoothL1(delta: Float(configuration.huberDelta))
-            }
-        gamma = configuration.snrGamma
+        self.loss = loss
+        gamma = snrGamma
     }
 
     /// t ~ Uniform(0..<T) for the given samples of a step's batch (algorithm 1, line 3).

@@ -1,23 +1,17 @@
+public import Configurations
+
 #if canImport(Glibc)
     internal import Glibc
 #endif
 
 /// How the learning rate changes over a training; the factors of diffusers' `get_scheduler`.
 public struct LearningRateSchedule: Sendable, Hashable {
-    public enum Shape: String, Sendable, CaseIterable {
-        case constant
-        /// Falls to 0 at the last step.
-        case linear
-        /// Half a cosine down to 0 at the last step (Loshchilov & Hutter 2017).
-        case cosine
-    }
-
-    public var shape: Shape
+    public var shape: LearningRateShape
     /// Steps in which the factor rises linearly from 0 to 1.
     public var warmupSteps: Int
     public var totalSteps: Int
 
-    public init(_ shape: Shape, warmupSteps: Int = 0, totalSteps: Int) {
+    public init(_ shape: LearningRateShape, warmupSteps: Int = 0, totalSteps: Int) {
         self.shape = shape
         self.warmupSteps = warmupSteps
         self.totalSteps = totalSteps

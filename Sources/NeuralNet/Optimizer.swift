@@ -4,13 +4,11 @@ public import TensorCore
 public enum OptimizerRule: Sendable, Hashable {
     /// Stochastic gradient descent with momentum; `weightDecay` is L2 (torch.optim.SGD).
     case sgd(momentum: Double, weightDecay: Double)
-    /// Kingma & Ba 2015; `weightDecay` is L2 (torch.optim.Adam).
-    case adam(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double)
-    /// Adam with decoupled weight decay (Loshchilov & Hutter 2019; torch.optim.AdamW).
-    case adamW(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double)
-    /// Muon for hidden matrices (Jordan et al. 2024; torch.optim.Muon with Nesterov momentum and "match_rms_adamw"), AdamW for all else;
-    /// both with the same decoupled `weightDecay`.
-    case muon(momentum: Double, beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double)
+    /// Adam or AdamW (torch.optim.Adam, torch.optim.AdamW).
+    case adam(Adam)
+    /// Muon for hidden matrices (Jordan et al. 2024; torch.optim.Muon with Nesterov momentum and "match_rms_adamw"), Adam for all else;
+    /// the matrices decay as the others do, by themselves.
+    case muon(momentum: Double, others: Adam)
 }
 
 /// Updates a `ParameterBuffer`: clip, optimize and average in one sweep over memory.
@@ -40,7 +38,7 @@ public final class Optimizer {
         case .sgd(let momentum, _):
             (matrices, others) = ([], [0..<buffer.weights.elementCount])
             moments = momentum == 0 ? [] : [buffer.zeros()]
-        case .adam, .adamW:
+        case .adam:
             (matrices, others) = ([], [0..<buffer.weights.elementCount])
             moments = [buffer.zeros(), buffer.zeros()]
         }
@@ -60,13 +58,13 @@ public final class Optimizer {
     public func update(step: Int, learningRate: Double, gradientScale: Double, averageDecay: Double) {
         let settings = UpdateSettings(
             learningRate: learningRate, gradientScale: Float(gradientScale), averageDecay: averageDecay)
-        guard case .muon(let momentum, _, _, _, let weightDecay) = rule else {
+        guard case .muon(let momentum, let adam) = rule else {
             return buffer.weights.applyUpdate(
                 update(step: step), gradient: buffer.gradients, moments: moments, average: average, settings: settings)
         }
         buffer.weights.applyOrthogonalUpdate(
             to: matrices, gradient: buffer.gradients, moment: moments[0], average: average, momentum: momentum,
-            weightDecay: weightDecay, settings: settings)
+            weightDecay: adam.weightDecay, settings: settings)
         var first = 0
         for range in others {
             func part(_ tensor: Tensor) -> Tensor { tensor.sliced(axis: 0, range) }
@@ -82,14 +80,7 @@ public final class Optimizer {
         switch rule {
         case .sgd(let momentum, let weightDecay):
             .sgd(momentum: momentum, weightDecay: weightDecay, isFirst: step == 0)
-        case .adam(let beta1, let beta2, let epsilon, let weightDecay):
-            .adam(
-                beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay, decoupled: false,
-                step: step + 1)
-        case .adamW(let beta1, let beta2, let epsilon, let weightDecay),
-            .muon(_, let beta1, let beta2, let epsilon, let weightDecay):
-            .adam(
-                beta1: beta1, beta2: beta2, epsilon: epsilon, weightDecay: weightDecay, decoupled: true, step: step + 1)
+        case .adam(let adam), .muon(_, let adam): .adam(adam, step: step + 1)
         }
     }
 }

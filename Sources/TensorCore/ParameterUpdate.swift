@@ -4,11 +4,35 @@ internal import CKernels
     internal import Glibc
 #endif
 
+/// The constants of Adam (Kingma & Ba 2015), with the defaults of torch.optim.Adam.
+public struct Adam: Sendable, Hashable {
+    /// Decay of the first moment.
+    public var beta1: Double
+    /// Decay of the second moment.
+    public var beta2: Double
+    /// Added to the root of the second moment.
+    public var epsilon: Double
+    public var weightDecay: Double
+    /// Whether weights decay by themselves (AdamW; Loshchilov & Hutter 2019) rather than through their gradients (L2).
+    public var isDecoupled: Bool
+
+    public init(
+        beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8, weightDecay: Double = 0,
+        isDecoupled: Bool = false
+    ) {
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.weightDecay = weightDecay
+        self.isDecoupled = isDecoupled
+    }
+}
+
 /// An optimizer step as the kernels know it.
 public enum ParameterUpdate: Sendable {
     case sgd(momentum: Double, weightDecay: Double, isFirst: Bool)
     /// `step` counts from 1.
-    case adam(beta1: Double, beta2: Double, epsilon: Double, weightDecay: Double, decoupled: Bool, step: Int)
+    case adam(Adam, step: Int)
 }
 
 /// What changes from step to step.
@@ -47,11 +71,12 @@ extension Tensor {
                 ck_sgd(
                     &kernel, pointer + first, moments.first.map { $0.pointer + first },
                     average.map { $0.pointer + first }, gradient.pointer + first, range.count)
-            case .adam(let beta1, let beta2, let epsilon, let weightDecay, let decoupled, let step):
+            case .adam(let adam, let step):
                 var kernel = CKAdam(
-                    learning_rate: settings.learningRate, beta1: beta1, beta2: beta2, epsilon: epsilon,
-                    weight_decay: weightDecay, decoupled: decoupled, bias_correction1: 1 - pow(beta1, Double(step)),
-                    bias_correction2: 1 - pow(beta2, Double(step)), gradient_scale: settings.gradientScale,
+                    learning_rate: settings.learningRate, beta1: adam.beta1, beta2: adam.beta2, epsilon: adam.epsilon,
+                    weight_decay: adam.weightDecay, decoupled: adam.isDecoupled,
+                    bias_correction1: 1 - pow(adam.beta1, Double(step)),
+                    bias_correction2: 1 - pow(adam.beta2, Double(step)), gradient_scale: settings.gradientScale,
                     ema_decay: settings.averageDecay)
                 ck_adam(
                     &kernel, pointer + first, moments[0].pointer + first, moments[1].pointer + first,

@@ -1,5 +1,6 @@
 public import Configurations
 internal import NeuralNet
+internal import TensorCore
 
 /// A training's options as its loop needs them: every choice made, the number of steps known.
 public struct TrainingPlan: Sendable {
@@ -19,29 +20,20 @@ public struct TrainingPlan: Sendable {
 
     var rule: OptimizerRule {
         let o = options
+        var adam = Adam(beta1: o.adamBeta1, beta2: o.adamBeta2, epsilon: o.adamEpsilon, weightDecay: o.weightDecay)
+        adam.isDecoupled = o.optimizer != .adam
         return switch o.optimizer {
         case .sgd: .sgd(momentum: o.momentum, weightDecay: o.weightDecay)
-        case .adam:
-            .adam(beta1: o.adamBeta1, beta2: o.adamBeta2, epsilon: o.adamEpsilon, weightDecay: o.weightDecay)
-        case .adamw:
-            .adamW(beta1: o.adamBeta1, beta2: o.adamBeta2, epsilon: o.adamEpsilon, weightDecay: o.weightDecay)
-        case .muon:
-            .muon(
-                momentum: o.momentum, beta1: o.adamBeta1, beta2: o.adamBeta2, epsilon: o.adamEpsilon,
-                weightDecay: o.weightDecay)
+        case .adam, .adamw: .adam(adam)
+        case .muon: .muon(momentum: o.momentum, others: adam)
         }
     }
 
     /// The learning rate of step `step`, counted from 0.
     func learningRate(step: Int) -> Double {
-        let shape: LearningRateSchedule.Shape =
-            switch options.learningRateSchedule {
-            case .constant: .constant
-            case .linear: .linear
-            case .cosine: .cosine
-            }
-        return options.learningRate
-            * LearningRateSchedule(shape, warmupSteps: options.warmupSteps, totalSteps: steps).factor(step: step)
+        let schedule = LearningRateSchedule(
+            options.learningRateSchedule, warmupSteps: options.warmupSteps, totalSteps: steps)
+        return options.learningRate * schedule.factor(step: step)
     }
 
     /// How much of the moving average stays in step `step`; 1 without one.

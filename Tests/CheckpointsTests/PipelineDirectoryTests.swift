@@ -23,15 +23,13 @@ import Testing
         for test in try Fixture("pipeline_pictures").cases {
             let directory = try PipelineDirectory(Fixture.path(try #require(test.options["directory"]?.string)))
             #expect(directory.warnings.isEmpty)
-            var options = SamplerOptions()
-            options.name = test.options["pipeline"]?.string == "DDIMPipeline" ? .ddim : .ddpm
-            options.steps = try #require(test.options["steps"]?.integer)
-            options.eta = test.options["eta"]?.number ?? 0
+            let name = test.options["pipeline"]?.string == "DDIMPipeline" ? SamplerName.ddim : .ddpm
             let count = try #require(test.options["count"]?.integer)
             let shape = try #require(directory.configuration.sampleShape).dimensions
             let plan = SamplingPlan(
-                sampler: try options.sampler(for: directory.scheduler), sampleShape: shape, count: count,
-                batchSize: count)
+                sampler: try name.sampler(
+                    over: directory.scheduler.converted(to: name), steps: #require(test.options["steps"]?.integer),
+                    eta: test.options["eta"]?.number ?? 0), sampleShape: shape, count: count, batchSize: count)
             let seed = UInt64(try #require(test.options["seed"]?.integer))
             var run = SamplingRun(
                 plan, try directory.model(on: device), from: SamplingCursor(noise: .torch(seed: seed)), on: device)

@@ -20,7 +20,7 @@ private struct Toy {
         model.initialize(seed: 1)
         parameters = ParameterBuffer(model)
         optimizer = Optimizer(
-            .adam(beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0), parameters, averaging: true)
+            .adam(Adam(beta2: 0.99)), parameters, averaging: true)
     }
 
     /// A state whose every number depends on the step.

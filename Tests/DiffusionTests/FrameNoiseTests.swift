@@ -9,7 +9,7 @@ import Testing
         var model = VideoDiTConfiguration()
         (model.frameNoise, model.patchSizeT) = (kind, patch)
         return Objective(
-            schedule: try NoiseSchedule(SchedulerConfiguration()), predictionType: .sample, loss: LossConfiguration(),
+            schedule: try NoiseSchedule(SchedulerConfiguration()), predictionType: .sample,
             frameNoise: FrameNoise(try #require(model.clips)))
     }
 

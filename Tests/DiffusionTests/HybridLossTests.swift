@@ -16,8 +16,7 @@ struct HybridLossTests {
         }
         let scheduler = try schedulerConfiguration(fixture.options)
         let objective = Objective(
-            schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType, loss: LossConfiguration(),
-            learnsVariance: true)
+            schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType, learnsVariance: true)
         let timesteps = try fixture.options.integers("timesteps")
         let (x0, noise) = (try tensor("x0"), try tensor("noise"))
         let tape = Tape()

@@ -29,7 +29,7 @@ struct PredictionTests {
         let device = Device(threads: 1)
         let x0 = Tensor.normal([2, 3, 4], seed: 1, purpose: .dataset, on: device)
         let noise = Tensor.normal([2, 3, 4], seed: 1, purpose: .trainingNoise, on: device)
-        let objective = Objective(schedule: schedule, predictionType: type, loss: LossConfiguration())
+        let objective = Objective(schedule: schedule, predictionType: type)
         for t in [0, 500] {
             let x = schedule.addNoise(x0, noise, at: [t, t])
             let target = objective.target(x0, noise, at: [t, t])
@@ -42,10 +42,9 @@ struct PredictionTests {
 struct ObjectiveTests {
     @Test(arguments: try Fixture("schedules_loss_weights").cases, PredictionType.allCases)
     func weighsByMinSNR(_ fixture: Fixture.Case, _ type: PredictionType) throws {
-        var loss = LossConfiguration()
-        loss.snrGamma = try #require(fixture.options["gamma"]?.number)
         let schedule = try NoiseSchedule(schedulerConfiguration(fixture.options))
-        let objective = Objective(schedule: schedule, predictionType: type, loss: loss)
+        let objective = Objective(
+            schedule: schedule, predictionType: type, snrGamma: try #require(fixture.options["gamma"]?.number))
         let timesteps = try fixture.options.integers("timesteps")
         for (t, expected) in zip(timesteps, try fixture.options.numbers(type.rawValue)) {
             #expect(abs(objective.weight(at: t) - expected) < 1e-9 * expected, "t = \(t)")
@@ -56,23 +55,19 @@ struct ObjectiveTests {
     func weightsAreFiniteWithoutSignal(_ type: PredictionType) throws {
         var configuration = SchedulerConfiguration()
         configuration.rescaleBetasZeroSNR = true
-        var loss = LossConfiguration()
-        loss.snrGamma = 5
-        let objective = Objective(schedule: try NoiseSchedule(configuration), predictionType: type, loss: loss)
+        let objective = Objective(schedule: try NoiseSchedule(configuration), predictionType: type, snrGamma: 5)
         #expect(objective.weight(at: 999) == (type == .epsilon ? 1 : 0))
     }
 
-    /// The mean over all elements, as PyTorch's losses take it; smooth L1 for huber.
+    /// The mean over all elements, as PyTorch's losses take it.
     @Test(arguments: [
-        (LossConfiguration.Kind.mse, Float((0.25 + 4 + 0 + 1) / 4)),
-        (.l1, Float((0.5 + 2 + 0 + 1) / 4)),
-        (.huber, Float((0.125 + 1.5 + 0 + 0.5) / 4)),
+        (Loss.meanSquared, Float((0.25 + 4 + 0 + 1) / 4)),
+        (.meanAbsolute, Float((0.5 + 2 + 0 + 1) / 4)),
+        (.smoothL1(delta: 1), Float((0.125 + 1.5 + 0 + 0.5) / 4)),
     ])
-    func losses(_ kind: LossConfiguration.Kind, _ expected: Float) throws {
-        var configuration = LossConfiguration()
-        configuration.loss = kind
+    func losses(_ loss: Loss, _ expected: Float) throws {
         let objective = Objective(
-            schedule: try NoiseSchedule(SchedulerConfiguration()), predictionType: .epsilon, loss: configuration)
+            schedule: try NoiseSchedule(SchedulerConfiguration()), predictionType: .epsilon, loss: loss)
         let device = Device(threads: 1)
         let prediction = Tensor([0.5, -2, 3, 1], shape: [2, 2], on: device)
         let target = Tensor([0, 0, 3, 0], shape: [2, 2], on: device)
@@ -81,7 +76,7 @@ struct ObjectiveTests {
 
     @Test func timestepsAreUniformAndIndependentOfTheBatch() throws {
         let objective = Objective(
-            schedule: try NoiseSchedule(SchedulerConfiguration()), predictionType: .epsilon, loss: LossConfiguration())
+            schedule: try NoiseSchedule(SchedulerConfiguration()), predictionType: .epsilon)
         let all = objective.timesteps(seed: 3, step: 5, samples: 0..<20_000)
         #expect(objective.timesteps(seed: 3, step: 5, samples: 7..<9) == Array(all[7..<9]))
         #expect(all.allSatisfy { (0..<1000).contains($0) })

@@ -210,10 +210,15 @@ struct SamplerTests {
         var options = SamplerOptions()
         options.name = .ddpm
         options.steps = nil
-        #expect(try options.sampler(for: configuration()).steps.map(\.timestep) == (0..<50).reversed().map(Double.init))
+        func timesteps() throws -> [Double] {
+            let sampler = try options.name.sampler(
+                over: options.checked(for: configuration()), steps: options.steps, eta: options.eta)
+            return sampler.steps.map(\.timestep)
+        }
+        #expect(try timesteps() == (0..<50).reversed().map(Double.init))
         options.name = .ddim
         options.steps = 5
         options.overrides["timestep_spacing"] = "trailing"
-        #expect(try options.sampler(for: configuration()).steps.map(\.timestep) == [49, 39, 29, 19, 9])
+        #expect(try timesteps() == [49, 39, 29, 19, 9])
     }
 }

@@ -49,10 +49,8 @@ struct SolverReferenceTests {
         let config = JSONNode(.object(head + (try #require(fixture.options["config"]?.members))))
         let (scheduler, name, warnings) = try SchedulerConfiguration.read(config: Array(config.text.utf8))
         #expect(warnings.isEmpty)
-        var options = SamplerOptions()
-        options.name = name
-        options.steps = try #require(fixture.options["steps"]?.integer)
-        return (try options.sampler(for: scheduler), scheduler.numTrainTimesteps)
+        let steps = try #require(fixture.options["steps"]?.integer)
+        return (try name.sampler(over: scheduler, steps: steps), scheduler.numTrainTimesteps)
     }
 
     private func channelsFirst(_ x: Tensor) -> [Float] { x.permuted([0, 3, 1, 2]).array() }
@@ -76,9 +74,7 @@ struct SolverTests {
         var scheduler = SchedulerConfiguration()
         scheduler.predictionType = .sample
         change(&scheduler)
-        var options = SamplerOptions()
-        (options.name, options.steps) = (name, steps)
-        return try options.sampler(for: scheduler, strength: strength)
+        return try name.sampler(over: scheduler.converted(to: name), steps: steps, strength: strength)
     }
 
     /// A model that knows x_0 leads every sampler to it, from wherever it begins.

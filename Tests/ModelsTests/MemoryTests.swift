@@ -15,7 +15,7 @@ import Testing
         model.initialize(seed: 11)
         let buffer = ParameterBuffer(model)
         let optimizer = Optimizer(
-            .adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0), buffer, averaging: true)
+            .adam(Adam(isDecoupled: true)), buffer, averaging: true)
         func takeStep(_ step: Int) {
             let x = Tensor.normal(Shape([4] + shape), seed: 12, purpose: .dataset, step: step, on: device)
             let noise = Tensor.normal(x.shape, seed: 12, purpose: .trainingNoise, step: step, on: device)

@@ -1,3 +1,4 @@
+import Configurations
 import NeuralNet
 import StrictJSON
 import TestSupport
@@ -9,7 +10,7 @@ import Testing
     func followsTheReference(_ test: Fixture.Case) throws {
         let name = try #require(test.options["lr_schedule"]?.string)
         let shape = try #require(
-            LearningRateSchedule.Shape(rawValue: name == "constant_with_warmup" ? "constant" : name))
+            LearningRateShape(rawValue: name == "constant_with_warmup" ? "constant" : name))
         let schedule = LearningRateSchedule(
             shape, warmupSteps: try #require(test.options["warmup_steps"]?.integer),
             totalSteps: try #require(test.options["total_steps"]?.integer))
@@ -21,8 +22,8 @@ import Testing
         }
     }
 
-    @Test(arguments: LearningRateSchedule.Shape.allCases)
-    func staysBetweenZeroAndOne(_ shape: LearningRateSchedule.Shape) {
+    @Test(arguments: LearningRateShape.allCases)
+    func staysBetweenZeroAndOne(_ shape: LearningRateShape) {
         for (warmup, total) in [(0, 1), (5, 5), (7, 3), (0, 0), (3, 50)] {
             let schedule = LearningRateSchedule(shape, warmupSteps: warmup, totalSteps: total)
             for step in 0..<60 { #expect((0...1).contains(schedule.factor(step: step)), "\(warmup) of \(total)") }

@@ -88,7 +88,7 @@ import Testing
     }
 
     private func learningRate(_ options: JSONNode, step: Int, of steps: Int) throws -> Double {
-        let shape = try #require(LearningRateSchedule.Shape(rawValue: options["lr_schedule"]?.string ?? ""))
+        let shape = try #require(LearningRateShape(rawValue: options["lr_schedule"]?.string ?? ""))
         let schedule = LearningRateSchedule(
             shape, warmupSteps: options["warmup_steps"]?.integer ?? 0, totalSteps: steps)
         return try #require(options["learning_rate"]?.number) * schedule.factor(step: step)
@@ -151,26 +151,25 @@ import Testing
         let decay = options["weight_decay"]?.number ?? 0
         let betas = options["betas"]?.elements?.compactMap(\.number) ?? [0.9, 0.999]
         let epsilon = options["eps"]?.number ?? 1e-8
+        func adam(decoupled: Bool) -> Adam {
+            Adam(beta1: betas[0], beta2: betas[1], epsilon: epsilon, weightDecay: decay, isDecoupled: decoupled)
+        }
         switch options["optimizer"]?.string {
         case "sgd": return .sgd(momentum: options["momentum"]?.number ?? 0, weightDecay: decay)
-        case "adam": return .adam(beta1: betas[0], beta2: betas[1], epsilon: epsilon, weightDecay: decay)
+        case "adam": return .adam(adam(decoupled: false))
         case "muon":
-            return .muon(
-                momentum: try #require(options["momentum"]?.number), beta1: betas[0], beta2: betas[1], epsilon: epsilon,
-                weightDecay: decay)
+            return .muon(momentum: try #require(options["momentum"]?.number), others: adam(decoupled: true))
         default:
             #expect(options["optimizer"]?.string == "adamw")
-            return .adamW(beta1: betas[0], beta2: betas[1], epsilon: epsilon, weightDecay: decay)
+            return .adam(adam(decoupled: true))
         }
     }
 
     private func objective(_ options: JSONNode) throws -> Objective {
-        var loss = LossConfiguration()
-        loss.loss = try #require(LossConfiguration.Kind(rawValue: options["loss"]?.string ?? ""))
-        loss.snrGamma = options["min_snr_gamma"]?.number
+        let losses: [String: Loss] = ["mse": .meanSquared, "l1": .meanAbsolute, "huber": .smoothL1(delta: 1)]
         return Objective(
             schedule: try NoiseSchedule(SchedulerConfiguration()),
-            predictionType: try #require(PredictionType(rawValue: options["prediction_type"]?.string ?? "")), loss: loss
-        )
+            predictionType: try #require(PredictionType(rawValue: options["prediction_type"]?.string ?? "")),
+            loss: try #require(losses[options["loss"]?.string ?? ""]), snrGamma: options["min_snr_gamma"]?.number)
     }
 }

@@ -25,9 +25,7 @@ struct EditingReferenceTests {
         let head: [JSONNode.Member] = [.init("_class_name", try #require(fixture.options["class"]))]
         let config = JSONNode(.object(head + (try #require(fixture.options["config"]?.members))))
         let (scheduler, name, _) = try SchedulerConfiguration.read(config: Array(config.text.utf8))
-        var options = SamplerOptions()
-        options.name = name
-        options.steps = try #require(fixture.options["steps"]?.integer)
+        let steps = try #require(fixture.options["steps"]?.integer)
         let strength = try #require(fixture.options["strength"]?.number)
         let isMasked = fixture.options["masked"]?.bool == true
 
@@ -35,8 +33,8 @@ struct EditingReferenceTests {
         let stored = try fixture.tensor("x0")
         let (n, h, w, c) = (stored.shape[0], stored.shape[2], stored.shape[3], stored.shape[1])
         var plan = SamplingPlan(
-            sampler: try options.sampler(for: scheduler, strength: strength), sampleShape: [h, w, c], count: n,
-            batchSize: n)
+            sampler: try name.sampler(over: scheduler, steps: steps, strength: strength), sampleShape: [h, w, c],
+            count: n, batchSize: n)
         plan.editing = Editing(beginsWithNoise: isMasked && strength == 1) { _, device in
             let x0 = Tensor(stored.values, shape: Shape(stored.shape), on: device).permuted([0, 2, 3, 1])
             let mask = Tensor((0..<h * w).map { Float($0 % w) / Float(w - 1) }, shape: [1, h, w, 1], on: device)

@@ -36,11 +36,9 @@ import Testing
     ) throws -> SamplingPlan {
         var scheduler = SchedulerConfiguration()
         scheduler.numTrainTimesteps = 100
-        var options = SamplerOptions()
-        (options.name, options.steps) = (name, 10)
         var plan = SamplingPlan(
-            sampler: try options.sampler(for: scheduler, strength: strength), sampleShape: [4, 4, 2], count: 6,
-            batchSize: batchSize)
+            sampler: try name.sampler(over: scheduler.converted(to: name), steps: 10, strength: strength),
+            sampleShape: [4, 4, 2], count: 6, batchSize: batchSize)
         plan.editing = Editing(resampling: resampling, pictures: Self.pictures(masked: masked))
         return plan
     }

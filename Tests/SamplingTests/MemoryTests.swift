@@ -11,16 +11,14 @@ import Testing
     let device = Device(threads: 1)
     var scheduler = SchedulerConfiguration()
     scheduler.numTrainTimesteps = 20
-    var options = SamplerOptions()
-    options.name = .dpmpp2M
-    options.steps = 4
     var seen: [MemoryStatistics] = []
     for job in 0..<200 {
         let configuration = ModelConfiguration(MLPConfiguration(dataDimension: 2, hiddenSize: 16, hiddenLayers: 1))
         let model = configuration.makeModel(numTrainTimesteps: 20, on: device)
         model.initialize(seed: UInt64(job))
         let plan = SamplingPlan(
-            sampler: try options.sampler(for: scheduler), sampleShape: [2], count: 30, batchSize: 8)
+            sampler: try SamplerName.dpmpp2M.sampler(over: scheduler.converted(to: .dpmpp2M), steps: 4),
+            sampleShape: [2], count: 30, batchSize: 8)
         var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: UInt64(job))), on: device)
         while try run.step() != nil {}
         seen.append(device.memory)

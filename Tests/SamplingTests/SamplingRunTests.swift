@@ -50,11 +50,9 @@ import Testing
     ) throws -> SamplingPlan {
         var scheduler = SchedulerConfiguration()
         scheduler.numTrainTimesteps = 100
-        var options = SamplerOptions()
-        (options.name, options.steps) = (method, steps)
         let condition: Condition = network == .unet2d ? Condition(classes: classes ?? [0, 2, 1]) : .none
         return SamplingPlan(
-            sampler: try options.sampler(for: scheduler),
+            sampler: try method.sampler(over: scheduler.converted(to: method), steps: steps),
             sampleShape: try #require(network.configuration.sampleShape).dimensions, count: count,
             batchSize: batchSize, condition: condition)
     }
@@ -177,11 +175,9 @@ import Testing
         var scheduler = SchedulerConfiguration()
         scheduler.numTrainTimesteps = 100
         (scheduler.clipSample, scheduler.predictionType) = (false, .sample)
-        var options = SamplerOptions()
-        (options.name, options.steps) = (.ddim, 1)
         var plan = SamplingPlan(
-            sampler: try options.sampler(for: scheduler), sampleShape: [2, 2, 1], count: 3, batchSize: 3,
-            condition: Condition(classes: [1, 2, 0]))
+            sampler: try SamplerName.ddim.sampler(over: scheduler.converted(to: .ddim), steps: 1),
+            sampleShape: [2, 2, 1], count: 3, batchSize: 3, condition: Condition(classes: [1, 2, 0]))
         func drawn(_ guidance: Guidance?) throws -> (samples: [Float], sizes: [Int]) {
             plan.guidance = guidance.map { ($0, unconditional: Condition(classes: [4])) }
             let model = LabelTeller()

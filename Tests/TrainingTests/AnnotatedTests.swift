@@ -93,10 +93,8 @@ import Testing
         let batchSize = try #require(setting.options["batch_size"]?.integer)
         var scheduler = SchedulerConfiguration()
         scheduler.numTrainTimesteps = try #require(setting.options["num_train_timesteps"]?.integer)
-        var distance = LossConfiguration()
-        distance.loss = .huber
         let objective = Objective(
-            schedule: try NoiseSchedule(scheduler), predictionType: .epsilon, loss: distance)
+            schedule: try NoiseSchedule(scheduler), predictionType: .epsilon, loss: .smoothL1(delta: 1))
 
         var generator = TorchGenerator(seed: seed)
         let model = AnnotatedUNet(AnnotatedUNetConfiguration(), on: device)
@@ -104,7 +102,7 @@ import Testing
         try initialize(model, setting, &generator)
         let parameters = ParameterBuffer(model)
         let optimizer = Optimizer(
-            .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0), parameters, averaging: false)
+            .adam(Adam()), parameters, averaging: false)
 
         var order: [Int] = []
         return (0..<steps).map { step in

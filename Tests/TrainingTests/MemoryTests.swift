@@ -33,7 +33,7 @@ import Training
             rig.makeModel(on: .rehearsal()), takes: rig.model.conditionParts,
             unconditional: rig.model.unconditional,
             objective: Objective(
-                schedule: try NoiseSchedule(rig.scheduler), predictionType: .epsilon, loss: LossConfiguration()),
+                schedule: try NoiseSchedule(rig.scheduler), predictionType: .epsilon),
             plan: plan)
         let told = Trainer.rehearse(task, plan, shape: [32, 32, 3], condition: Condition(classes: [0]))
         let ratio = Double(told) / Double(device.memory.held)

@@ -46,7 +46,7 @@ import Training
         let plan = TrainingPlan(options, steps: 40_000, seed: seed)
         let task = DenoisingTask(
             model, takes: [], unconditional: nil,
-            objective: Objective(schedule: schedule, predictionType: .epsilon, loss: LossConfiguration()), plan: plan)
+            objective: Objective(schedule: schedule, predictionType: .epsilon), plan: plan)
         let trainer = try Trainer(
             task, dataset: dataset, plan: plan,
             store: TrainingStateStore(directory("checkpoints"), fingerprint: "", keep: 1), preview: { _ in }

@@ -30,10 +30,9 @@ import Training
 
     @Test func learningRateFollowsItsSchedule() throws {
         var rig = TrainingRig.mlp
-        for shape in TrainingOptions.LearningRateSchedule.allCases {
+        for shape in LearningRateShape.allCases {
             rig.options.learningRateSchedule = shape
-            let schedule = LearningRateSchedule(
-                try #require(LearningRateSchedule.Shape(rawValue: shape.rawValue)), warmupSteps: 3, totalSteps: 22)
+            let schedule = LearningRateSchedule(shape, warmupSteps: 3, totalSteps: 22)
             let told = try steps(rig)
             #expect(told.map(\.step) == Array(1...22))
             #expect(told.allSatisfy { $0.total == 22 })

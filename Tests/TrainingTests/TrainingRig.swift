@@ -90,8 +90,7 @@ struct TrainingRig {
             network ?? makeModel(on: Device(threads: threads)), takes: model.conditionParts,
             unconditional: model.unconditional,
             objective: Objective(
-                schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType,
-                loss: LossConfiguration()), plan: plan)
+                schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType), plan: plan)
         let trainer = try Trainer(
             task, dataset: Dataset(.synthetic(dataset), seed: 7), plan: plan, store: store(directory),
             preview: preview, report: report)

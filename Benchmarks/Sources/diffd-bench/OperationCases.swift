@@ -196,7 +196,7 @@ extension OperationCase {
                 let flat = Shape([parameters])
                 return Instance(inputs: (0..<5).map { _ in Tensor.full(0.5, shape: flat, on: device) }) { x in
                     x[0].applyUpdate(
-                        .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, decoupled: true, step: 10),
+                        .adam(Adam(weightDecay: 0.01, isDecoupled: true), step: 10),
                         gradient: x[1], moments: [x[2], x[3]], average: x[4],
                         settings: UpdateSettings(learningRate: 1e-4, gradientScale: 1, averageDecay: 0.999))
                     return x[0]

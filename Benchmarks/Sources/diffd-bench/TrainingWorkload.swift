@@ -28,15 +28,14 @@ final class TrainingWorkload: Workload {
         self.inputs = inputs
         var scheduler = SchedulerConfiguration()
         scheduler.numTrainTimesteps = specification.timesteps
-        var distance = LossConfiguration()
-        distance.loss = loss == .mse ? .mse : .huber
         objective = Objective(
-            schedule: try NoiseSchedule(scheduler), predictionType: .epsilon, loss: distance)
+            schedule: try NoiseSchedule(scheduler), predictionType: .epsilon,
+            loss: loss == .mse ? .meanSquared : .smoothL1(delta: 1))
         parameters = ParameterBuffer(model)
         let rule: OptimizerRule =
             switch kind {
-            case .adam: .adam(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0)
-            case .adamw: .adamW(beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0)
+            case .adam: .adam(Adam())
+            case .adamw: .adam(Adam(isDecoupled: true))
             }
         optimizer = Optimizer(rule, parameters, averaging: specification.emaDecay != nil)
         x0 = inputs.random(.dataset).clamped(to: -1...1)

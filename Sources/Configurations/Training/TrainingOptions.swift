@@ -12,15 +12,6 @@ public struct TrainingOptions: Described, Hashable {
         var hasMomentum: Bool { self == .sgd || self == .muon }
     }
 
-    /// How the learning rate falls after the warm-up.
-    public enum LearningRateSchedule: String, Sendable, CaseIterable {
-        case constant
-        /// To 0 at the last step, evenly.
-        case linear
-        /// To 0 at the last step, by half a cosine.
-        case cosine
-    }
-
     /// Optimizer steps to take; this or `epochs` is set.
     public var steps: Int?
     /// Passes over the training samples.
@@ -38,7 +29,7 @@ public struct TrainingOptions: Described, Hashable {
     public var adamBeta2 = 0.999
     public var adamEpsilon = 1e-8
     public var weightDecay = 0.0
-    public var learningRateSchedule = LearningRateSchedule.constant
+    public var learningRateSchedule = LearningRateShape.constant
     public var warmupSteps = 0
     /// Gradients are scaled down to this norm; nil: never.
     public var maxGradNorm: Double? = 1.0

@@ -31,7 +31,7 @@ struct TrainExecution {
         let objective = Objective(
             schedule: try NoiseSchedule(job.diffusion.scheduler),
             predictionType: job.diffusion.scheduler.predictionType,
-            loss: job.diffusion.loss,
+            loss: job.diffusion.loss.distance, snrGamma: job.diffusion.loss.snrGamma,
             learnsVariance: job.diffusion.scheduler.varianceType == .learnedRange,
             frameNoise: job.model.clips.map { FrameNoise($0) })
         let plan = try context.plan(job.training, job.common, for: dataset)

@@ -1,15 +1,18 @@
 public import Configurations
 public import Problems
 
-extension SamplerOptions {
-    /// The sampler that these options choose, over the schedule of the model.
+extension SamplerName {
+    /// The sampler of this name over a model's noise schedule.
     ///
     /// - Parameters:
-    ///   - scheduler: the model's `scheduler_config.json`; what these options set takes precedence.
+    ///   - configuration: of the noise schedule, converted to this sampler.
+    ///   - steps: how many; nil: every step of the schedule.
+    ///   - eta: DDIM's share of noise; the other samplers have none.
     ///   - strength: the share of the steps that is taken, the last ones, in 0...1.
     /// - Throws: a `Problem` if the schedule, the number of steps or the prediction type makes sampling impossible.
-    public func sampler(for scheduler: SchedulerConfiguration, strength: Double = 1) throws(Problem) -> any Sampler {
-        let configuration = try checked(for: scheduler)
+    public func sampler(
+        over configuration: SchedulerConfiguration, steps: Int?, eta: Double = 0, strength: Double = 1
+    ) throws(Problem) -> any Sampler {
         let schedule = try NoiseSchedule(configuration)
         let count = steps ?? schedule.count
         let skipping = count - Int(Double(count) * strength)
@@ -19,7 +22,7 @@ extension SamplerOptions {
                 remedy: "Use more steps, or more strength.",
                 path: "$.strength")
         }
-        return switch name {
+        return switch self {
         case .ddpm: try DDPMSampler(schedule: schedule, configuration: configuration, count: count, skipping: skipping)
         case .ddim:
             try DDIMSampler(
