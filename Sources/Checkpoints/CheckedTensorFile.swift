@@ -10,16 +10,19 @@ struct CheckedTensorFile {
     let metadata: [String: String]
     private let file: SafetensorsFile
 
-    private static let fingerprintKey = "fingerprint"
+    private static let (fingerprintKey, versionKey) = ("fingerprint", "version")
 
     /// Writes a file that appears under its name whole and durable, or not at all.
     ///
-    /// - Parameter fingerprint: of what the file belongs to.
+    /// - Parameters:
+    ///   - fingerprint: of what the file belongs to.
+    ///   - version: of what it holds; files of the first version do not say it.
     static func write(
         _ tensors: [(name: String, tensor: Tensor)], _ metadata: [String: String], fingerprint: String,
-        to path: String, in files: any FileSystem
+        version: Int = 1, to path: String, in files: any FileSystem
     ) throws {
         var metadata = metadata
+        if version > 1 { metadata[versionKey] = String(version) }
         metadata["format"] = "pt"
         metadata[fingerprintKey] = fingerprint
         for (name, tensor) in tensors { metadata[TensorChecksums.key(name)] = try describe(tensor) }
@@ -32,8 +35,9 @@ struct CheckedTensorFile {
 
     /// Opens a file whose metadata are whole.
     ///
-    /// - Throws: `corrupt` when it is damaged, `invalid` when it is whole but belongs to something else.
-    init(_ path: String, fingerprint: String) throws {
+    /// - Throws: `corrupt` when it is damaged; when it is whole, `unsupported` for one of another version and `invalid` for one that belongs
+    ///   to something else.
+    init(_ path: String, fingerprint: String, version: Int = 1) throws {
         self.path = path
         do {
             file = try SafetensorsFile(path)
@@ -42,6 +46,12 @@ struct CheckedTensorFile {
         }
         guard let metadata = try TensorChecksums.unseal(file.metadata) else {
             throw Self.damaged("the checksum of its metadata differs", path)
+        }
+        let found = metadata[Self.versionKey].flatMap { Int($0) } ?? 1
+        guard found == version else {
+            throw Problem(
+                .unsupported, "the saved state is of \(found < version ? "an older" : "a newer") version of diffd",
+                remedy: "The work begins anew; nothing needs to be done.", file: path)
         }
         guard metadata[Self.fingerprintKey] == fingerprint else {
             throw Problem(
@@ -70,7 +80,7 @@ struct CheckedTensorFile {
     private static func damaged(_ what: String, _ path: String) -> Problem {
         Problem(
             .corrupt, "the saved state is damaged: \(what)",
-            remedy: "The work goes on from an older state, or begins anew; remove this file to silence the message.",
+            remedy: "The work resumes from an older state, or begins anew; remove this file to silence the message.",
             file: path)
     }
 

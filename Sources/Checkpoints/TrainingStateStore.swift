@@ -1,5 +1,4 @@
 public import DurableFiles
-public import NeuralNet
 public import Problems
 internal import StrictJSON
 internal import TensorCore
@@ -15,6 +14,8 @@ public struct TrainingStateStore: Sendable {
 
     private static let prefix = "step-"
     private static let suffix = ".safetensors"
+    /// Of what a file holds. Files without a version hold the tensors of one network, without a group's name.
+    private static let version = 2
 
     /// - Parameters:
     ///   - fingerprint: states of another fingerprint are refused.
@@ -39,7 +40,7 @@ public struct TrainingStateStore: Sendable {
             [
                 "step": String(state.step),
                 "record": String(decoding: try JSONText.encode(state.record, .line), as: UTF8.self),
-            ], fingerprint: fingerprint, to: path, in: files)
+            ], fingerprint: fingerprint, version: Self.version, to: path, in: files)
         try remove(whenNewestIs: state.step, best: state.record.best?.step)
         return path
     }
@@ -47,19 +48,23 @@ public struct TrainingStateStore: Sendable {
     /// The newest state that is whole.
     ///
     /// - Parameters:
-    ///   - layout: of the training that will go on.
+    ///   - groups: names and tensors like those that the state must have.
     ///   - limit: states from this step on are not looked at.
-    ///   - skipped: told of each newer state that is damaged.
+    ///   - skipped: receives the problem of each newer state that is damaged (`corrupt`), or of the newest whole one when it is of another
+    ///     version of the program (`unsupported`).
     /// - Returns: nil when there is none.
     /// - Throws: `invalid` when the newest whole state belongs to another configuration.
     public func newest(
-        for layout: ParameterBuffer, optimizer: Optimizer, before limit: Int = .max, skipped: (Problem) throws -> Void
+        like groups: [TrainingState.Group], before limit: Int = .max, skipped: (Problem) throws -> Void
     ) throws -> TrainingState? {
         for step in try steps().reversed() where step < limit {
             do {
-                return try load(step, layout: layout, optimizer: optimizer)
+                return try load(step, like: groups)
             } catch let problem as Problem where problem.code == .corrupt {
                 try skipped(problem)
+            } catch let problem as Problem where problem.code == .unsupported {
+                try skipped(problem)
+                return nil
             }
         }
         return nil
@@ -78,9 +83,9 @@ public struct TrainingStateStore: Sendable {
         }.sorted()
     }
 
-    private func load(_ step: Int, layout: ParameterBuffer, optimizer: Optimizer) throws -> TrainingState {
+    private func load(_ step: Int, like groups: [TrainingState.Group]) throws -> TrainingState {
         let path = path(of: step)
-        let file = try CheckedTensorFile(path, fingerprint: fingerprint)
+        let file = try CheckedTensorFile(path, fingerprint: fingerprint, version: Self.version)
         guard file.metadata["step"] == String(step), let record = file.metadata["record"] else {
             throw file.damaged("its name and its step differ")
         }
@@ -90,14 +95,18 @@ public struct TrainingStateStore: Sendable {
             return tensor
         }
         return TrainingState(
-            step: step, weights: try tensor("weights", layout.weights),
-            average: try optimizer.average.map { try tensor("average", $0) },
-            moments: try optimizer.moments.enumerated().map { try tensor("moment.\($0)", $1) },
+            step: step,
+            groups: try groups.map { group in
+                TrainingState.Group(
+                    name: group.name, weights: try tensor("\(group.name).weights", group.weights),
+                    average: try group.average.map { try tensor("\(group.name).average", $0) },
+                    moments: try group.moments.enumerated().map { try tensor("\(group.name).moment.\($0)", $1) })
+            },
             record: try JSONText.decode(TrainingRecord.self, from: Array(record.utf8), file: path))
     }
 
-    /// Removes what a newly saved state makes superfluous. States that claim to be newer were damaged or led nowhere, or the
-    /// training would have gone on from them; they must not take the places of good ones.
+    /// Removes what a newly saved state makes superfluous. States that claim to be newer were damaged, outdated or led nowhere, or the
+    /// training would have resumed from them; they must not take the places of good ones.
     private func remove(whenNewestIs newest: Int, best: Int?) throws {
         let steps = try steps()
         let kept = Set(steps.filter { $0 <= newest }.suffix(keep) + [best].compactMap(\.self))
@@ -113,7 +122,9 @@ public struct TrainingStateStore: Sendable {
     }
 
     private static func tensors(of state: TrainingState) -> [(name: String, tensor: Tensor)] {
-        [("weights", state.weights)] + (state.average.map { [("average", $0)] } ?? [])
-            + state.moments.enumerated().map { ("moment.\($0)", $1) }
+        state.groups.flatMap { group in
+            [("\(group.name).weights", group.weights)] + (group.average.map { [("\(group.name).average", $0)] } ?? [])
+                + group.moments.enumerated().map { ("\(group.name).moment.\($0)", $1) }
+        }
     }
 }

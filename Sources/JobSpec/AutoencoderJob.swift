@@ -27,17 +27,11 @@ public struct AutoencoderJob: Described, Hashable {
 
     /// Sizes given only once hold for model and data.
     public mutating func complete(from node: JSONNode) {
-        if var images = dataset.images {
-            if !node.gives("model.sample_size"), let side = images.resolution { model.sampleSize = ImageSize(side) }
-            let size = model.sampleSize
-            images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)
-            images.channels =
-                images.channels ?? (model.inChannels == 1 || model.inChannels == 3 ? model.inChannels : nil)
-            dataset.images = images
+        if !node.gives("model.sample_size"), let side = dataset.images?.resolution {
+            model.sampleSize = ImageSize(side)
         }
-        if dataset.validationSplit != .none, !node.gives("training.validation_every") {
-            training.validationEvery = training.checkpointEvery
-        }
+        dataset.completeImages(model.sampleSize, channels: model.inChannels)
+        completeValidation(from: node)
     }
 
     public func validate(_ checks: inout Checks) {

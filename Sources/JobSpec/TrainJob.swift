@@ -49,15 +49,10 @@ public struct TrainJob: Described, Hashable {
         if model.classConditioning.nullClass != nil, !node.gives("training.class_dropout_prob") {
             training.classDropoutProb = 0.1
         }
-        if dataset.validationSplit != .none, !node.gives("training.validation_every") {
-            training.validationEvery = training.checkpointEvery
-        }
+        completeValidation(from: node)
     }
 
     private mutating func completeImages() {
-        guard let (size, channels) = model.sampleShape?.frame, var images = dataset.images else { return }
-        images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)
-        images.channels = images.channels ?? (channels == 1 || channels == 3 ? channels : nil)
-        dataset.images = images
+        if let (size, channels) = model.sampleShape?.frame { dataset.completeImages(size, channels: channels) }
     }
 }

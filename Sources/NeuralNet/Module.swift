@@ -53,11 +53,15 @@ extension Module {
         parameters.reduce(0) { $1.parameter.isTrainable ? $0 + $1.parameter.shape.elementCount : $0 }
     }
 
-    /// Gives every parameter its first value; a function of the seed, the parameter's number and its shape.
+    /// Gives parameters their first values, each a function of the seed, the parameter's number and its shape.
     ///
-    /// - Parameter format: of weights; nil for 32 bits, which training needs.
-    public func initialize(seed: UInt64, keeping format: HalfTensor.Format? = nil) {
-        for (number, entry) in parameters.enumerated() {
+    /// - Parameters:
+    ///   - selection: the parameters that are initialized.
+    ///   - format: of weights; nil for 32 bits, which training needs.
+    public func initialize(
+        seed: UInt64, selecting selection: ParameterSelection = .all, keeping format: HalfTensor.Format? = nil
+    ) {
+        for (number, entry) in parameters.enumerated() where selection.contains(entry.name) {
             entry.parameter.initialize(seed: seed, number: number, keeping: format)
         }
     }

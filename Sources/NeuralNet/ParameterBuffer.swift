@@ -1,6 +1,6 @@
 public import TensorCore
 
-/// All trainable parameters of a network in one run of memory, and their gradients in another of the same layout: an optimizer step,
+/// Trainable parameters of a network in one run of memory, and their gradients in another of the same layout: an optimizer step,
 /// clipping or a checkpoint is one sweep.
 ///
 /// This is the one place where tensors change: a step updates `weights` in place between two passes, when no tape holds
@@ -8,23 +8,23 @@ public import TensorCore
 public final class ParameterBuffer {
     /// Where each parameter lies. Parameters begin at multiples of 16 floats; the gaps are zero and stay zero.
     public let entries: [(name: String, parameter: Parameter, range: Range<Int>)]
-    /// All trainable parameters, (count).
+    /// The parameters, (count).
     public let weights: Tensor
-    /// All gradients, laid out like the weights.
+    /// Their gradients, laid out like the weights.
     public let gradients: Tensor
     private let gradientViews: [Tensor]
     private let weightViews: [Tensor]
 
-    /// Moves the values of the network's trainable parameters into one buffer; the parameters then refer to it. Others
-    /// stay where they are.
-    public init(_ module: some Module) {
+    /// Moves the values of the selected parameters that are trainable into one buffer; the parameters then refer to it. Others
+    /// stay where they are: they are constants, without gradients.
+    public init(_ module: some Module, selecting selection: ParameterSelection = .all) {
         var entries: [(String, Parameter, Range<Int>)] = []
         var count = 0
-        for (name, parameter) in module.parameters where parameter.isTrainable {
+        for (name, parameter) in module.parameters where parameter.isTrainable && selection.contains(name) {
             entries.append((name, parameter, count..<count + parameter.shape.elementCount))
             count = (count + parameter.shape.elementCount + 15) & ~15
         }
-        precondition(!entries.isEmpty, "a network without parameters cannot be trained")
+        precondition(!entries.isEmpty, "nothing is selected to be trained")
         let device = entries[0].1.device
         self.entries = entries
         let weights = Tensor.zeros([count], on: device)

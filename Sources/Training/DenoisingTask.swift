@@ -1,69 +1,70 @@
-public import Configurations
 public import Datasets
 public import Diffusion
 public import Models
-public import NeuralNet
-public import TensorCore
+internal import NeuralNet
+internal import TensorCore
 
 /// Teaches a denoiser: Ho et al. 2020, algorithm 1.
 public struct DenoisingTask: TrainingTask {
-    private let model: any Denoiser
+    public let model: any Denoiser
     private let parts: Condition.Parts
     private let unconditional: Condition?
     private let objective: Objective
-    private let plan: TrainingPlan
+    private let conditionDropout: Double
+    private let seed: UInt64
 
     /// - Parameters:
     ///   - parts: what of the samples' conditions the model takes.
     ///   - unconditional: what takes the place of a dropped condition, one row; nil for a model without such.
+    ///   - conditionDropout: probability that a sample's condition is dropped.
+    ///   - seed: of timesteps, noise and dropout.
     public init(
         _ model: any Denoiser, takes parts: Condition.Parts, unconditional: Condition?, objective: Objective,
-        plan: TrainingPlan
+        conditionDropout: Double = 0, seed: UInt64
     ) {
         self.model = model
         self.parts = parts
         self.unconditional = unconditional
         self.objective = objective
-        self.plan = plan
+        self.conditionDropout = conditionDropout
+        self.seed = seed
     }
 
-    public var network: any Module { model }
-
     /// Lines 2 to 5.
-    public func loss(of batch: Batch, at place: BatchPlace) -> Tensor {
+    public func losses(of batch: Batch, at place: BatchPlace) -> Losses {
         let x0 = batch.x  // x_0 ~ q(x_0)
         let levels = objective.levels(
-            for: x0.shape, seed: plan.seed, step: place.step, samples: place.first..<place.first + batch.count)
+            for: x0.shape, seed: seed, step: place.step, samples: place.first..<place.first + batch.count)
         let noise = Tensor.normal(
-            x0.shape, seed: plan.seed, purpose: .trainingNoise, step: place.step, firstSample: place.first,
+            x0.shape, seed: seed, purpose: .trainingNoise, step: place.step, firstSample: place.first,
             on: x0.device)
         let xt = objective.addNoise(x0, noise, at: levels)
         let output = model(
             xt, timesteps: levels.timesteps.map(Float.init), condition: trainingCondition(of: batch, at: place),
-            dropout: DropoutMasks(seed: plan.seed, pass: place.pass))
-        return objective(output, x0: x0, noise: noise, xt: xt, at: levels)
+            dropout: DropoutMasks(seed: seed, pass: place.pass))
+        return Losses(objective(output, x0: x0, noise: noise, xt: xt, at: levels))
     }
 
     /// At timesteps and with noise that never change.
-    public func validationLoss(of batch: Batch, first: Int) -> Tensor {
+    public func validationLosses(of batch: Batch, first: Int) -> Losses {
         let levels = objective.levels(
-            for: batch.x.shape, seed: plan.seed, purpose: .validation, step: 0, samples: first..<first + batch.count)
+            for: batch.x.shape, seed: seed, purpose: .validation, step: 0, samples: first..<first + batch.count)
         // Step 1 of the same purpose: the timesteps above use step 0.
         let noise = Tensor.normal(
-            batch.x.shape, seed: plan.seed, purpose: .validation, step: 1, firstSample: first, on: batch.x.device)
+            batch.x.shape, seed: seed, purpose: .validation, step: 1, firstSample: first, on: batch.x.device)
         let xt = objective.addNoise(batch.x, noise, at: levels)
         let output = model(xt, timesteps: levels.timesteps.map(Float.init), condition: batch.condition.keeping(parts))
-        return objective(output, x0: batch.x, noise: noise, xt: xt, at: levels)
+        return Losses(objective(output, x0: batch.x, noise: noise, xt: xt, at: levels))
     }
 
     /// The conditions of a batch, some of them dropped (Ho & Salimans 2022, algorithm 1, line 3).
     private func trainingCondition(of batch: Batch, at place: BatchPlace) -> Condition {
         let condition = batch.condition.keeping(parts)
-        let probability = Float(plan.options.classDropoutProb)
+        let probability = Float(conditionDropout)
         guard probability > 0, let unconditional, condition.count != nil else { return condition }
         let isDropped = (0..<batch.count).map { index in
             var random = Philox(
-                seed: plan.seed, purpose: .conditionDropout, step: place.step, sample: place.first + index)
+                seed: seed, purpose: .conditionDropout, step: place.step, sample: place.first + index)
             return random.uniform() < probability
         }
         return condition.replacingRows(where: isDropped, by: unconditional)

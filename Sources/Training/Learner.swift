@@ -1,74 +1,55 @@
-internal import Configurations
-internal import Datasets
-public import Models
+internal import Checkpoints
 internal import NeuralNet
+internal import Problems
 internal import TensorCore
 
-/// A network, its optimizer, and the step that they take together.
+/// A group's parameters and optimizer.
 final class Learner {
+    let group: LearnerGroup
     let parameters: ParameterBuffer
     let optimizer: Optimizer
-    private let task: any TrainingTask
-    private let plan: TrainingPlan
 
-    init(_ task: any TrainingTask, _ plan: TrainingPlan) {
-        self.task = task
-        self.plan = plan
-        parameters = ParameterBuffer(task.network)
-        optimizer = Optimizer(plan.rule, parameters, averaging: plan.options.emaDecay != nil)
+    /// - Throws: `invalid` where the group selects nothing that can be trained.
+    init(_ group: LearnerGroup) throws {
+        let isTrainable = group.network.parameters.contains {
+            $0.parameter.isTrainable && group.selection.contains($0.name)
+        }
+        guard isTrainable else {
+            throw Problem(
+                .invalid, "no trainable parameter of \(group.name) is selected by \(group.selection.patterns)",
+                remedy: "Select parameters by the names that they have in the model's weights.")
+        }
+        self.group = group
+        parameters = ParameterBuffer(group.network, selecting: group.selection)
+        optimizer = Optimizer(
+            group.optimization.rule, parameters, averaging: group.optimization.averageDecay != nil)
     }
 
-    /// Adds the gradient of the loss of one of the batches of step `step`, and returns the loss.
-    func accumulate(_ batch: Batch, microbatch: Int, step: Int) -> Double {
-        let tape = Tape(recomputes: plan.options.gradientCheckpointing)
-        parameters.track(on: tape, adding: microbatch > 0)
-        defer { parameters.untrack() }
-        let loss = task.loss(
-            of: batch,
-            at: BatchPlace(
-                step: step, first: microbatch * plan.options.batchSize,
-                pass: step * plan.options.gradientAccumulationSteps + microbatch))
-        tape.backward(from: loss)
-        return Double(loss.item)
+    /// What is saved of it.
+    var state: TrainingState.Group {
+        TrainingState.Group(
+            name: group.name, weights: parameters.weights, average: optimizer.average, moments: optimizer.moments)
     }
 
-    /// Of the mean over the step's batches.
-    var gradientNorm: Double { optimizer.gradientNorm / Double(plan.options.gradientAccumulationSteps) }
+    func restore(_ state: TrainingState.Group) {
+        parameters.weights.overwrite(with: state.weights)
+        if let average = optimizer.average, let saved = state.average { average.overwrite(with: saved) }
+        for (moment, saved) in zip(optimizer.moments, state.moments) { moment.overwrite(with: saved) }
+    }
 
-    /// Takes step `step` with the gradients that were added up.
-    ///
-    /// - Parameter norm: `gradientNorm`.
-    func update(step: Int, learningRate: Double, norm: Double) {
-        // Clipping as torch.nn.utils.clip_grad_norm_ has it.
-        let clip = plan.options.maxGradNorm.map { min(1, $0 / (norm + 1e-6)) } ?? 1
-        optimizer.update(
-            step: step, learningRate: learningRate,
-            gradientScale: clip / Double(plan.options.gradientAccumulationSteps),
-            averageDecay: plan.averageDecay(step: step))
+    /// Begins again with the values that the parameters now have.
+    func restart() {
+        parameters.adoptValues()
+        optimizer.average?.overwrite(with: parameters.weights)
+        for moment in optimizer.moments { moment.clear() }
     }
 }
 
-extension Trainer {
-    /// Bytes that the tensors of a training take at most, told by two of its steps on a device that computes nothing.
-    ///
-    /// - Parameters:
-    ///   - task: its network lies on a rehearsing device.
-    ///   - shape: the extents of a sample.
-    ///   - condition: of one sample.
-    public static func rehearse(_ task: any TrainingTask, _ plan: TrainingPlan, shape: [Int], condition: Condition) -> Int {
-        task.network.initialize(seed: plan.seed)
-        let learner = Learner(task, plan)
-        let device = learner.parameters.weights.device
-        precondition(device.isRehearsal, "a rehearsal has a device of its own")
-        let size = plan.options.batchSize
-        for step in 0..<2 {
-            // The second batch adds to gradients, the others are like it.
-            for microbatch in 0..<min(2, plan.options.gradientAccumulationSteps) {
-                let batch = Batch(x: .zeros(Shape([size] + shape), on: device), condition: condition.repeated(for: 0..<size))
-                _ = learner.accumulate(batch, microbatch: microbatch, step: step)
-            }
-            learner.update(step: step, learningRate: 0, norm: learner.gradientNorm)
+extension InitialWeights {
+    func give(to group: LearnerGroup) throws {
+        switch self {
+        case .random(let seed): group.network.initialize(seed: seed, selecting: group.selection)
+        case .loaded(let load): try load()
         }
-        return device.memory.held
     }
 }

@@ -1,21 +1,18 @@
 public import Datasets
-public import NeuralNet
 public import TensorCore
 
-/// What a training teaches: a network, and the loss of what it makes of a batch.
+/// What a training minimizes: the losses of what networks make of a batch. Which parameters follow them is up to the training's
+/// `LearnerGroup`s.
 ///
-/// Everything random about a loss is a function of the training's seed and the batch's place.
+/// Everything random about a loss is a function of seeds of the task and of the batch's place.
 public protocol TrainingTask {
-    /// Its parameters are trained.
-    var network: any Module { get }
+    /// The losses of a batch in training. The tape of the groups of `place.turn` has recorded the first.
+    func losses(of batch: Batch, at place: BatchPlace) -> Losses
 
-    /// The loss of a batch in training, as a scalar that the network's tape has recorded.
-    func loss(of batch: Batch, at place: BatchPlace) -> Tensor
-
-    /// The loss of a batch that is held out, as a scalar.
+    /// The losses of a batch that is held out; the first decides which state is the best.
     ///
     /// - Parameter first: the number of its first sample among those held out, which decides what is random about it.
-    func validationLoss(of batch: Batch, first: Int) -> Tensor
+    func validationLosses(of batch: Batch, first: Int) -> Losses
 }
 
 /// Where a batch stands in a training.
@@ -26,4 +23,21 @@ public struct BatchPlace: Sendable, Hashable {
     public var first: Int
     /// The number of its forward pass since the training began.
     public var pass: Int
+    /// The turn of the step, see `LearnerGroup`.
+    public var turn: Int
+}
+
+/// The losses of a batch by name, each a scalar.
+public struct Losses {
+    /// The first one is minimized; the others, its parts or anything else worth watching, are logged beside it.
+    public let all: [(name: String, value: Tensor)]
+
+    /// - Parameters:
+    ///   - total: what is minimized.
+    ///   - name: of the total; differs between turns.
+    public init(_ total: Tensor, name: String = "loss", _ others: KeyValuePairs<String, Tensor> = [:]) {
+        all = [(name, total)] + others.map { ($0.key, $0.value.detached) }
+    }
+
+    public var total: Tensor { all[0].value }
 }

@@ -23,7 +23,19 @@ private struct Toy {
             .adam(Adam(beta2: 0.99)), parameters, averaging: true)
     }
 
-    /// A state whose every number depends on the step.
+    private func group(_ name: String, _ tensor: (Int) -> Tensor) -> TrainingState.Group {
+        TrainingState.Group(name: name, weights: tensor(0), average: tensor(1), moments: [tensor(2), tensor(3)])
+    }
+
+    /// What a state must be like.
+    private var groups: [TrainingState.Group] {
+        ["a", "b"].map {
+            TrainingState.Group(
+                name: $0, weights: parameters.weights, average: optimizer.average, moments: optimizer.moments)
+        }
+    }
+
+    /// A state of two groups whose every number depends on the step.
     func state(_ step: Int, best: Int? = nil) -> TrainingState {
         func tensor(_ number: Int) -> Tensor {
             var generator = SeededGenerator(seed: UInt64(step * 10 + number))
@@ -34,23 +46,26 @@ private struct Toy {
         var record = TrainingRecord()
         record.learningRateScale = 0.5
         record.recoveries = 1
-        record.losses = [.init(step: step, loss: 1 / 3 + Double(step))]
-        record.pending = [0.1, 0.2]
+        record.losses = ["total", "part"].map { .init($0, points: [.init(step: step, loss: 1 / 3 + Double(step))]) }
+        record.pending = [[0.1, 0.2], [0.3, 0.4]]
         record.best = best.map { .init(step: $0, loss: 0.25) }
         return TrainingState(
-            step: step, weights: tensor(0), average: tensor(1), moments: [tensor(2), tensor(3)], record: record)
+            step: step, groups: [group("a", tensor), group("b") { tensor($0 + 4) }], record: record)
     }
 
     func newest(_ store: TrainingStateStore, skipped: (Problem) throws -> Void = { throw $0 }) throws -> TrainingState?
     {
-        try store.newest(for: parameters, optimizer: optimizer, skipped: skipped)
+        try store.newest(like: groups, skipped: skipped)
     }
 }
 
 /// Whether two states agree to the bit.
 private func agree(_ a: TrainingState, _ b: TrainingState) -> Bool {
-    a.step == b.step && a.weights.array() == b.weights.array() && a.average?.array() == b.average?.array()
-        && a.moments.map { $0.array() } == b.moments.map { $0.array() } && a.record == b.record
+    func values(_ group: TrainingState.Group) -> [[Float]] {
+        ([group.weights] + [group.average].compactMap(\.self) + group.moments).map { $0.array() }
+    }
+    return a.step == b.step && a.groups.map(\.name) == b.groups.map(\.name)
+        && a.groups.map(values) == b.groups.map(values) && a.record == b.record
 }
 
 @Suite struct TrainingStateStoreTests {
@@ -189,6 +204,21 @@ private func agree(_ a: TrainingState, _ b: TrainingState) -> Bool {
         }
         #expect(problem?.code == .invalid)
         #expect(problem?.remedy != nil)
+    }
+
+    /// A state as version 0.1 wrote it, by a training that was interrupted before an update of the program.
+    @Test func stateOfAnOlderVersionIsSkipped() throws {
+        let directory = try TemporaryDirectory()
+        try store(directory.path).save(toy.state(1))
+        let old = try files.read(Fixture.path("states/version-1.safetensors"), limit: 1 << 20)
+        try files.writeAtomically(old, to: Path.join(directory("checkpoints"), "step-00000040.safetensors"))
+        var told: [Problem] = []
+        #expect(try toy.newest(store(directory.path)) { told.append($0) } == nil)
+        #expect(told.map(\.code) == [.unsupported])
+        #expect(told.first?.message.contains("older version") == true)
+        // The training that begins anew leaves nothing of it.
+        try store(directory.path).save(toy.state(2))
+        #expect(try store(directory.path).steps() == [1, 2])
     }
 
     @Test func stateOfAnotherSizeIsDamaged() throws {

@@ -74,7 +74,9 @@ struct SolverTests {
         var scheduler = SchedulerConfiguration()
         scheduler.predictionType = .sample
         change(&scheduler)
-        return try name.sampler(over: scheduler.converted(to: name), steps: steps, strength: strength)
+        var options = SamplerOptions()
+        options.name = name
+        return try name.sampler(over: options.checked(for: scheduler), steps: steps, strength: strength)
     }
 
     /// A model that knows x_0 leads every sampler to it, from wherever it begins.

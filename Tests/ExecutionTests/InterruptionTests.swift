@@ -121,6 +121,23 @@ import Testing
         #expect(try undisturbed.products() == job.products())
     }
 
+    @Test("begins anew, and says so, when its state is of an older version")
+    func outdatedState() async throws {
+        let scene = try Scene()
+        let undisturbed = try scene.job(1, TinyJobs.training(steps: 20))
+        try await undisturbed.succeed()
+        let job = try scene.job(2, TinyJobs.training(steps: 20))
+        let files = PosixFileSystem()
+        try files.createDirectory(job("checkpoints"), mode: 0o700)
+        let old = try files.read(Fixture.path("states/version-1.safetensors"), limit: 1 << 20)
+        try files.writeAtomically(old, to: job("checkpoints/step-00000040.safetensors"))
+        try await job.succeed(attempt: 2)
+        #expect(job.log.split(separator: "\n").count { $0.contains("an older version") } == 1)
+        #expect(try job.events().first { $0["event"]?.string == "started" }?["step"]?.integer == 0)
+        #expect(try undisturbed.products() == job.products())
+        #expect(try !job.exists("checkpoints/step-00000040.safetensors"))
+    }
+
     @Test("leaves nothing behind that is half written")
     func stale() async throws {
         let scene = try Scene()

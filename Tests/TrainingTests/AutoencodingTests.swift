@@ -19,20 +19,17 @@ import Training
     }
 
     private struct Run {
-        var options = ReconstructionOptions()
-        var training = TrainingOptions()
-        var steps = 12
+        var klWeight = 1e-6
+        var plan = TrainingPlan(steps: 12, seed: 7)
         var threads = 1
         var losses: [Double] = []
 
         init() {
-            training.batchSize = 4
-            training.gradientAccumulationSteps = 2
-            training.learningRate = 3e-3
-            training.emaDecay = 0.9
-            training.checkpointEvery = 5
-            training.validationEvery = 4
-            training.logEvery = 1
+            plan.batchSize = 4
+            plan.accumulation = 2
+            plan.checkpointEvery = 5
+            plan.validationEvery = 4
+            plan.logEvery = 1
         }
 
         var dataset: SyntheticDatasetConfiguration {
@@ -46,17 +43,22 @@ import Training
         mutating func run(in directory: String, stopAt stop: Int? = nil) throws -> [UInt8]? {
             let device = Device(threads: threads)
             let autoencoder = AutoencoderKL(AutoencodingTests.configuration, on: device)
-            let plan = TrainingPlan(training, steps: steps, seed: 7)
             var losses: [Double] = []
             let trainer = try Trainer(
-                AutoencodingTask(autoencoder, options, seed: 7), dataset: Dataset(.synthetic(dataset), seed: 7),
-                plan: plan, store: TrainingStateStore(Path.join(directory, "checkpoints"), fingerprint: "a", keep: 2),
+                AutoencodingTask(autoencoder, distance: .meanAbsolute, klWeight: klWeight, seed: 7),
+                [
+                    LearnerGroup(
+                        "autoencoder", autoencoder, .random(seed: 7),
+                        Optimization(
+                            .adam(Adam(isDecoupled: true)), learningRate: 3e-3, maxGradientNorm: 1, averageDecay: 0.9))
+                ], dataset: Dataset(.synthetic(dataset), seed: 7), plan: plan,
+                store: TrainingStateStore(Path.join(directory, "checkpoints"), fingerprint: "a", keep: 2),
                 preview: { _ in }
-            ) { if case .logged(_, let loss) = $0 { losses.append(loss) } }
+            ) { if case .logged(_, let means) = $0 { losses.append(means[0].value) } }
             let outcome = try trainer.run(stopAt: stop)
             self.losses += losses
             guard outcome == .finished else { return nil }
-            let digits = String(steps)
+            let digits = String(plan.steps)
             let name = "step-" + String(repeating: "0", count: 8 - digits.count) + digits + ".safetensors"
             return try PosixFileSystem().read(Path.join(directory, "checkpoints/\(name)"), limit: 1 << 26)
         }
@@ -64,7 +66,7 @@ import Training
 
     @Test func givesPicturesBackEverBetter() throws {
         var run = Run()
-        run.steps = 150
+        run.plan.steps = 150
         let directory = try TemporaryDirectory()
         _ = try run.run(in: directory.path)
         let (first, last) = (run.losses.prefix(5).reduce(0, +) / 5, run.losses.suffix(5).reduce(0, +) / 5)
@@ -80,8 +82,8 @@ import Training
         }
         let expected = try #require(try train())
         #expect(try train { $0.threads = 2 } == expected)
-        #expect(try train { $0.training.gradientCheckpointing = true } == expected)
-        #expect(try train { $0.options.klWeight = 1 } != expected)
+        #expect(try train { $0.plan.gradientCheckpointing = true } == expected)
+        #expect(try train { $0.klWeight = 1 } != expected)
         for stop in [3, 5, 11] {
             let directory = try TemporaryDirectory()
             var run = Run()
@@ -99,11 +101,14 @@ import Training
         let latents = autoencoder.encode(batch.x)
         let given = autoencoder.decode(latents.mean)
         let distance = Float((given - batch.x).sumOfSquares / Double(batch.x.elementCount))
-        var options = ReconstructionOptions()
-        (options.loss, options.klWeight) = (.mse, 2)
-        let loss = AutoencodingTask(autoencoder, options, seed: 1).validationLoss(of: batch, first: 0).item
+        let task = AutoencodingTask(autoencoder, distance: .meanSquared, klWeight: 2, seed: 1)
+        let losses = task.validationLosses(of: batch, first: 0)
+        let loss = losses.total.item
         let expected = distance + 2 * latents.divergence.item / (8 * 8 * 3)
         #expect(abs(loss - expected) < 1e-4 * expected)
+        // Both are logged beside it, the divergence without its weight.
+        #expect(losses.all.map(\.name) == ["loss", "reconstruction", "kl"])
+        #expect(abs(loss - (losses.all[1].value.item + 2 * losses.all[2].value.item)) < 1e-6 * expected)
     }
 
     @Test func scaleBringsLatentsToADeviationOfOne() throws {

@@ -17,8 +17,8 @@ import Training
         unet.dropout = 0
         rig.model = ModelConfiguration(unet)
         rig.dataset.images.resolution = 32
-        rig.options.batchSize = 16
-        rig.options.gradientCheckpointing = checkpointing
+        rig.plan.batchSize = 16
+        rig.plan.gradientCheckpointing = checkpointing
         rig.steps = 2
         return rig
     }
@@ -28,14 +28,9 @@ import Training
         let directory = try TemporaryDirectory()
         let device = Device(threads: 1)
         try rig.run(in: directory.path, on: rig.makeModel(on: device))
-        let plan = TrainingPlan(rig.options, steps: rig.steps, seed: 7)
-        let task = DenoisingTask(
-            rig.makeModel(on: .rehearsal()), takes: rig.model.conditionParts,
-            unconditional: rig.model.unconditional,
-            objective: Objective(
-                schedule: try NoiseSchedule(rig.scheduler), predictionType: .epsilon),
-            plan: plan)
-        let told = Trainer.rehearse(task, plan, shape: [32, 32, 3], condition: Condition(classes: [0]))
+        let task = try rig.task(rig.makeModel(on: .rehearsal()))
+        let told = try Trainer.rehearse(
+            task, [rig.group(task)], rig.plan, shape: [32, 32, 3], condition: Condition(classes: [0]))
         let ratio = Double(told) / Double(device.memory.held)
         #expect(ratio > 0.85 && ratio < 1.15, "\(told) told, \(device.memory.held) taken")
     }
@@ -44,7 +39,7 @@ import Training
     @Test("does not grow over a thousand steps") func noLeak() throws {
         var rig = TrainingRig.mlp
         rig.steps = 1000
-        rig.options.checkpointEvery = 100
+        rig.plan.checkpointEvery = 100
         let directory = try TemporaryDirectory()
         let device = Device(threads: 1)
         var seen: [Int: MemoryStatistics] = [:]

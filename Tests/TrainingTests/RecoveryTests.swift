@@ -2,6 +2,7 @@ import Checkpoints
 import Configurations
 import DurableFiles
 import Models
+import NeuralNet
 import Problems
 import Safetensors
 import TestSupport
@@ -42,8 +43,8 @@ import Training
 
     @Test func hopelessLearningRateFailsWithItsStep() throws {
         var rig = TrainingRig.mlp
-        rig.options.learningRate = 1e30
-        rig.options.warmupSteps = 0
+        rig.optimization.learningRate = 1e30
+        rig.optimization.warmupSteps = 0
         let directory = try TemporaryDirectory()
         let (recoveries, problem) = try run(rig, in: directory.path)
         #expect(
@@ -61,11 +62,11 @@ import Training
     /// The step itself overflows, and a state is due at once.
     @Test func spoiltWeightsAreNeverSaved() throws {
         var rig = TrainingRig.mlp
-        rig.options.optimizer = .sgd
-        rig.options.learningRate = 1e60
-        rig.options.warmupSteps = 0
-        rig.options.checkpointEvery = 1
-        rig.options.validationEvery = nil
+        rig.optimization.rule = .sgd(momentum: 0, weightDecay: 0)
+        rig.optimization.learningRate = 1e60
+        rig.optimization.warmupSteps = 0
+        rig.plan.checkpointEvery = 1
+        rig.plan.validationEvery = nil
         let directory = try TemporaryDirectory()
         let (recoveries, problem) = try run(rig, in: directory.path)
         #expect(recoveries.map(\.failed) == [1, 1, 1])
@@ -76,8 +77,8 @@ import Training
     /// Weights may be saved on their way out of range: finite still, but nothing can go on from them.
     @Test func stateThatLeadsNowhereIsGivenUp() throws {
         var rig = TrainingRig.mlp
-        rig.options.checkpointEvery = 1
-        rig.options.validationEvery = nil
+        rig.plan.checkpointEvery = 1
+        rig.plan.validationEvery = nil
         rig.wrap = { FaultyDenoiser($0) { call, _ in (10...11).contains(call) ? .nan : 1 } }
         let directory = try TemporaryDirectory()
         let (recoveries, problem) = try run(rig, in: directory.path)
@@ -92,7 +93,7 @@ import Training
     /// One wrong answer of the network, as a fault of the machine would give.
     @Test func passingFaultIsOvercome() throws {
         var rig = TrainingRig.mlp
-        rig.options.validationEvery = nil
+        rig.plan.validationEvery = nil
         rig.wrap = { FaultyDenoiser($0) { call, isTraining in isTraining && call == 12 ? .nan : 1 } }
         let directory = try TemporaryDirectory()
         let (recoveries, problem) = try run(rig, in: directory.path)
@@ -112,7 +113,7 @@ import Training
 
         // What follows is the training that had the lower rate from the beginning, but for its record.
         var slower = TrainingRig.unet2d
-        slower.options.learningRate /= 2
+        slower.optimization.learningRate /= 2
         let other = try TemporaryDirectory()
         try slower.run(in: other.path)
         let (a, b) = try (weights(rig, directory.path), weights(slower, other.path))
@@ -121,12 +122,12 @@ import Training
     }
 
     private func weights(_ rig: TrainingRig, _ directory: String) throws -> [Float] {
-        try SafetensorsFile("\(directory)/checkpoints/step-000000\(rig.steps).safetensors").floats("weights")
+        try SafetensorsFile("\(directory)/checkpoints/step-000000\(rig.steps).safetensors").floats("denoiser.weights")
     }
 
     @Test func infiniteValidationLossIsAFailureToo() throws {
         var rig = TrainingRig.mlp
-        rig.options.validationBatches = 1
+        rig.plan.validationBatches = 1
         // Call 4 is the first validation, after four steps.
         rig.wrap = { FaultyDenoiser($0) { call, isTraining in !isTraining && call == 4 ? .infinity : 1 } }
         let directory = try TemporaryDirectory()
@@ -137,7 +138,7 @@ import Training
 
     @Test func fourthFaultIsTheEnd() throws {
         var rig = TrainingRig.mlp
-        rig.options.validationEvery = nil
+        rig.plan.validationEvery = nil
         rig.wrap = { FaultyDenoiser($0) { call, _ in call > 7 ? .nan : 1 } }
         let directory = try TemporaryDirectory()
         let (recoveries, problem) = try run(rig, in: directory.path)

@@ -1,7 +1,9 @@
 import Checkpoints
 import Configurations
 import DurableFiles
+import NeuralNet
 import Problems
+import TensorCore
 import TestSupport
 import Testing
 import Training
@@ -18,7 +20,7 @@ import Training
             case .unet2d: return .unet2d
             case .muon:
                 var rig = TrainingRig.unet2d
-                (rig.options.optimizer, rig.options.momentum) = (.muon, 0.95)
+                rig.optimization.rule = .muon(momentum: 0.95, others: Adam(weightDecay: 0.01, isDecoupled: true))
                 return rig
             }
         }
@@ -50,7 +52,7 @@ import Training
     @Test func checkpointingGradientsChangesNoBit() throws {
         var rig = TrainingRig.unet2d
         let expected = try undisturbed(rig)
-        rig.options.gradientCheckpointing = true
+        rig.plan.gradientCheckpointing = true
         #expect(try undisturbed(rig) == expected)
     }
 
@@ -141,8 +143,8 @@ import Training
 
             mutating func note(_ event: TrainingEvent) {
                 switch event {
-                case .logged(let step, let mean): logged[step.step] = mean
-                case .validation(let step, let loss): validation[step] = loss
+                case .logged(let step, let means): logged[step.step] = means[0].value
+                case .validation(let step, let losses): validation[step] = losses[0].value
                 default: break
                 }
             }

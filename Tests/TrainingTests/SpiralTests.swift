@@ -3,6 +3,7 @@ import Configurations
 import Datasets
 import Diffusion
 import Models
+import NeuralNet
 import Sampling
 import StrictJSON
 import TensorCore
@@ -31,26 +32,23 @@ import Training
         scheduler.varianceType = .fixedLarge
         scheduler.clipSample = false
         let schedule = try NoiseSchedule(scheduler)
-        var options = TrainingOptions()
-        options.batchSize = 25
-        options.optimizer = .adam
-        options.learningRate = 1e-3
-        options.maxGradNorm = nil
-        options.emaDecay = nil
-        options.checkpointEvery = 40_000
-        options.logEvery = 1000
+        var plan = TrainingPlan(steps: 40_000, seed: seed)
+        plan.batchSize = 25
+        plan.checkpointEvery = 40_000
+        plan.logEvery = 1000
         let configuration = ModelConfiguration(MLPConfiguration())
         let model = configuration.makeModel(numTrainTimesteps: 1000, on: device)
         let directory = try TemporaryDirectory()
         var losses: [Double] = []
-        let plan = TrainingPlan(options, steps: 40_000, seed: seed)
         let task = DenoisingTask(
             model, takes: [], unconditional: nil,
-            objective: Objective(schedule: schedule, predictionType: .epsilon), plan: plan)
+            objective: Objective(schedule: schedule, predictionType: .epsilon), seed: seed)
         let trainer = try Trainer(
-            task, dataset: dataset, plan: plan,
+            task,
+            [LearnerGroup("denoiser", model, .random(seed: seed), Optimization(.adam(Adam()), learningRate: 1e-3))],
+            dataset: dataset, plan: plan,
             store: TrainingStateStore(directory("checkpoints"), fingerprint: "", keep: 1), preview: { _ in }
-        ) { if case .logged(_, let mean) = $0 { losses.append(mean) } }
+        ) { if case .logged(_, let means) = $0 { losses.append(means[0].value) } }
         #expect(try trainer.run() == .finished)
         #expect(losses.count == 40)
 

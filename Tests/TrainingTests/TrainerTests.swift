@@ -31,7 +31,7 @@ import Training
     @Test func learningRateFollowsItsSchedule() throws {
         var rig = TrainingRig.mlp
         for shape in LearningRateShape.allCases {
-            rig.options.learningRateSchedule = shape
+            rig.optimization.learningRateShape = shape
             let schedule = LearningRateSchedule(shape, warmupSteps: 3, totalSteps: 22)
             let told = try steps(rig)
             #expect(told.map(\.step) == Array(1...22))
@@ -44,18 +44,18 @@ import Training
     /// With plain gradient descent at rate 1 a step's length is the norm of the clipped gradient.
     @Test func gradientsAreClippedToTheirNorm() throws {
         var rig = TrainingRig.mlp
-        rig.options.optimizer = .sgd
-        rig.options.learningRate = 1
-        rig.options.learningRateSchedule = .constant
-        rig.options.warmupSteps = 0
-        rig.options.emaDecay = nil
+        rig.optimization.rule = .sgd(momentum: 0, weightDecay: 0)
+        rig.optimization.learningRate = 1
+        rig.optimization.learningRateShape = .constant
+        rig.optimization.warmupSteps = 0
+        rig.optimization.averageDecay = nil
         rig.steps = 1
         let device = Device(threads: 1)
         let start = rig.makeModel(on: device)
         start.initialize(seed: 7)
         var norms: [Double] = []
         for limit in [nil, 0.01, 1e6] {
-            rig.options.maxGradNorm = limit
+            rig.optimization.maxGradientNorm = limit
             let model = rig.makeModel(on: device)
             let directory = try TemporaryDirectory()
             var norm = 0.0
@@ -88,7 +88,7 @@ import Training
         unet.numClassEmbeds = 4
         unet.nullClass = true
         rig.model = ModelConfiguration(unet)
-        rig.options.classDropoutProb = 0.5
+        rig.classDropout = 0.5
         func labels() throws -> [Int] {
             let listener = Listener(rig.makeModel(on: Device(threads: 1)))
             try rig.run(in: TemporaryDirectory().path, on: listener)
@@ -97,10 +97,10 @@ import Training
         let dropped = try labels()
         // 96 samples: five standard deviations around 48.
         #expect(dropped.count == 96 && (24...72).contains(dropped.count { $0 == 3 }))
-        rig.options.batchSize = 8
-        rig.options.gradientAccumulationSteps = 1
+        rig.plan.batchSize = 8
+        rig.plan.accumulation = 1
         #expect(try labels() == dropped)
-        rig.options.classDropoutProb = 0
+        rig.classDropout = 0
         for (kept, label) in zip(try labels(), dropped) { #expect(kept == label || label == 3 && kept < 3) }
     }
 
@@ -108,8 +108,8 @@ import Training
     @Test func accumulationIsTheMeanOverBatches() throws {
         var rig = TrainingRig.mlp
         let whole = try steps(rig)
-        rig.options.batchSize = 5
-        rig.options.gradientAccumulationSteps = 2
+        rig.plan.batchSize = 5
+        rig.plan.accumulation = 2
         for (a, b) in zip(try steps(rig), whole) {
             #expect(abs(a.loss / b.loss - 1) < 1e-4)
             #expect(abs(a.gradientNorm / b.gradientNorm - 1) < 1e-3)
@@ -129,12 +129,14 @@ import Training
     @Test func validationLossDependsOnTheWeightsAlone() throws {
         var rig = TrainingRig.unet2d
         // The weights stay as they begin.
-        rig.options.learningRate = 0
-        rig.options.weightDecay = 0
-        rig.options.validationEvery = 1
+        rig.optimization.learningRate = 0
+        rig.optimization.rule = .adam(Adam(isDecoupled: true))
+        rig.plan.validationEvery = 1
         var losses: [Double] = []
         let directory = try TemporaryDirectory()
-        let report: (TrainingEvent) -> Void = { if case .validation(_, let loss) = $0 { losses.append(loss) } }
+        let report: (TrainingEvent) -> Void = {
+            if case .validation(_, let found) = $0 { losses.append(found[0].value) }
+        }
         try rig.run(in: directory.path, stopAt: 5, report: report)
         try rig.run(in: directory.path, report: report)
         #expect(losses.count == 12)
@@ -145,12 +147,12 @@ import Training
 
     @Test func validationCoversTheBatchesThatAreAskedFor() throws {
         var rig = TrainingRig.mlp
-        rig.options.learningRate = 1e-12
+        rig.optimization.learningRate = 1e-12
         func first(_ batches: Int) throws -> Double? {
-            rig.options.validationBatches = batches
+            rig.plan.validationBatches = batches
             let directory = try TemporaryDirectory()
             var losses: [Double] = []
-            try rig.run(in: directory.path) { if case .validation(_, let loss) = $0 { losses.append(loss) } }
+            try rig.run(in: directory.path) { if case .validation(_, let found) = $0 { losses.append(found[0].value) } }
             return losses.first
         }
         let (one, two, many) = try (first(1), first(2), first(50))
@@ -169,9 +171,11 @@ import Training
             case .checkpoint(let step, let path):
                 saved.append(step)
                 #expect(path.hasSuffix("\(step).safetensors"))
-            case .validation(let step, let loss):
+            case .validation(let step, let losses):
                 // States at 5, 10, 15, 20 and 22; validation at 4, 8, 12, 16, 20 and 22.
-                if [20, 22].contains(step), loss < best?.loss ?? .infinity { best = (step, loss) }
+                if [20, 22].contains(step), losses[0].value < best?.loss ?? .infinity {
+                    best = (step, losses[0].value)
+                }
             default: break
             }
         }
@@ -187,7 +191,7 @@ import Training
         let quiet = try TemporaryDirectory()
         try rig.run(in: quiet.path)
 
-        rig.options.sampleEvery = 5
+        rig.plan.previewEvery = 5
         let directory = try TemporaryDirectory()
         let model = rig.makeModel(on: Device(threads: 1))
         var previews: [Int] = []
@@ -197,19 +201,19 @@ import Training
                 previews.append(step)
                 let digits = String(repeating: "0", count: 8 - "\(step)".count) + "\(step)"
                 let file = try SafetensorsFile(directory("checkpoints/step-\(digits).safetensors"))
-                #expect(flattened(model) == (try file.floats("average")))
-                #expect(try file.floats("average") != file.floats("weights"))
+                #expect(flattened(model) == (try file.floats("denoiser.average")))
+                #expect(try file.floats("denoiser.average") != file.floats("denoiser.weights"))
             })
         #expect(previews == [5, 10, 15, 20])
         #expect(try rig.finalState(in: directory.path) == rig.finalState(in: quiet.path))
         let file = try SafetensorsFile(directory("checkpoints/step-00000022.safetensors"))
-        #expect(try flattened(model) == file.floats("weights"))
+        #expect(try flattened(model) == file.floats("denoiser.weights"))
     }
 
     /// Killed between a state and its preview, a training would lose the preview.
     @Test func previewOfTheStateThatIsGoneOnFromIsDrawnAgain() throws {
         var rig = TrainingRig.mlp
-        rig.options.sampleEvery = 5
+        rig.plan.previewEvery = 5
         let directory = try TemporaryDirectory()
         struct Killed: Error {}
         #expect(throws: Killed.self) { try rig.run(in: directory.path, preview: { if $0 == 10 { throw Killed() } }) }
@@ -220,8 +224,8 @@ import Training
 
     @Test func withoutAverageTheWeightsThemselvesArePublished() throws {
         var rig = TrainingRig.mlp
-        rig.options.emaDecay = nil
-        rig.options.sampleEvery = 5
+        rig.optimization.averageDecay = nil
+        rig.plan.previewEvery = 5
         let directory = try TemporaryDirectory()
         let model = rig.makeModel(on: Device(threads: 1))
         try rig.run(
@@ -229,8 +233,8 @@ import Training
             preview: { step in
                 let digits = String(repeating: "0", count: 8 - "\(step)".count) + "\(step)"
                 let file = try SafetensorsFile(directory("checkpoints/step-\(digits).safetensors"))
-                #expect(flattened(model) == (try file.floats("weights")))
-                #expect(file.tensors["average"] == nil)
+                #expect(flattened(model) == (try file.floats("denoiser.weights")))
+                #expect(file.tensors["denoiser.average"] == nil)
             })
     }
 }

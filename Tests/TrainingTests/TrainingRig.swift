@@ -13,33 +13,39 @@ import Training
 struct TrainingRig {
     var model: ModelConfiguration
     var dataset: SyntheticDatasetConfiguration
-    var options: TrainingOptions
-    var steps: Int
+    var plan: TrainingPlan
+    var optimization: Optimization
+    var classDropout = 0.0
+    /// How many of the newest states stay.
+    var keep = 2
     var scheduler = SchedulerConfiguration()
     var threads = 1
     /// Stands between the trainer and the network.
     var wrap: (any Denoiser) -> any Denoiser = { $0 }
+
+    var steps: Int {
+        get { plan.steps }
+        set { plan.steps = newValue }
+    }
 
     /// Points through an MLP: warm-up, cosine, clipping, averaging, validation.
     static var mlp: TrainingRig {
         var dataset = SyntheticDatasetConfiguration()
         dataset.count = 120
         dataset.validationSplit = .count(20)
-        var options = TrainingOptions()
-        options.batchSize = 10
-        options.optimizer = .adam
-        options.learningRate = 3e-3
-        options.learningRateSchedule = .cosine
-        options.warmupSteps = 3
-        options.emaDecay = 0.9
-        options.checkpointEvery = 5
-        options.keepCheckpoints = 2
-        options.validationEvery = 4
-        options.validationBatches = 2
-        options.logEvery = 3
+        var plan = TrainingPlan(steps: 22, seed: 7)
+        plan.batchSize = 10
+        plan.checkpointEvery = 5
+        plan.validationEvery = 4
+        plan.validationBatches = 2
+        plan.logEvery = 3
+        let optimization = Optimization(
+            .adam(Adam()), learningRate: 3e-3, learningRateShape: .cosine, warmupSteps: 3, maxGradientNorm: 1,
+            averageDecay: 0.9)
         var rig = TrainingRig(
-            model: ModelConfiguration(MLPConfiguration(dataDimension: 2, hiddenSize: 24, hiddenLayers: 2)), dataset: dataset,
-            options: options, steps: 22)
+            model: ModelConfiguration(MLPConfiguration(dataDimension: 2, hiddenSize: 24, hiddenLayers: 2)),
+            dataset: dataset,
+            plan: plan, optimization: optimization)
         rig.scheduler.numTrainTimesteps = 50
         return rig
     }
@@ -61,21 +67,32 @@ struct TrainingRig {
         rig.dataset.count = 40
         rig.dataset.images = ImageOptions(resolution: 8, channels: 3, horizontalFlip: true)
         rig.dataset.validationSplit = .count(6)
-        rig.options.batchSize = 4
-        rig.options.gradientAccumulationSteps = 2
-        rig.options.optimizer = .adamw
-        rig.options.weightDecay = 0.01
+        rig.plan.batchSize = 4
+        rig.plan.accumulation = 2
+        rig.optimization.rule = .adam(Adam(weightDecay: 0.01, isDecoupled: true))
         rig.steps = 12
         return rig
     }
 
     func store(_ directory: String) -> TrainingStateStore {
         TrainingStateStore(
-            Path.join(directory, "checkpoints"), fingerprint: "a", keep: options.keepCheckpoints)
+            Path.join(directory, "checkpoints"), fingerprint: "a", keep: keep)
     }
 
     func makeModel(on device: Device) -> any Denoiser {
         wrap(model.makeModel(numTrainTimesteps: scheduler.numTrainTimesteps, on: device))
+    }
+
+    func task(_ network: any Denoiser) throws -> DenoisingTask {
+        DenoisingTask(
+            network, takes: model.conditionParts, unconditional: model.unconditional,
+            objective: Objective(
+                schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType),
+            conditionDropout: classDropout, seed: 7)
+    }
+
+    func group(_ task: DenoisingTask) -> LearnerGroup {
+        LearnerGroup("denoiser", task.model, .random(seed: 7), optimization)
     }
 
     /// One run from what is in the directory: to its end, to a stop, or to whatever a closure throws.
@@ -85,14 +102,9 @@ struct TrainingRig {
         report: @escaping (TrainingEvent) throws -> Void = { _ in }, step: (StepReport) throws -> Void = { _ in },
         preview: @escaping (Int) throws -> Void = { _ in }
     ) throws -> Outcome {
-        let plan = TrainingPlan(options, steps: steps, seed: 7)
-        let task = DenoisingTask(
-            network ?? makeModel(on: Device(threads: threads)), takes: model.conditionParts,
-            unconditional: model.unconditional,
-            objective: Objective(
-                schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType), plan: plan)
+        let task = try task(network ?? makeModel(on: Device(threads: threads)))
         let trainer = try Trainer(
-            task, dataset: Dataset(.synthetic(dataset), seed: 7), plan: plan, store: store(directory),
+            task, [group(task)], dataset: Dataset(.synthetic(dataset), seed: 7), plan: plan, store: store(directory),
             preview: preview, report: report)
         return try trainer.run(stopAt: stop, step: step)
     }

@@ -173,10 +173,7 @@ struct BoundMeasurement {
     /// The data's options with what follows from the model.
     private static func complete(_ dataset: inout DatasetConfiguration, for model: ModelConfiguration) {
         if let clips = model.clips { dataset.frames = dataset.frames ?? clips.sampleFrames }
-        guard let (size, channels) = model.sampleShape?.frame, var images = dataset.images else { return }
-        images.resolution = images.resolution ?? (size.height == size.width ? size.height : nil)
-        images.channels = images.channels ?? (channels == 1 || channels == 3 ? channels : nil)
-        dataset.images = images
+        if let (size, channels) = model.sampleShape?.frame { dataset.completeImages(size, channels: channels) }
     }
 
     private static func checkOutputs(of pipeline: PipelineDirectory) throws {

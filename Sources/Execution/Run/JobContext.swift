@@ -49,11 +49,15 @@ final class JobContext {
 
     /// Adds a line to `events.jsonl`.
     func event(_ name: String, _ members: KeyValuePairs<String, JSONNode>) throws {
+        try event(name, members.map { .init($0.key, $0.value) })
+    }
+
+    func event(_ name: String, _ members: [JSONNode.Member]) throws {
         let head: [JSONNode.Member] = [
             .init("time", JSONNode(.string(Self.timestamp()))), .init("event", JSONNode(.string(name))),
             .init("attempt", JSONNode(.integer(arguments.attempt))),
         ]
-        try events.append(JSONNode(.object(head + members.map { .init($0.key, $0.value) })).line)
+        try events.append(JSONNode(.object(head + members)).line)
     }
 
     func log(_ text: String) { Self.log(text) }

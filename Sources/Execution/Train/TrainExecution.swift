@@ -1,113 +1,121 @@
 internal import Checkpoints
 internal import Configurations
 internal import Datasets
-internal import Diffusion
 internal import DurableFiles
 internal import JobSpec
-internal import Media
 internal import Models
 internal import NeuralNet
 internal import Problems
 internal import Spool
 internal import StrictJSON
-internal import TensorCore
 internal import Training
 
-/// A train job: data and network from its file, the training, and the published model.
-struct TrainExecution {
-    private let job: TrainJob
+/// A train job: the course from opened data to the published model, whatever is trained.
+struct TrainExecution<Subject: TrainingSubject> {
+    private let subject: Subject
     private let context: JobContext
 
-    init(_ job: TrainJob, _ context: JobContext) {
-        self.job = job
+    init(_ subject: Subject, _ context: JobContext) {
+        self.subject = subject
         self.context = context
     }
 
+    private var job: Subject.Job { subject.job }
+
     func run() throws -> Ending {
-        let latents = try job.autoencoder.map { try LatentStage($0, for: job, context) }
-        let given = try context.openDataset(latents?.completed(job.dataset) ?? job.dataset, job.common)
-        let dataset = try latents?.encoded(given, job.common) ?? given
-        try checkFit(of: dataset)
-        let objective = Objective(
-            schedule: try NoiseSchedule(job.diffusion.scheduler),
-            predictionType: job.diffusion.scheduler.predictionType,
-            loss: job.diffusion.loss.distance, snrGamma: job.diffusion.loss.snrGamma,
-            learnsVariance: job.diffusion.scheduler.varianceType == .learnedRange,
-            frameNoise: job.model.clips.map { FrameNoise($0) })
-        let plan = try context.plan(job.training, job.common, for: dataset)
-        func task(_ model: any Denoiser, _ plan: TrainingPlan) -> DenoisingTask {
-            DenoisingTask(
-                model, takes: job.model.conditionParts, unconditional: job.model.unconditional, objective: objective,
-                plan: plan)
-        }
-        try context.admit(plan, dataset, job.common) { plan, device in task(makeModel(on: device), plan) }
-        let model = makeModel(on: context.device)
+        let plan = try plan()
+        try admit(plan)
+        let task = subject.task(on: context.device)
+        let parameterCount = subject.network(of: task).parameterCount
         context.log(
-            "\(job.model.className) with \(model.parameterCount) parameters, \(dataset.trainingCount) training samples")
-        if let tokens = job.model.clips?.tokens, let cost = job.model.cost {
-            context.log(TrainingForecast(tokens: tokens, cost, job.training, on: context.device).description)
-        }
-        let previews = TrainingPreviews(job, model, dataset, latents?.autoencoder, context)
+            "\(subject.className) with \(parameterCount) parameters, \(subject.dataset.trainingCount) training samples")
+        if let forecast = subject.forecast { context.log(forecast) }
         let reporter = TrainingReporter(context)
         let trainer = try Trainer(
-            task(model, plan), dataset: dataset, plan: plan,
-            store: context.trainingStates(of: deciding(model, latents), keep: job.training.keepCheckpoints),
-            preview: { try previews.draw(step: $0) }, report: reporter.report)
-        guard let loop = try context.run(trainer) else { return .checkpointed }
-        try publish(model, latents?.autoencoder, trainer, dataset)
+            task, subject.groups(of: task), dataset: subject.dataset, plan: plan, store: states(of: task),
+            preview: { try subject.preview(task, step: $0) }, report: reporter.report)
+        var work = TrainingWork(trainer: trainer)
+        let loop = try StepLoop(
+            context, total: work.totalSteps, done: work.stepsDone, beginning: "training for \(work.totalSteps) steps")
+        try trainer.begin()
+        guard try loop.run(&work) else { return .checkpointed }
+        try publish(task, trainer)
         try PreviewFiles(context).animate()
-        try context.writeLossCurve(trainer.record, title: job.common.name ?? "")
-        try context.writeManifest(
-            of: trainer, dataset, job.common, loop,
-            model: [
-                "model": JSONNode(.string(job.model.className)), "parameters": JSONNode(.integer(model.parameterCount)),
-                "multiply_adds_per_sample": job.model.cost.map { JSONNode(.number($0.multiplyAdds)) } ?? .null,
-                "autoencoder_sha256": latents.map { JSONNode(.string($0.digest)) } ?? .null,
-            ])
+        try LossCurves(trainer.record).write(title: job.common.name ?? "", context)
+        try writeManifest(task, trainer, loop)
         return .succeeded()
     }
 
-    private func makeModel(on device: Device) -> any Denoiser {
-        job.model.makeModel(numTrainTimesteps: job.diffusion.scheduler.numTrainTimesteps, on: device)
+    // MARK: - Before the first step
+
+    private func plan() throws -> TrainingPlan {
+        let (training, seed) = (job.training, UInt64(job.common.seed))
+        if let steps = training.steps { return training.plan(steps: steps, seed: seed) }
+        guard let epochs = training.epochs else {
+            throw Problem(
+                .invalid, "nothing says how long to train", remedy: "Add steps or epochs.", path: "$.training")
+        }
+        let batches = subject.dataset.trainingBatches(
+            seed: seed, size: training.batchSize, perStep: training.gradientAccumulationSteps, on: context.device)
+        return training.plan(steps: batches.steps(epochs: epochs), seed: seed)
     }
 
-    // MARK: - Input
-
-    /// What only the opened data set can tell.
-    private func checkFit(of dataset: Dataset) throws {
-        let misfit =
-            Compatibility.samples(dataset.shape, for: job.model, changing: .network, areLatents: job.autoencoder != nil)
-            ?? Compatibility.classes(dataset.classes.count, for: job.model, changing: .network)
-        if let misfit { throw misfit.problem }
-    }
-
-    /// What decides the weights.
-    private func deciding(_ model: any Denoiser, _ latents: LatentStage?) -> [String] {
-        let root = JobSpec.train(job).json
-        let keys = ["model", "dataset", "diffusion", "training", "seed"].map { "\($0) \(root[$0]?.line ?? "")" }
-        return keys + model.parameters.map { "\($0.name) \($0.parameter.fileShape)" }
-            + (latents.map { ["autoencoder \($0.digest)"] } ?? [])
-    }
-
-    // MARK: - Output
-
-    private func publish(
-        _ model: any Denoiser, _ autoencoder: AutoencoderKL?, _ trainer: Trainer, _ dataset: Dataset
-    ) throws {
-        let path = Path.join(context.directory, JobFiles.model)
-        try trainer.withPublishedWeights {
-            try PipelineDirectory.publish(
-                model, job.model, job.diffusion.scheduler, autoencoder: autoencoder, at: path, in: context.files
-            ) { directory in
-                if dataset.standardization != nil {
-                    try TrainingPoints(of: dataset, count: 2_000).save(to: directory, in: context.files)
-                }
+    /// Says how much memory the training will take, and ends it where it cannot have so much.
+    private func admit(_ plan: TrainingPlan) throws {
+        func tensors(_ plan: TrainingPlan) throws -> Int {
+            let task = subject.task(on: Worker.rehearsalDevice())
+            return try Trainer.rehearse(
+                task, subject.groups(of: task), plan, shape: subject.dataset.shape.dimensions,
+                condition: subject.dataset.classes.isEmpty ? .none : Condition(classes: [0]))
+        }
+        try context.admit(tensors: tensors(plan), beside: JobContext.residentMemory, job.common) {
+            var smaller: [SmallerJob] = []
+            var other = plan
+            if !plan.gradientCheckpointing {
+                other.gradientCheckpointing = true
+                smaller.append(SmallerJob(change: "training.gradient_checkpointing", tensors: try tensors(other)))
             }
+            while other.batchSize > 1 {
+                other.batchSize /= 2
+                let accumulation = other.accumulation * plan.batchSize / other.batchSize
+                var change = "training.batch_size \(other.batchSize), gradient_accumulation_steps \(accumulation)"
+                if other.gradientCheckpointing { change += " and gradient_checkpointing" }
+                smaller.append(SmallerJob(change: change, tensors: try tensors(other)))
+            }
+            return smaller
         }
-        if job.training.saveRawWeights {
-            try PipelineDirectory.addVariant("non_ema", of: model, job.model, to: path, in: context.files)
-        }
+    }
+
+    private func states(of task: Subject.Task) throws -> TrainingStateStore {
+        let deciding = subject.deciding(task).joined(separator: "\n")
+        return TrainingStateStore(
+            context.checkpoints, fingerprint: try SHA256.digest(of: Array(deciding.utf8)).description,
+            keep: job.training.keepCheckpoints, in: context.files)
+    }
+
+    // MARK: - After the last step
+
+    private func publish(_ task: Subject.Task, _ trainer: Trainer) throws {
+        let path = Path.join(context.directory, JobFiles.model)
+        try trainer.withPublishedWeights { try subject.publish(task, at: path) }
+        if job.training.saveRawWeights { try subject.publishVariant("non_ema", of: task, at: path) }
         context.log("the model is in \(path)")
         try context.event("model", ["directory": JSONNode(.string(JobFiles.model))])
+    }
+
+    private func writeManifest(_ task: Subject.Task, _ trainer: Trainer, _ loop: StepLoop) throws {
+        let record = trainer.record
+        func last(_ curves: [TrainingRecord.Curve]) -> JSONNode {
+            curves.first?.points.last.map { JSONNode(.number($0.loss)) } ?? .null
+        }
+        let members: [JSONNode.Member] =
+            subject.manifest(task).map { .init($0.key, $0.value) } + [
+                .init("training_samples", JSONNode(.integer(subject.dataset.trainingCount))),
+                .init("steps", JSONNode(.integer(trainer.step))),
+                .init("final_loss", last(record.losses)),
+                .init("final_validation_loss", last(record.validationLosses)),
+                .init("recoveries", JSONNode(.integer(record.recoveries))),
+            ]
+        try context.writeManifest(kind: .train, seed: job.common.seed, loop, members)
     }
 }

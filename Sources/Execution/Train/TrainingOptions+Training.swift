@@ -1,5 +1,41 @@
 internal import Configurations
+internal import NeuralNet
 internal import TensorCore
+internal import Training
+
+// What the keys of a train job mean to the modules that compute.
+
+extension TrainingOptions {
+    func plan(steps: Int, seed: UInt64) -> TrainingPlan {
+        var plan = TrainingPlan(steps: steps, seed: seed)
+        plan.batchSize = batchSize
+        plan.accumulation = gradientAccumulationSteps
+        plan.gradientCheckpointing = gradientCheckpointing
+        plan.checkpointEvery = checkpointEvery
+        plan.previewEvery = sampleEvery
+        plan.validationEvery = validationEvery
+        plan.validationBatches = validationBatches
+        plan.logEvery = logEvery
+        return plan
+    }
+
+    var optimization: Optimization {
+        Optimization(
+            rule, learningRate: learningRate, learningRateShape: learningRateSchedule, warmupSteps: warmupSteps,
+            maxGradientNorm: maxGradNorm, averageDecay: emaDecay)
+    }
+
+    private var rule: OptimizerRule {
+        let adam = Adam(
+            beta1: adamBeta1, beta2: adamBeta2, epsilon: adamEpsilon, weightDecay: weightDecay,
+            isDecoupled: optimizer != .adam)
+        return switch optimizer {
+        case .sgd: .sgd(momentum: momentum, weightDecay: weightDecay)
+        case .adam, .adamw: .adam(adam)
+        case .muon: .muon(momentum: momentum, others: adam)
+        }
+    }
+}
 
 extension LossConfiguration {
     /// The distance between what a model predicts and what it should.
@@ -8,6 +44,16 @@ extension LossConfiguration {
         case .mse: .meanSquared
         case .l1: .meanAbsolute
         case .huber: .smoothL1(delta: Float(huberDelta))
+        }
+    }
+}
+
+extension ReconstructionOptions {
+    /// The distance between an image and its reconstruction.
+    var distance: Loss {
+        switch loss {
+        case .l1: .meanAbsolute
+        case .mse: .meanSquared
         }
     }
 }

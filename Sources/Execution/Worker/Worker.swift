@@ -88,8 +88,8 @@ public enum Worker {
         context.log(
             "attempt \(arguments.attempt) with \(arguments.threads) threads, \(Kernels.description(context.device))")
         return switch try job.get() {
-        case .train(let job): try TrainExecution(job, context).run()
-        case .trainAutoencoder(let job): try AutoencoderExecution(job, context).run()
+        case .train(let job): try TrainExecution(DenoiserTraining(job, context), context).run()
+        case .trainAutoencoder(let job): try TrainExecution(AutoencoderTraining(job, context), context).run()
         case .sample(let job): try SampleExecution(job, context).run()
         case .img2img(let job): try SampleExecution(job, context).run()
         case .videoExtend(let job): try VideoExtendExecution(job, context).run()

@@ -1,0 +1,34 @@
+internal import Configurations
+internal import Datasets
+internal import DurableFiles
+internal import JobSpec
+internal import Problems
+internal import StrictJSON
+internal import TensorCore
+
+/// The data sets that jobs name.
+extension JobContext {
+    /// Decoded samples may take a quarter of the job's memory.
+    static func cacheLimit(_ common: CommonOptions) -> Int { common.resources.memory.map { $0 / 4 } ?? 2 << 30 }
+
+    /// Opens the data set of a job, and decodes it where that fits into memory.
+    func openDataset(_ configuration: DatasetConfiguration, _ common: CommonOptions) throws -> Dataset {
+        try pointing(to: "$.dataset") {
+            let resolved = try configuration.mapInputs { input in
+                do { return try permitted(input.path) } catch var problem as Problem {
+                    problem.path = input.role.jsonPath
+                    throw problem
+                }
+            }
+            let dataset = try Dataset(
+                resolved, seed: UInt64(common.seed),
+                loading: LoadingOptions(memory: Self.cacheLimit(common), threads: device.threads)
+            ) { done, total in
+                if stop.wasMade { throw Stopped() }
+                if done == total { log("decoded \(total) samples") }
+            }
+            for note in dataset.notes { log("note: \(note)") }
+            return dataset
+        }
+    }
+}
