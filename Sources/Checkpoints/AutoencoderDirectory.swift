@@ -45,6 +45,15 @@ public struct AutoencoderDirectory: Sendable {
         return autoencoder
     }
 
+    /// The autoencoder as one of the networks that take turns in memory.
+    ///
+    /// - Throws: what its files lack, by their headers.
+    public func component(of phases: Phases, on device: Device) throws -> Component<AutoencoderKL> {
+        let weights = try weights()
+        try weights.check(for: AutoencoderKL(configuration, on: .rehearsal()))
+        return try Component(of: phases, weights) { try autoencoder(on: device) }
+    }
+
     /// Writes an autoencoder into `path`, a directory that exists and is not yet seen.
     static func save(_ autoencoder: AutoencoderKL, to path: String, in files: any FileSystem) throws {
         let config = autoencoder.configuration.config(diffusersVersion: PipelineDirectory.diffusersVersion)

@@ -59,10 +59,10 @@ public struct PipelineDirectory: Sendable {
 
     /// The denoiser's component, in a pipeline that consists of it, a scheduler, and perhaps an autoencoder.
     private static func parts(of index: JSONNode, file: String) throws -> (denoiser: String, hasAutoencoder: Bool) {
-        // Members are `"unet": ["diffusers", "UNet2DModel"]`; what a pipeline can do without may be [null, null].
+        // Members are `"unet": ["diffusers", "UNet2DModel"]`; an absent part is [null, null].
         let components = (index.members ?? []).compactMap { member in
             member.node.elements?.last?.string.map { (name: member.name, className: $0) }
-        }
+        }.filter { !unneeded.contains($0.name) }
         func isAutoencoder(_ part: (name: String, className: String)) -> Bool {
             part.name == AutoencoderKLConfiguration.component
                 && AutoencoderKLConfiguration.classNames.contains(part.className)
@@ -82,6 +82,9 @@ public struct PipelineDirectory: Sendable {
         }
         return (found.component, components.contains(where: isAutoencoder))
     }
+
+    /// Parts that pictures do not depend on.
+    private static let unneeded: Set = ["safety_checker", "feature_extractor"]
 
     private static var knownClasses: String {
         Networks.denoisers.flatMap { $0.classNames }.joined(separator: ", ")
@@ -123,6 +126,18 @@ public struct PipelineDirectory: Sendable {
         let model = configuration.makeModel(numTrainTimesteps: scheduler.numTrainTimesteps, on: device)
         try weights().load(into: model, keeping: format)
         return model
+    }
+
+    /// The denoiser as one of the networks that take turns in memory.
+    ///
+    /// - Throws: what its files lack, by their headers.
+    public func component(
+        of phases: Phases, on device: Device, keeping format: HalfTensor.Format? = nil
+    ) throws -> Component<any Denoiser> {
+        let weights = try weights()
+        let network = configuration.makeModel(numTrainTimesteps: scheduler.numTrainTimesteps, on: .rehearsal())
+        try weights.check(for: network)
+        return try Component(of: phases, weights) { try model(on: device, keeping: format) }
     }
 
     /// Makes the directory appear at `path`, whole and durable, replacing an old one.

@@ -91,6 +91,31 @@ public struct WeightsDirectory: Sendable {
     public func load(
         into module: some Module, keeping format: HalfTensor.Format? = nil, isIdle: (String) -> Bool = { _ in false }
     ) throws {
+        let (found, held) = try places(in: module, isIdle)
+        for (value, file, key) in held {
+            let isSame = zip(try file.floats(key), value.array()).allSatisfy { abs($0 - $1) < 1e-3 }
+            guard isSame else { throw mismatch("tensor \(key) is not what config.json makes of it", file.path) }
+        }
+        // All are read before any is given away: a disk may fail at the last.
+        let values = try found.map { parameter, file, place in
+            parameter.stored(fromFileOrder: try Self.tensor(file, place, parameter), keeping: format)
+        }
+        for (entry, value) in zip(found, values) { entry.parameter.assign(value) }
+    }
+
+    /// Whether the files hold what `module` needs, by the names and shapes in their headers: to be known before hours of work that end
+    /// with loading it.
+    ///
+    /// - Throws: as `load`, but for what only the values tell.
+    public func check(for module: some Module) throws { _ = try places(in: module) { _ in false } }
+
+    private typealias Places = (
+        parameters: [(parameter: Parameter, file: SafetensorsFile, place: TensorPlace)],
+        constants: [(value: Tensor, file: SafetensorsFile, key: String)]
+    )
+
+    /// Where each parameter and each constant of `module` lies.
+    private func places(in module: some Module, _ isIdle: (String) -> Bool) throws -> Places {
         let open = try files.map(SafetensorsFile.init)
         var problems: [Problem] = []
         var holders: [String: SafetensorsFile] = [:]
@@ -127,15 +152,12 @@ public struct WeightsDirectory: Sendable {
         }
         // A model of another kind differs in hundreds of names; the first few tell it.
         guard problems.isEmpty else { throw Problems(Array(problems.prefix(20))) }
-        for (value, file, key) in held {
-            let isSame = zip(try file.floats(key), value.array()).allSatisfy { abs($0 - $1) < 1e-3 }
-            guard isSame else { throw mismatch("tensor \(key) is not what config.json makes of it", file.path) }
-        }
-        // All are read before any is given away: a disk may fail at the last.
-        let values = try found.map { parameter, file, place in
-            parameter.stored(fromFileOrder: try Self.tensor(file, place, parameter), keeping: format)
-        }
-        for (entry, value) in zip(found, values) { entry.parameter.assign(value) }
+        return (found, held)
+    }
+
+    /// The files as they are now: what they hold is the same as long as this is.
+    func state() throws -> [FileStatus?] {
+        try files.map { try PosixFileSystem().status($0, followsLinks: true) }
     }
 
     /// What is wrong with a tensor that should hold a parameter of this shape.

@@ -27,7 +27,7 @@ public struct SamplingRun {
     public let plan: SamplingPlan
     /// Where it stands; between any two calls of `step` it can be saved.
     public private(set) var cursor: SamplingCursor
-    private let model: any Denoiser
+    private let model: Component<any Denoiser>
     private let device: Device
     private let visits: [Int]
     /// What the batch in work is made from.
@@ -41,7 +41,10 @@ public struct SamplingRun {
         case finished(batch: Int, x: Tensor)
     }
 
-    public init(_ plan: SamplingPlan, _ model: any Denoiser, from cursor: SamplingCursor, on device: Device) {
+    /// - Parameter model: its phase begins with the first step of a batch, once the images that the batch is made from are read.
+    public init(
+        _ plan: SamplingPlan, _ model: Component<any Denoiser>, from cursor: SamplingCursor, on device: Device
+    ) {
         self.plan = plan
         self.model = model
         self.cursor = cursor
@@ -49,9 +52,14 @@ public struct SamplingRun {
         visits = plan.visits
     }
 
+    /// With a model that stays in memory.
+    public init(_ plan: SamplingPlan, _ model: any Denoiser, from cursor: SamplingCursor, on device: Device) {
+        self.init(plan, Component<any Denoiser>(model), from: cursor, on: device)
+    }
+
     /// Takes the next step; nil when all samples are drawn.
     ///
-    /// - Throws: what reading the pictures to edit throws.
+    /// - Throws: what reading the pictures to edit or loading the model throws.
     public mutating func step() throws -> Progress? {
         guard cursor.batch < plan.batchCount else { return nil }
         let batch = cursor.batch
@@ -63,7 +71,7 @@ public struct SamplingRun {
             cursor.noise.repetitions = state.calls - state.index
             let timestep = plan.sampler.steps[state.index].timestep
             let input = withKnownFrames(plan.sampler.modelInput(state), pictures, state.initialNoise)
-            let prediction = predict(input, timestep, batch, pictures?.knownFrames)
+            let prediction = try predict(input, timestep, batch, pictures?.knownFrames)
             plan.sampler.advance(&state, prediction, &cursor.noise)
             state.calls += 1
             keepKnown(&state, pictures)
@@ -98,7 +106,8 @@ public struct SamplingRun {
     /// The model's output for a batch, guided where the plan says so: with the variance for a sampler that wants it.
     private func predict(
         _ x: Tensor, _ timestep: Double, _ batch: Int, _ known: Editing.KnownFrames?
-    ) -> Tensor {
+    ) throws -> Tensor {
+        let model = try model()
         let (axis, channels) = (x.shape.rank - 1, x.shape.last)
         let samples = plan.samples(of: batch)
         let condition = plan.condition.repeated(for: samples)

@@ -10,9 +10,11 @@ extension Trainer {
     ///   - groups: their networks lie on a rehearsing device; weights that would be loaded are not.
     ///   - shape: the extents of a sample.
     ///   - condition: of one sample.
+    ///   - preview: what is done between two steps, with what learns in memory.
     /// - Throws: `invalid` where a group selects nothing that can be trained.
     public static func rehearse(
-        _ task: any TrainingTask, _ groups: [LearnerGroup], _ plan: TrainingPlan, shape: [Int], condition: Condition
+        _ task: any TrainingTask, _ groups: [LearnerGroup], _ plan: TrainingPlan, shape: [Int], condition: Condition,
+        preview: (Device) throws -> Void = { _ in }
     ) throws -> Int {
         for group in groups { group.network.initialize(seed: plan.seed) }
         let learners = try groups.map { try Learner($0) }
@@ -33,6 +35,8 @@ extension Trainer {
                 turn.update(step: step, of: 2, scale: 0, norm: turn.gradientNorm(accumulated: 1), accumulated: 1)
             }
         }
-        return device.memory.held
+        let held = device.memory.held
+        try preview(device)
+        return max(held, device.memory.held)
     }
 }

@@ -42,8 +42,14 @@ struct VideoExtendExecution {
             job, shownAs: SampleCodec.shape(of: shape(frames: 1), autoencoder?.configuration), context)
         let extensionPlan = try ExtensionPlan(job, lengths: clips.clips.map(\.count), traits)
         let window = shape(frames: extensionPlan.windowLength)
+        let phases = Phases(on: context.device)
         let codec = SampleCodec(
-            window, try pointing(to: "$.model") { try autoencoder?.autoencoder(on: context.device) })
+            window,
+            try autoencoder.map { directory in
+                try pointing(to: "$.model") {
+                    (directory.configuration, try directory.component(of: phases, on: context.device))
+                }
+            })
         let request = DrawingRequest(job, windows: extensionPlan.windows.count)
         var plan = try request.plan(pipeline, window, codec)
         let digest = try pointing(to: "$.model") { try pipeline.digest(with: autoencoder) }
@@ -66,7 +72,7 @@ struct VideoExtendExecution {
             clips, extensionPlan,
             window, beside: resident)
         let network = try pointing(to: "$.model") {
-            try pipeline.model(on: context.device, keeping: job.drawing.weightsType.format)
+            try pipeline.component(of: phases, on: context.device, keeping: job.drawing.weightsType.format)
         }
         let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.classNames[0])," : ""
         context.log("\(pipeline.configuration.className)\(latents) from \(path)")

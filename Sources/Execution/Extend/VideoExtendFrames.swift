@@ -111,7 +111,7 @@ struct ExtendedFrames: SampleSink {
     /// Each batch is a window, (1, T, ..., c).
     func finish(batch window: Int, _ x: Tensor) throws {
         if codec.isLossy { try latents.save(x, window: window) }
-        let frames = Filmstrip.frames(of: codec.shown(x)[0], codec.shape)
+        let frames = Filmstrip.frames(of: try codec.shown(x)[0], codec.shape)
         let first = plan.windows[window].places.lowerBound
         try write(plan.new(window).map { ($0, frames[$0 - first]) })
         try context.event(
@@ -151,7 +151,7 @@ struct ExtendedFrames: SampleSink {
     /// A frame that is given or made, as the model works on it.
     private func known(_ place: Int) throws -> [Float] {
         guard codec.isLossy, let window = plan.maker(of: place) else {
-            return codec.sample(of: try ImageFile.read(path(place)), on: device)
+            return try codec.sample(of: ImageFile.read(path(place)), on: device)
         }
         let frame = place - plan.windows[window].places.lowerBound
         return try latents.window(window, on: device).sliced(axis: 1, frame..<frame + 1).array()

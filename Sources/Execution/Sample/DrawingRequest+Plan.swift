@@ -35,7 +35,7 @@ extension DrawingRequest {
         if let clips = model.clips, case .video(let frames, _, _) = shape, let firstFrame {
             let conditioning = try GivenFrames.Conditioning(nil, clips, pipeline.scheduler)
             plan.editing = Editing(beginsWithNoise: true) { samples, device in
-                let first = codec.sample(of: firstFrame, on: device)
+                let first = try codec.sample(of: firstFrame, on: device)
                 let given = GivenFrames(
                     frames: [first] + [[Float]?](repeating: nil, count: frames - 1), conditioning: conditioning)
                 return given.pictures(clips: samples.count, shape, on: device)

@@ -114,7 +114,7 @@ struct EditedPictures: Sendable {
             job.jumpNSample > 1 ? Editing.Resampling(jumpLength: job.jumpLength, visits: job.jumpNSample) : nil
         return Editing(beginsWithNoise: job.mask != nil && strength == 1, resampling: resampling) { samples, device in
             let all = try samples.map { try fitted(of: $0, width: shape[1], height: shape[0], channels: shape[2]) }
-            let x0 = codec.samples(
+            let x0 = try codec.samples(
                 of: Tensor(all.flatMap(\.picture.signed), shape: Shape([all.count] + shape), on: device))
             guard maskPath != nil else { return Editing.Pictures(x0: x0, mask: nil) }
             let (height, width) = (x0.shape[1], x0.shape[2])

@@ -8,14 +8,16 @@ internal import TensorCore
 /// Between the samples that a denoiser works on and what a job shows: pictures and their latents where there is an autoencoder,
 /// else one and the same. Pictures are decoded one at a time, in tiles where they are large: memory does not depend on the batch.
 struct SampleCodec {
-    /// Of what is shown.
+    /// Shape of decoded samples.
     let shape: SampleShape
-    private let autoencoder: AutoencoderKL?
+    private let autoencoder: Component<AutoencoderKL>?
 
-    /// - Parameter shape: of the denoiser's samples.
-    init(_ shape: SampleShape, _ autoencoder: AutoencoderKL?) {
-        self.autoencoder = autoencoder
-        self.shape = Self.shape(of: shape, autoencoder?.configuration)
+    /// - Parameters:
+    ///   - shape: of the denoiser's samples.
+    ///   - autoencoder: its configuration, and the network; nil for a denoiser of what is shown.
+    init(_ shape: SampleShape, _ autoencoder: (AutoencoderKLConfiguration, Component<AutoencoderKL>)?) {
+        self.autoencoder = autoencoder?.1
+        self.shape = Self.shape(of: shape, autoencoder?.0)
     }
 
     /// What is shown of a denoiser's samples.
@@ -32,25 +34,29 @@ struct SampleCodec {
     /// The elements of each sample as it is shown.
     ///
     /// - Parameter x: what the denoiser works on (N, ...).
-    func shown(_ x: Tensor) -> [[Float]] {
-        guard let autoencoder else { return x.samples }
+    ///
+    /// - Throws: what loading the autoencoder throws.
+    func shown(_ x: Tensor) throws -> [[Float]] {
+        guard let autoencoder = try autoencoder?() else { return x.samples }
         return x.singles.map { sample in
             sample.pictures.flatMap { autoencoder.decodeTiled(autoencoder.unscaled($0)).array() }
         }
     }
 
     /// What the denoiser works on, for one picture (h, w, c).
-    func sample(of picture: Image, on device: Device) -> [Float] {
+    func sample(of picture: Image, on device: Device) throws -> [Float] {
         let shape: Shape = [1, picture.height, picture.width, picture.channels]
-        return samples(of: Tensor(picture.signed, shape: shape, on: device)).array()
+        return try samples(of: Tensor(picture.signed, shape: shape, on: device)).array()
     }
 
     /// What the denoiser works on, for pictures (N, H, W, C) or clips (N, T, H, W, C): the most likely latents.
-    func samples(of pictures: Tensor) -> Tensor {
-        guard let autoencoder else { return pictures }
+    ///
+    /// - Throws: what loading the autoencoder throws.
+    func samples(of pictures: Tensor) throws -> Tensor {
+        guard let autoencoder = try autoencoder?() else { return pictures }
         if pictures.shape.rank == 5 {
             let s = pictures.shape
-            let frames = samples(of: pictures.reshaped(to: [s[0] * s[1], s[2], s[3], s[4]]))  // (N T, h, w, c)
+            let frames = try samples(of: pictures.reshaped(to: [s[0] * s[1], s[2], s[3], s[4]]))  // (N T, h, w, c)
             return frames.reshaped(to: Shape([s[0], s[1]] + Array(frames.shape)[1...]))
         }
         let size = max(1, Self.encodedPixels / (pictures.shape[1] * pictures.shape[2]))

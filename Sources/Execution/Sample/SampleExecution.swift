@@ -44,8 +44,14 @@ struct SampleExecution {
         }
         let autoencoder = try self.autoencoder(of: pipeline)
         let shape = try sampleShape(of: pipeline, autoencoder?.configuration)
+        let phases = Phases(on: context.device)
         let codec = SampleCodec(
-            shape, try pointing(to: "$.model") { try autoencoder?.autoencoder(on: context.device) })
+            shape,
+            try autoencoder.map { directory in
+                try pointing(to: "$.model") {
+                    (directory.configuration, try directory.component(of: phases, on: context.device))
+                }
+            })
         var drawing = Drawing()
         let firstFrame = try firstFrame(codec)
         for request in requests {
@@ -61,7 +67,8 @@ struct SampleExecution {
         let (digest, network) = try pointing(to: "$.model") {
             (
                 try pipeline.digest(with: autoencoder),
-                try pipeline.model(on: context.device, keeping: requests[0].options.weightsType.format)
+                try pipeline.component(
+                    of: phases, on: context.device, keeping: requests[0].options.weightsType.format)
             )
         }
         if requests[0].options.output.video != nil, pipeline.configuration.clips == nil {
@@ -77,7 +84,7 @@ struct SampleExecution {
     }
 
     private func draw(
-        _ drawing: Drawing, _ model: any Denoiser, _ outputs: SampleOutputs, modelDigest: String
+        _ drawing: Drawing, _ model: Component<any Denoiser>, _ outputs: SampleOutputs, modelDigest: String
     ) throws -> Ending {
         let store = SamplingStateStore(
             Path.join(context.checkpoints, "sampling.safetensors"), fingerprint: try fingerprint(modelDigest),

@@ -76,6 +76,9 @@ struct SampleOutputs: SampleSink {
         Path.join(context.checkpoints, "points-\(Self.number(batch)).csv")
     }
     private var frameDirectory: String { Path.join(context.checkpoints, "frames") }
+    private var frameLatents: WindowStore {
+        WindowStore(frameDirectory, fingerprint: modelDigest, in: context.files)
+    }
     private func framePath(_ step: Int) -> String { Path.join(frameDirectory, Self.number(step) + ".png") }
 
     func areThere(batches: Int) throws -> Bool {
@@ -97,7 +100,7 @@ struct SampleOutputs: SampleSink {
     // MARK: - While sampling
 
     func finish(batch: Int, _ x: Tensor) throws {
-        let samples = codec.shown(x)
+        let samples = try codec.shown(x)
         switch shape {
         case .image:
             for (number, values) in zip(self.samples(of: batch), samples) {
@@ -126,17 +129,31 @@ struct SampleOutputs: SampleSink {
             ])
     }
 
-    /// Keeps a frame of the animation, which shows the first batch.
+    /// Keeps a frame of the animation, which shows the first batch. Latents are decoded at the end, when the denoiser has left.
     func step(_ index: Int, batch: Int, _ x: Tensor) throws {
         guard batch == 0, frameSteps.contains(index) else { return }
-        let frame: Image =
-            switch shape {
-            case .image: .grid(codec.shown(x).map(picture))
-            case .video: Filmstrip.picture(codec.shown(x).map { Filmstrip.frames(of: $0, shape) })
-            case .point:
-                plot(codec.shown(x).map(restored), title: "step \(index) of \(drawing.parts[0].plan.stepsPerBatch)")
-            }
-        try context.files.writeAtomically(PNG.encode(frame), to: framePath(index), mode: 0o660)
+        if codec.isLossy { return try frameLatents.save(x, window: index) }
+        try context.files.writeAtomically(PNG.encode(frame(index, x)), to: framePath(index), mode: 0o660)
+    }
+
+    private func frame(_ index: Int, _ x: Tensor) throws -> Image {
+        let samples = try codec.shown(x)
+        switch shape {
+        case .image: return .grid(samples.map(picture))
+        case .video: return Filmstrip.picture(samples.map { Filmstrip.frames(of: $0, shape) })
+        case .point:
+            return plot(samples.map(restored), title: "step \(index) of \(drawing.parts[0].plan.stepsPerBatch)")
+        }
+    }
+
+    /// The frame after a step; nil for one that somebody has removed.
+    private func keptFrame(_ index: Int) throws -> Image? {
+        guard codec.isLossy else {
+            return try context.files.exists(framePath(index)) ? ImageFile.read(framePath(index)) : nil
+        }
+        do { return try frame(index, frameLatents.window(index, on: context.device)) } catch let problem as Problem
+            where problem.code == .missing
+        { return nil }
     }
 
     /// Makes the frames kept so far durable; all else is when it is written.
@@ -184,8 +201,7 @@ struct SampleOutputs: SampleSink {
         case .point: try finishPoints()
         }
         guard !frameSteps.isEmpty else { return }
-        // One that somebody has removed is left out.
-        let frames = try frameSteps.sorted().map(framePath).filter(context.files.exists).map { try ImageFile.read($0) }
+        let frames = try frameSteps.sorted().compactMap(keptFrame)
         if !frames.isEmpty {
             try context.write(GIF.encode(frames, delay: 0.08, lastDelay: 2), to: context.output("animation.gif"))
         }

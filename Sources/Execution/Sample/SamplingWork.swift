@@ -21,7 +21,7 @@ protocol SampleSink {
 /// The sampling of all that a job draws, part after part.
 struct SamplingWork<Sink: SampleSink>: ResumableWork {
     private let drawing: Drawing
-    private let model: any Denoiser
+    private let model: Component<any Denoiser>
     private let sink: Sink
     private let store: SamplingStateStore
     private let device: Device
@@ -32,7 +32,7 @@ struct SamplingWork<Sink: SampleSink>: ResumableWork {
     ///
     /// - Throws: `invalid` when the saved state belongs to another sampling.
     init(
-        _ drawing: Drawing, _ model: any Denoiser, _ sink: Sink, _ store: SamplingStateStore, _ context: JobContext
+        _ drawing: Drawing, _ model: Component<any Denoiser>, _ sink: Sink, _ store: SamplingStateStore, _ context: JobContext
     ) throws {
         self.drawing = drawing
         self.model = model

@@ -64,12 +64,23 @@ struct DenoiserTraining: TrainingSubject {
     }
 
     func preview(_ task: DenoisingTask, step: Int) throws {
-        try TrainingPreviews(job, task.model, dataset, latents?.autoencoder, context).draw(step: step)
+        try TrainingPreviews(job, task.model, dataset, latents, context).draw(step: step)
+    }
+
+    func rehearsePreview(on device: Device) throws {
+        guard let configuration = latents?.configuration, job.training.sampleEvery != nil else { return }
+        let autoencoder = Component(of: Phases(on: device)) {
+            let network = AutoencoderKL(configuration, on: device)
+            network.initialize(seed: 0)
+            return network
+        }
+        let codec = SampleCodec(dataset.shape, (configuration, autoencoder))
+        _ = try codec.shown(.zeros(Shape([1] + dataset.shape.dimensions), on: device))
     }
 
     func publish(_ task: DenoisingTask, at path: String) throws {
         try PipelineDirectory.publish(
-            task.model, job.model, job.diffusion.scheduler, autoencoder: latents?.autoencoder, at: path,
+            task.model, job.model, job.diffusion.scheduler, autoencoder: latents?.autoencoder(), at: path,
             in: context.files
         ) { directory in
             if dataset.standardization != nil {

@@ -11,7 +11,9 @@ internal import TensorCore
 
 /// The autoencoder of a training on latents, and the way of its pictures to latents.
 struct LatentStage {
-    let autoencoder: AutoencoderKL
+    let configuration: AutoencoderKLConfiguration
+    let autoencoder: Component<AutoencoderKL>
+    private let phases: Phases
     /// SHA-256 of all that decides what it computes: configuration and weights.
     let digest: String
     private let context: JobContext
@@ -23,13 +25,16 @@ struct LatentStage {
         let directory = try pointing(to: JobInput.Role.autoencoder.jsonPath) { try AutoencoderDirectory(path) }
         for warning in directory.warnings { context.log("warning: \(warning)") }
         if let mismatch = job.mismatch(with: directory.configuration) { throw mismatch }
+        let phases = Phases(on: context.device)
+        self.phases = phases
+        configuration = directory.configuration
         (autoencoder, digest) = try pointing(to: JobInput.Role.autoencoder.jsonPath) {
             let parts = [
                 try directory.weights().digest(),
                 directory.configuration.config(diffusersVersion: PipelineDirectory.diffusersVersion).line,
             ]
             return (
-                try directory.autoencoder(on: context.device),
+                try directory.component(of: phases, on: context.device),
                 try SHA256.digest(of: Array(parts.joined(separator: "\n").utf8)).description
             )
         }
@@ -39,22 +44,22 @@ struct LatentStage {
     /// The data set's options with what follows from the autoencoder.
     func completed(_ dataset: DatasetConfiguration) -> DatasetConfiguration {
         var dataset = dataset
-        if dataset.images?.channels == nil { dataset.images?.channels = autoencoder.configuration.inChannels }
+        if dataset.images?.channels == nil { dataset.images?.channels = configuration.inChannels }
         return dataset
     }
 
     /// The pictures or clips of a data set as scaled latents, from the spool's cache where they are known.
     func encoded(_ pictures: Dataset, _ common: CommonOptions) throws -> Dataset {
-        let c = autoencoder.configuration
+        let c = configuration
         guard let shape = c.latentShape(of: pictures.shape) else {
             throw Compatibility.encoding(pictures.shape, by: c)?.problem ?? Problem(.internal, "latents have no shape")
         }
-        let codec = SampleCodec(shape, autoencoder)
+        let codec = SampleCodec(shape, (c, autoencoder))
         let directory = SpoolLayout(root: context.arguments.spool).latents
         var computed = 0
         let latents = try pictures.encoded(
             as: shape, cache: LatentCache(directory, encoder: digest, in: context.files),
-            memory: JobContext.cacheLimit(common), on: context.device, encode: { codec.samples(of: $0) }
+            memory: JobContext.cacheLimit(common), on: context.device, encode: { try codec.samples(of: $0) }
         ) { event in
             switch event {
             case .damaged(let problem): context.log("warning: \(problem)")
@@ -67,6 +72,10 @@ struct LatentStage {
         context.log(
             "\(latents.shape.dimensions) latents of \(pictures.shape.dimensions) samples, \(computed) of them new in \(directory)"
         )
+        release()
         return latents
     }
+
+    /// Ends the autoencoder's phase: what trains has the memory.
+    func release() { phases.end() }
 }

@@ -66,7 +66,8 @@ struct TrainExecution<Subject: TrainingSubject> {
             let task = subject.task(on: Worker.rehearsalDevice())
             return try Trainer.rehearse(
                 task, subject.groups(of: task), plan, shape: subject.dataset.shape.dimensions,
-                condition: subject.dataset.classes.isEmpty ? .none : Condition(classes: [0]))
+                condition: subject.dataset.classes.isEmpty ? .none : Condition(classes: [0]),
+                preview: subject.rehearsePreview)
         }
         try context.admit(tensors: tensors(plan), beside: JobContext.residentMemory, job.common) {
             var smaller: [SmallerJob] = []

@@ -18,13 +18,15 @@ struct TrainingPreviews {
     private let context: JobContext
 
     private let codec: SampleCodec
+    private let latents: LatentStage?
 
-    /// - Parameter autoencoder: whose latents the data set holds; nil: it holds what is shown.
+    /// - Parameter latents: what the data set holds in the place of what is shown; nil: what is shown.
     init(
-        _ job: TrainJob, _ model: any Denoiser, _ dataset: Dataset, _ autoencoder: AutoencoderKL?,
+        _ job: TrainJob, _ model: any Denoiser, _ dataset: Dataset, _ latents: LatentStage?,
         _ context: JobContext
     ) {
-        codec = SampleCodec(dataset.shape, autoencoder)
+        codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) })
+        self.latents = latents
         self.job = job
         self.model = model
         self.dataset = dataset
@@ -46,8 +48,9 @@ struct TrainingPreviews {
         var samples: [[Float]] = []
         while let progress = try run.step() {
             if context.stop.wasMade { return }
-            if case .finished(_, let x) = progress { samples += codec.shown(x) }
+            if case .finished(_, let x) = progress { samples += try codec.shown(x) }
         }
+        latents?.release()
         switch codec.shape {
         case .image(let size, let channels):
             let pictures = samples.map { Image(width: size.width, height: size.height, channels: channels, signed: $0) }

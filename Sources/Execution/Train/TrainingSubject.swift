@@ -33,6 +33,9 @@ protocol TrainingSubject {
     /// Shows what the network does after a step.
     func preview(_ task: Task, step: Int) throws
 
+    /// What a preview does to memory, on a device that computes nothing and holds what learns.
+    func rehearsePreview(on device: Device) throws
+
     /// Publishes the network with the weights that it has.
     func publish(_ task: Task, at path: String) throws
 
@@ -41,4 +44,9 @@ protocol TrainingSubject {
 
     /// What the manifest says of the network.
     func manifest(_ task: Task) -> KeyValuePairs<String, JSONNode>
+}
+
+extension TrainingSubject {
+    /// Takes no more than a step of the training.
+    func rehearsePreview(on device: Device) throws {}
 }
