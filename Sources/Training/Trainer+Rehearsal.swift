@@ -1,7 +1,7 @@
 internal import Datasets
 public import Models
 internal import NeuralNet
-internal import TensorCore
+public import TensorCore
 
 extension Trainer {
     /// Bytes that the tensors of a training take at most, told by two of its steps on a device that computes nothing.
