@@ -25,7 +25,7 @@ public struct Objective: Sendable {
         learnsVariance: Bool = false, frameNoise: FrameNoise? = nil
     ) {
         self.frameNoise = frameNoise
-        bound = learnsVariance ? VariationalBound(schedule, predictionType) : nil
+        bound = learnsVariance ? VariationalBound(training: schedule, predictionType) : nil
         self.schedule = schedule
         self.predictionType = predictionType
         self.loss = loss

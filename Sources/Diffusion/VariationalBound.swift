@@ -1,69 +1,68 @@
-internal import Configurations
+public import Configurations
 internal import Foundation
-internal import TensorCore
+public import Problems
+public import TensorCore
 
-/// The terms of the variational bound of a model that learns the variance of its reverse steps (Nichol & Dhariwal 2021, section 3.1),
-/// in bits per dimension.
-struct VariationalBound: Sendable {
-    private let schedule: NoiseSchedule
-    private let predictionType: PredictionType
-    private let posteriorLogarithms: [Double]
+/// The variational bound on -log p(x_0) of a diffusion model, L_T + sum L_t-1 + L_0 (Ho et al. 2020, equation 5), in bits per dimension:
+/// as a figure of a trained model, for each sample by itself, and as a loss for a model that learns the variance of its reverse steps
+/// (Nichol & Dhariwal 2021, section 3.1).
+public struct VariationalBound: Sendable {
+    public let schedule: NoiseSchedule
+    /// How x_0 follows from x_t and the output, at each timestep.
+    let predictedSample: [LinearCombination]
+    let clipping: SampleClipping
+    /// log of the posterior's variance at each timestep.
+    let posterior: [Double]
+    /// log of the reverse step's variance at each timestep, where it is fixed; nil where the model predicts it, between the posterior's and
+    /// beta_t.
+    let fixedLogVariances: [Double]?
 
-    init(_ schedule: NoiseSchedule, _ predictionType: PredictionType) {
+    /// Whether the model has twice the channels of its input, the second half for the variance.
+    public var learnsVariance: Bool { fixedLogVariances == nil }
+
+    /// The bound of a trained model, the chain over all timesteps that it was trained with.
+    ///
+    /// - Parameter configuration: the schedule of the training, what the model predicts, the variance of its reverse steps, and what is
+    ///   done to x_0 in them.
+    /// - Throws: a `Problem` for an impossible schedule, or epsilon prediction from pure noise.
+    public init(_ configuration: SchedulerConfiguration) throws(Problem) {
+        let schedule = try NoiseSchedule(configuration)
         self.schedule = schedule
-        self.predictionType = predictionType
-        posteriorLogarithms = schedule.posteriorLogVariances
+        var combinations: [LinearCombination] = []
+        for t in 0..<schedule.count {
+            combinations.append(try configuration.predictionType.sampleFromOutput(schedule, at: t))
+        }
+        predictedSample = combinations
+        clipping = SampleClipping(configuration)
+        posterior = schedule.posteriorLogVariances
+        fixedLogVariances =
+            switch configuration.varianceType {
+            case .fixedSmall, .fixedSmallLog: posterior
+            // At timestep 0, as in the authors' code, beta_0 would be a poor variance for the decoder.
+            case .fixedLarge, .fixedLargeLog: [posterior[0]] + schedule.betas.dropFirst().map { log($0) }
+            case .learnedRange: nil
+            }
     }
 
-    /// The mean over samples and elements of L_t: KL(q(x_t-1 | x_t, x_0) || p(x_t-1 | x_t)), and -log p(x_0 | x_1) at t = 0.
-    ///
-    /// - Parameters:
-    ///   - x0: (N, ..., C) in [-1, 1].
-    ///   - xt: `x0` with the noise of its timestep.
-    ///   - output: the first half of the model's channels, which says the mean.
-    ///   - share: the second half: where the log variance lies between the posterior's, -1, and log beta_t, 1.
-    func callAsFunction(_ x0: Tensor, _ xt: Tensor, _ output: Tensor, _ share: Tensor, at timesteps: [Int]) -> Tensor {
-        func column(_ value: (Int) -> Double) -> Tensor { schedule.column(timesteps, like: x0, value) }
-        func toSample(_ t: Int) -> LinearCombination {
+    /// The bound as a loss: the variance is learned, and x_0 is not clipped.
+    init(training schedule: NoiseSchedule, _ predictionType: PredictionType) {
+        self.schedule = schedule
+        predictedSample = (0..<schedule.count).map { t in
             predictionType.conversion(to: .sample, signal: schedule.signal(t), noise: schedule.noise(t))
         }
-        let predicted = column { toSample($0).noisy } * xt + column { toSample($0).output } * output  // (N, ..., C)
-        let weight = column(schedule.posteriorSampleWeight)
-        let (low, high) = (posteriorLogarithms, schedule.betas.map { log($0) })
-        let logVariance = share * column { (high[$0] - low[$0]) / 2 } + column { (high[$0] + low[$0]) / 2 }
-        let precision = (logVariance * -1).exp()
-        let difference = (x0 - predicted) * weight
-        let squares = difference.squared() + column { exp(low[$0]) }
-        var terms = (logVariance + squares * precision - column { low[$0] + 1 }) * 0.5  // (N, ..., C)
-        if timesteps.contains(0) {
-            let mean = x0 - difference  // at t = 0 the posterior's mean is x_0 itself
-            let decoder = negativeLogLikelihood(of: x0, mean, logVariance)
-            terms = terms * column { $0 == 0 ? 0 : 1 } + decoder * column { $0 == 0 ? 1 : 0 }
-        }
-        return terms.mean() * Float(1 / M_LN2)
+        clipping = .none
+        posterior = schedule.posteriorLogVariances
+        fixedLogVariances = nil
     }
 
-    /// -log p(x_0) where each of 256 levels in [-1, 1] has the probability that a normal gives to its interval (Ho et al. 2020,
-    /// equation 13), with the usual approximation of the normal's distribution by tanh.
-    private func negativeLogLikelihood(of x0: Tensor, _ mean: Tensor, _ logVariance: Tensor) -> Tensor {
-        let centred = x0 - mean
-        let inverse = (logVariance * -0.5).exp()
-        let least: Float = 1e-12
-        let upper = cumulative((centred + 1 / 255) * inverse)
-        let lower = cumulative((centred - 1 / 255) * inverse)
-        let values = x0.array()
-        func mask(_ isIn: (Float) -> Bool) -> Tensor {
-            Tensor(values.map { isIn($0) ? 1 : 0 }, shape: x0.shape, on: x0.device)
-        }
-        let range = least...Float(1)
-        let atBottom = upper.clamped(to: range).log() * mask { $0 < -0.999 }
-        let atTop = (1 - lower).clamped(to: range).log() * mask { $0 > 0.999 }
-        let between = (upper - lower).clamped(to: range).log() * mask { abs($0) <= 0.999 }
-        return (atBottom + atTop + between) * -1
+    /// A value of each sample's timestep (N, 1, ..., 1).
+    func column(_ timesteps: [Int], like x: Tensor, _ value: (Int) -> Double) -> Tensor {
+        schedule.column(timesteps, like: x, value)
     }
 
-    private func cumulative(_ x: Tensor) -> Tensor {
-        let cubic = x + x.squared() * x * 0.044715
-        return (cubic * Float((2 / Double.pi).squareRoot())).tanh() * 0.5 + 0.5
+    /// The x_0 that follows from a model's output, without clipping (N, ..., C).
+    func sample(from output: Tensor, _ xt: Tensor, at timesteps: [Int]) -> Tensor {
+        column(timesteps, like: xt) { predictedSample[$0].noisy } * xt
+            + column(timesteps, like: xt) { predictedSample[$0].output } * output
     }
 }

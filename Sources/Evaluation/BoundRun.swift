@@ -41,7 +41,7 @@ public struct BoundState: Sendable, Hashable, Codable {
     }
 
     /// Takes in the terms of one stratum.
-    fileprivate mutating func add(_ terms: [LikelihoodBound.Term], to stratum: Int, of plan: BoundPlan) {
+    fileprivate mutating func add(_ terms: [VariationalBound.Term], to stratum: Int, of plan: BoundPlan) {
         for term in terms {
             strata[stratum].bits.add(term.bits)
             strata[stratum].sampleError.add(term.sampleError)
@@ -72,7 +72,7 @@ public struct BoundRun {
     public let plan: BoundPlan
     /// Between any two calls of `step` it can be saved.
     public private(set) var state: BoundState
-    private let bound: LikelihoodBound
+    private let bound: VariationalBound
     private let model: any Denoiser
     private let samples: MeasuredSamples
     private let condition: Conditioning
@@ -95,7 +95,7 @@ public struct BoundRun {
     }
 
     public init(
-        _ plan: BoundPlan, _ bound: LikelihoodBound, _ model: any Denoiser, _ samples: MeasuredSamples,
+        _ plan: BoundPlan, _ bound: VariationalBound, _ model: any Denoiser, _ samples: MeasuredSamples,
         _ condition: Conditioning, from state: BoundState, on device: Device
     ) {
         self.plan = plan

@@ -28,10 +28,10 @@ private struct Share: Denoiser {
         return MeasuredSamples(try Dataset(.synthetic(shapes), seed: 0), seed: 3, count: count)
     }
 
-    private func bound(_ total: Int = 12) throws -> LikelihoodBound {
+    private func bound(_ total: Int = 12) throws -> VariationalBound {
         var configuration = SchedulerConfiguration()
         (configuration.numTrainTimesteps, configuration.betaEnd) = (total, 0.3)
-        return try LikelihoodBound(configuration)
+        return try VariationalBound(configuration)
     }
 
     private func measure(

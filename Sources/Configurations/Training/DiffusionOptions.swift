@@ -4,12 +4,16 @@ public import StrictJSON
 public struct LossConfiguration: Described, Hashable {
     public enum Kind: String, Sendable, CaseIterable {
         case mse, l1
-        /// Smooth L1.
+        /// d^2 / 2 up to delta, then delta (|d| - delta / 2) (Huber 1964).
         case huber
+        /// Huber's divided by delta, as PyTorch defines it; the same where delta is 1.
+        case smoothL1 = "smooth_l1"
+
+        var hasDelta: Bool { self == .huber || self == .smoothL1 }
     }
 
     public var loss = Kind.mse
-    /// Where Huber's parabola meets its straight lines.
+    /// Where the parabola meets the straight lines.
     public var huberDelta = 1.0
     /// Min-SNR weighting with this gamma (Hang et al. 2023); nil: every timestep weighs the same.
     public var snrGamma: Double?
@@ -18,21 +22,21 @@ public struct LossConfiguration: Described, Hashable {
 
     public static let fields: [Field<Self>] = [
         Field(
-            "loss", \.loss, .choice(aliases: ["l2": .mse, "smooth_l1": .huber]),
+            "loss", \.loss, .choice(aliases: ["l2": .mse]),
             "Distance between prediction and target."),
         Field(
             "huber_delta", \.huberDelta, .number(above: 0, upTo: 1000),
-            "Where the Huber loss turns from square to straight."),
+            "Where huber and smooth_l1 turn from square to straight."),
         Field(
             "snr_gamma", \.snrGamma, .optional(.number(above: 0, upTo: 10_000)),
             "Min-SNR weighting (Hang et al. 2023), 5 in the paper; null: none."),
     ]
 
     public func validate(_ checks: inout Checks) {
-        if loss != .huber, huberDelta != LossConfiguration().huberDelta {
+        if !loss.hasDelta, huberDelta != LossConfiguration().huberDelta {
             checks.fail(
                 "huber_delta", and: ["loss"], "huber_delta has no meaning with the loss \"\(loss.rawValue)\"",
-                remedy: "Set \"loss\" to \"huber\", or remove it.")
+                remedy: "Set \"loss\" to \"huber\" or \"smooth_l1\", or remove it.")
         }
     }
 }

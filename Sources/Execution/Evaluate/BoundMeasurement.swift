@@ -18,7 +18,7 @@ struct BoundMeasurement {
     private let reference: ModelReference
     private let pipeline: PipelineDirectory
     private let digest: String
-    private let bound: LikelihoodBound
+    private let bound: VariationalBound
     private let samples: MeasuredSamples
     private let shape: SampleShape
     private let condition: BoundRun.Conditioning
@@ -36,7 +36,7 @@ struct BoundMeasurement {
         }
         try Self.checkOutputs(of: pipeline)
         (digest, bound) = try pointing(to: "$.model") {
-            (try pipeline.digest(with: nil), try LikelihoodBound(pipeline.scheduler))
+            (try pipeline.digest(with: nil), try VariationalBound(pipeline.scheduler))
         }
         guard var configuration = job.dataset else {
             throw Problem(

@@ -43,7 +43,8 @@ extension LossConfiguration {
         switch loss {
         case .mse: .meanSquared
         case .l1: .meanAbsolute
-        case .huber: .smoothL1(delta: Float(huberDelta))
+        case .huber: .huber(delta: Float(huberDelta))
+        case .smoothL1: .smoothL1(delta: Float(huberDelta))
         }
     }
 }

@@ -1,13 +1,10 @@
-public import Configurations
 internal import Foundation
-public import Problems
 public import TensorCore
 
-/// The variational bound on -log2 p(x_0) of a trained model, for each sample by itself and in bits per dimension: L_T + sum L_t-1 + L_0
-/// (Ho et al. 2020, equation 5), the model being the chain over all timesteps that it was trained with.
+/// The bound of a trained model, for each sample by itself.
 ///
 /// Sums over a sample are taken in double: the terms of late timesteps are as small as the rounding of a float.
-public struct LikelihoodBound: Sendable {
+extension VariationalBound {
     /// What a timestep adds to the bound, and how far the prediction is off.
     public struct Term: Sendable, Hashable {
         /// KL(q(x_t-1 | x_t, x_0) || p(x_t-1 | x_t)), or -log p(x_0 | x_1) at timestep 0.
@@ -16,39 +13,6 @@ public struct LikelihoodBound: Sendable {
         public var sampleError: Double
         /// Mean squared error of the noise that follows from it.
         public var noiseError: Double
-    }
-
-    public let schedule: NoiseSchedule
-    /// How x_0 follows from x_t and the output, at each timestep.
-    private let predictedSample: [LinearCombination]
-    private let clipping: SampleClipping
-    private let posterior: [Double]
-    /// log of the reverse step's variance at each timestep, where it is fixed; nil where the model says it.
-    private let fixedLogVariances: [Double]?
-
-    /// Whether the model has twice the channels of its input, the second half for the variance.
-    public var learnsVariance: Bool { fixedLogVariances == nil }
-
-    /// - Parameter configuration: the schedule of the training, what the model predicts, the variance of its reverse steps, and what is
-    ///   done to x_0 in them.
-    /// - Throws: a `Problem` for an impossible schedule, or epsilon prediction from pure noise.
-    public init(_ configuration: SchedulerConfiguration) throws(Problem) {
-        let schedule = try NoiseSchedule(configuration)
-        self.schedule = schedule
-        var combinations: [LinearCombination] = []
-        for t in 0..<schedule.count {
-            combinations.append(try configuration.predictionType.sampleFromOutput(schedule, at: t))
-        }
-        predictedSample = combinations
-        clipping = SampleClipping(configuration)
-        posterior = schedule.posteriorLogVariances
-        fixedLogVariances =
-            switch configuration.varianceType {
-            case .fixedSmall, .fixedSmallLog: posterior
-            // At timestep 0, as in the authors' code, beta_0 would be a poor deviation for the decoder.
-            case .fixedLarge, .fixedLargeLog: [posterior[0]] + schedule.betas.dropFirst().map { log($0) }
-            case .learnedRange: nil
-            }
     }
 
     /// L_T: KL(q(x_T | x_0) || N(0, I)) of each sample.
@@ -75,10 +39,7 @@ public struct LikelihoodBound: Sendable {
         func half(_ range: Range<Int>) -> Tensor {
             output.shape.last == range.count ? output : output.sliced(axis: axis, range)
         }
-        func column(_ value: (Int) -> Double) -> Tensor { schedule.column(timesteps, like: x0, value) }
-        let predicted = clipping(
-            column { predictedSample[$0].noisy } * xt + column { predictedSample[$0].output } * half(0..<channels)
-        ).array()  // (N, ..., C)
+        let predicted = clipping(sample(from: half(0..<channels), xt, at: timesteps)).array()  // (N, ..., C)
         let shares = learnsVariance ? half(channels..<2 * channels).array() : []  // (N, ..., C)
         var sample = 0
         return eachSample(of: x0) { x0, range in

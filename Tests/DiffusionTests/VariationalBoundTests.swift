@@ -7,7 +7,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-struct LikelihoodBoundTests {
+struct VariationalBoundTests {
     private let device = Device(threads: 1)
 
     /// Every term, as PyTorch's distributions give it in double precision.
@@ -17,7 +17,7 @@ struct LikelihoodBoundTests {
             let stored = try fixture.tensor(name)
             return Tensor(stored.values, shape: Shape(stored.shape), on: device).permuted([0, 2, 3, 1])
         }
-        let bound = try LikelihoodBound(schedulerConfiguration(fixture.options))
+        let bound = try VariationalBound(schedulerConfiguration(fixture.options))
         #expect(bound.learnsVariance == fixture.name.contains("learned"))
         let x0 = try tensor("x0")
         #expect(relativeError(bound.prior(x0), try fixture.options.numbers("prior")) < 1e-6)
@@ -39,7 +39,7 @@ struct LikelihoodBoundTests {
         var configuration = SchedulerConfiguration()
         (configuration.numTrainTimesteps, configuration.betaEnd) = (50, 0.3)
         (configuration.predictionType, configuration.clipSample) = (.sample, false)
-        let bound = try LikelihoodBound(configuration)
+        let bound = try VariationalBound(configuration)
         let (schedule, variance) = (bound.schedule, deviation * deviation)
         let shape: Shape = [1, 64, 64, 16]
         let x0 = Tensor.normal(shape, seed: 1, purpose: .dataset, on: device) * Float(deviation)
@@ -64,9 +64,9 @@ struct LikelihoodBoundTests {
     @Test func epsilonSaysNothingAboutPureNoise() throws {
         var configuration = SchedulerConfiguration()
         configuration.rescaleBetasZeroSNR = true
-        #expect(throws: Problem.self) { try LikelihoodBound(configuration) }
+        #expect(throws: Problem.self) { try VariationalBound(configuration) }
         configuration.predictionType = .vPrediction
-        let bound = try LikelihoodBound(configuration)
+        let bound = try VariationalBound(configuration)
         let x0 = Tensor.full(0.5, shape: [1, 2, 2, 1], on: device)
         #expect(bound.prior(x0) == [0])
     }
