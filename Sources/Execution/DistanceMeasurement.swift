@@ -76,7 +76,7 @@ struct DistanceMeasurement {
                 }
                 return .statistics(try StatisticsFile.read(path), path: path)
             }
-            pictures = try FolderPictures(path).paths
+            pictures = try FolderPictures(path, permit: context.permit).paths
         case .job(let job):
             let path = try context.models.outputs(of: job)
             pictures = try drawn(in: path, context)
@@ -213,7 +213,9 @@ struct DistanceMeasurement {
         var parts: [Tensor] = []
         for first in stride(from: 0, to: paths.count, by: batchSize) {
             if context.stop.wasMade { return nil }
-            let pictures = try paths[first..<min(first + batchSize, paths.count)].map { try ImageFile.read($0) }
+            let pictures = try paths[first..<min(first + batchSize, paths.count)].map { path in
+                try ImageFile.read(path) { context.log("note: \(Path.name(path)) \($0).") }
+            }
             let part = extractor.features(of: pictures)
             guard part.isFinite else {
                 throw Problem(

@@ -59,7 +59,7 @@ struct SampleExecution {
             shape, try pointing(to: "$.model") { try autoencoder?.autoencoder(on: context.device) })
         var drawing = Drawing()
         for request in requests { drawing.append(request, try plan(request, pipeline, shape, codec)) }
-        try requests[0].edits?.check()
+        try requests[0].edits?.check { context.log("note: \($0)") }
         try admit(
             drawing,
             SamplingRehearsal(

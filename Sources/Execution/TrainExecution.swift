@@ -49,7 +49,7 @@ struct TrainExecution {
         let reporter = TrainingReporter(context)
         let trainer = try Trainer(
             task(model, plan), dataset: dataset, plan: plan,
-            store: context.trainingStates(of: deciding(model, latents), keep: job.training.keepCheckpoints),
+            store: context.trainingStates(of: deciding(model, latents, dataset), keep: job.training.keepCheckpoints),
             report: reporter.report)
         let outcome = try trainer.run(
             preview: { try previews.draw(step: $0) }, shouldStop: { context.stop.wasMade })
@@ -110,11 +110,11 @@ struct TrainExecution {
     }
 
     /// What decides the weights.
-    private func deciding(_ model: any Denoiser, _ latents: LatentStage?) -> [String] {
+    private func deciding(_ model: any Denoiser, _ latents: LatentStage?, _ dataset: Dataset) -> [String] {
         let root = JobSpec.train(job).json
         let keys = ["model", "dataset", "diffusion", "training", "seed"].map { "\($0) \(root[$0]?.line ?? "")" }
         return keys + model.parameters.map { "\($0.name) \($0.parameter.fileShape)" }
-            + (latents.map { ["autoencoder \($0.digest)"] } ?? [])
+            + (latents.map { ["autoencoder \($0.digest)"] } ?? []) + dataset.unreadable.map { "without \($0)" }
     }
 
     // MARK: - Output

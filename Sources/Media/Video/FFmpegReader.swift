@@ -23,7 +23,7 @@ final class FFmpegReader: FrameReader {
         self.limits = limits
         let input = ["-protocol_whitelist", "file,pipe", "-f", format.demuxer, "-i", "file:\(path)"]
         let stream = try VideoStream(input, limits: limits)
-        try limits.image.check(width: stream.width, height: stream.height) { _ in true }
+        try limits.image.check(width: stream.width, height: stream.height, bytesPerPixel: 12) { _ in true }
         rate = stream.rate
         var notes: [String] = []
         if stream.hasSound { notes.append("The video's sound is left out.") }
@@ -49,7 +49,7 @@ final class FFmpegReader: FrameReader {
         guard let mark = try take(3) else { return try finish() }
         guard mark == Array("P6\n".utf8) else { throw damage("ffmpeg wrote something that is no picture") }
         let (width, height, maximum) = (try number(), try number(), try number())
-        try limits.image.check(width: width, height: height) { _ in true }
+        try limits.image.check(width: width, height: height, bytesPerPixel: 12) { _ in true }
         guard maximum == 255, let bytes = try take(3 * width * height) else { return try finish() }
         frames += 1
         return Image(width: width, height: height, channels: 3, bytes: bytes)

@@ -180,7 +180,7 @@ final class Y4MReader: FrameReader {
             guard line.count < beginning.count else { throw Y4M.Header.damage("the header has no end") }
             header = try Y4M.Header(String(decoding: line, as: UTF8.self))
             let bytes = header.frameBytes
-            try limits.image.check(width: header.width, height: header.height) { _ in
+            try limits.image.check(width: header.width, height: header.height, bytesPerPixel: 12) { _ in
                 // A file of no frames is told apart later.
                 size <= line.count + 1 || size > bytes / 2
             }
