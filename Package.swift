@@ -95,7 +95,7 @@ let package = Package(
 
         // Numeric column.
         library("TensorCore", ["Problems", "CKernels", "COpenBLAS"]),
-        library("Media", ["Problems", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CChild"]),
+        library("Media", ["Problems", "DurableFiles", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CChild"]),
         library("NeuralNet", ["TensorCore"]),
         library("Diffusion", ["Problems", "Configurations", "TensorCore"]),
         library("Models", ["Configurations", "TensorCore", "NeuralNet"]),

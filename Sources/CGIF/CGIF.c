@@ -138,7 +138,8 @@ cgif_reader *cgif_reader_new(const uint8_t *data, size_t size) {
     return reader;
 }
 
-/// Reads the extensions before the next picture and its descriptor: 1; 0 at the end of the file; -1 where it is damaged.
+/// Reads the extensions before the next picture and its descriptor: 1; 0 at the end of the file; -1 where it is
+/// damaged.
 static int next_picture(cgif_reader *reader) {
     GifFileType *gif = reader->gif;
     GifRecordType record;

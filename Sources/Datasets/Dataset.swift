@@ -61,8 +61,9 @@ public struct Dataset: Sendable {
     ///     them.
     ///   - seed: decides what is held out for validation.
     ///   - progress: told how many samples of how many are decoded; what it throws ends the work and is thrown on.
-    /// - Throws: a `Problem`, or `Problems` where several files are at fault (all are told): `missing`, `denied`, `io` for what
-    ///   cannot be opened; `corrupt`, `unsupported` for what cannot be decoded; `invalid` for settings that don't fit the files.
+    /// - Throws: a `Problem`, or `Problems` where several files are at fault (all are told): `missing`, `denied`, `io`
+    ///   for what cannot be opened; `corrupt`, `unsupported` for what cannot be decoded; `invalid` for settings that
+    ///   don't fit the files.
     public init(
         _ configuration: DatasetConfiguration, seed: UInt64, loading: LoadingOptions = LoadingOptions(),
         progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
@@ -71,6 +72,7 @@ public struct Dataset: Sendable {
         var mayCache = true
         switch configuration {
         case .synthetic(let synthetic):
+            try Self.checkIndex(of: synthetic.count, loading)
             opened = try OpenedSource(synthetic)
             // Drawn again in less time than a step takes, while the one before is computed.
             mayCache = false
@@ -111,6 +113,19 @@ public struct Dataset: Sendable {
         } else {
             source = opened.source
         }
+    }
+
+    /// Refuses a set whose index alone takes too much, before it is made.
+    private static func checkIndex(of count: Int, _ loading: LoadingOptions) throws {
+        // At most: place, place in the order of an epoch, class, and a point's coordinates as they are and
+        // standardized.
+        let bytesPerSample = 40
+        guard count > loading.limits.memory / bytesPerSample else { return }
+        throw Problem(
+            .invalid,
+            "an index of \(count) samples takes \(count * bytesPerSample >> 20) MiB of memory, where "
+                + "\(loading.limits.memory >> 20) MiB are allowed",
+            remedy: "Lower count, or allow the job more memory.", path: "$.dataset.count")
     }
 
     /// The samples of another data set in another form, under the same numbers.

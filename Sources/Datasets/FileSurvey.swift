@@ -12,7 +12,8 @@ extension FileSource {
     var isInMemory: Bool { false }
 }
 
-/// Every file of a data set read once before anything is computed with it: all that is wrong with any of them is told at once.
+/// Every file of a data set read once before anything is computed with it: all that is wrong with any of them is told
+/// at once.
 struct FileSurvey {
     /// The places in the source of those that can be read.
     private(set) var readable: [Int] = []
@@ -31,7 +32,8 @@ struct FileSurvey {
     ///   - known: problems of files found before.
     ///   - limit: bytes that decoded samples may take to be kept.
     ///   - progress: told how many samples of how many are decoded; what it throws ends the work.
-    /// - Throws: the `Problem` of the one file, or the `Problems` of all files, that cannot be read, unless they are to be left out.
+    /// - Throws: the `Problem` of the one file, or the `Problems` of all files, that cannot be read, unless they are to
+    ///   be left out.
     init(
         _ source: some FileSource, known: [Problem], policy: UnreadableFiles, limit: Int, threads: Int,
         progress: (_ done: Int, _ total: Int) throws -> Void
@@ -40,7 +42,7 @@ struct FileSurvey {
         var samples: [Sample] = []
         var (total, oddities) = (0, [String]())
         try Decoding.run(source, threads: threads, progress: progress) { place, outcome in
-            oddities += outcome.warnings.map { "\(source.names[place]) \($0)." }
+            oddities += outcome.warnings.map { "\(source.names[place]): \($0)" }
             switch outcome.sample {
             case .success(let sample):
                 readable.append(place)

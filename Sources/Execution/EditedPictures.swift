@@ -84,7 +84,7 @@ struct EditedPictures: Sendable {
         let path = path(of: sample)
         return try pointing(to: JobInput.Role.image.jsonPath) {
             let image = try ImageFile.read(path, limits: limits, keepsAlpha: true) {
-                warn("\(Path.name(path)) \($0).")
+                warn("\(Path.name(path)): \($0)")
             }
             let mask = try maskPath.map { mask in
                 try pointing(to: JobInput.Role.mask.jsonPath) { try self.mask(mask, for: image, path) }

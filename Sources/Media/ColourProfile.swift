@@ -1,8 +1,8 @@
 import CLCMS
 
 extension Image {
-    /// The image in sRGB, from the colours of an ICC profile, perceptually. A profile that moves no colour by more than a level of 255
-    /// leaves it as it is. Nil for a profile of other colours than the image has.
+    /// The image in sRGB, from the colours of an ICC profile, perceptually. A profile that moves no colour by more than
+    /// a level of 255 leaves it as it is. Nil for a profile of other colours than the image has.
     func converted(fromProfile profile: [UInt8]) -> Image? {
         let count = width * height
         switch depth {

@@ -5,7 +5,8 @@ struct DecodedImage {
     var orientation = Orientation.topLeft
     /// An ICC profile; nil: sRGB.
     var profile: [UInt8]?
-    /// What was odd about the file, or left out of it, though the picture is whole. Sentences without their subject, the file.
+    /// What was odd about the file, or left out of it, though the picture is whole. Sentences without their subject,
+    /// the file.
     var warnings: [String] = []
 
     /// The picture in sRGB, as the scene was.

@@ -1,5 +1,5 @@
-/// How a picture was held, as told by what lies beside it in its file: the Orientation tag of Exif 2.32, or of XMP where Exif is
-/// silent. Both are remarks: a bad one doesn't spoil the picture.
+/// How a picture was held, as told by what lies beside it in its file: the Orientation tag of Exif 2.32, or of XMP
+/// where Exif is silent. Both are remarks: a bad one doesn't spoil the picture.
 enum Exif {
     /// - Parameters:
     ///   - exif: a TIFF structure, with or without the mark that JPEG has before it.

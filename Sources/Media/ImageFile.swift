@@ -12,6 +12,9 @@ public enum ImageFile {
         case tiff = "TIFF"
         case heif = "HEIF or AVIF"
 
+        /// Of ISO/IEC 23008-12 and AVIF; other brands are videos.
+        private static let heifBrands = ["heic", "heix", "hevc", "heim", "heis", "mif1", "msf1", "avif", "avis"]
+
         /// Whether pictures of this format are read.
         public var isRead: Bool { self != .bmp && self != .heif }
 
@@ -31,7 +34,7 @@ public enum ImageFile {
                 self = .bmp
             } else if ["II*\0", "MM\0*", "II+\0", "MM\0+"].contains(where: { begins($0) }) {
                 self = .tiff
-            } else if begins("ftyp", at: 4) {
+            } else if begins("ftyp", at: 4), Self.heifBrands.contains(where: { begins($0, at: 8) }) {
                 self = .heif
             } else {
                 return nil
@@ -54,13 +57,13 @@ public enum ImageFile {
         }
     }
 
-    /// Reads the picture at `path`: PNG, JPEG, WebP, GIF or TIFF, by what it holds. It is brought to sRGB by its colour profile and turned
-    /// upright by its Exif; alpha is composited over white unless it is to be kept: 1 or 3 channels, or 2 or 4. Of an animation or several
-    /// pages the first is taken.
+    /// Reads the picture at `path`: PNG, JPEG, WebP, GIF or TIFF, by what it holds. It is brought to sRGB by its colour
+    /// profile and turned upright by its Exif; alpha is composited over white unless it is to be kept: 1 or 3 channels,
+    /// or 2 or 4. Of an animation or several pages the first is taken.
     ///
     /// - Parameter warn: told what is odd about a file that is whole, as a sentence without its subject, the file.
-    /// - Throws: a `Problem` that names the file: `missing`, `denied` or `io` when it cannot be read; `corrupt` when it is damaged, empty
-    ///   or no picture; `unsupported` for other picture formats; `invalid` beyond `limits`.
+    /// - Throws: a `Problem` that names the file: `missing`, `denied` or `io` when it cannot be read; `corrupt` when it
+    ///   is damaged, empty or no picture; `unsupported` for other picture formats; `invalid` beyond `limits`.
     public static func read(
         _ path: String, limits: ImageLimits = ImageLimits(), keepsAlpha: Bool = false,
         warn: (String) -> Void = { _ in }

@@ -18,7 +18,8 @@ public struct ImageLimits: Sendable, Hashable {
     /// Refuses a picture whose header claims too much, before anything is allocated for it.
     ///
     /// - Parameters:
-    ///   - bytesPerPixel: what decoding takes at its most: the decoder's pixels, the image, and a copy turned upright or in sRGB.
+    ///   - bytesPerPixel: what decoding takes at its most: the decoder's pixels, the image, and a copy turned upright
+    ///     or in sRGB.
     ///   - plausible: whether a file of its length could hold that many pixels at all.
     func check(width: Int, height: Int, bytesPerPixel: Int, plausible: (_ pixels: Int) -> Bool) throws {
         guard width > 0, height > 0 else {

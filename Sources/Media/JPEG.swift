@@ -23,8 +23,8 @@ enum JPEG {
                 .unsupported, "a JPEG \(coding) is not read",
                 remedy: "Save it as an 8-bit grey or RGB JPEG, or as PNG.")
         }
-        // Entropy coding takes at least a bit for a block of 64 pixels, arithmetic coding of a flat picture somewhat less. A picture in
-        // several scans is held as coefficients of two bytes until the last.
+        // Entropy coding takes at least a bit for a block of 64 pixels, arithmetic coding of a flat picture somewhat
+        // less. A picture in several scans is held as coefficients of two bytes until the last.
         try limits.check(width: width, height: height, bytesPerPixel: 8 * channels) { $0 / 65536 <= data.count }
 
         var pixels = [UInt8](repeating: 0, count: width * height * channels)

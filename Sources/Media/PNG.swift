@@ -26,8 +26,8 @@ public enum PNG {
 
     /// Reads a PNG from memory, as it is stored: neither turned upright nor brought to sRGB.
     ///
-    /// - Throws: a `Problem`: `corrupt` where pixels are missing or damaged; `unsupported` for high dynamic range; `invalid` for a
-    ///   picture beyond `limits`.
+    /// - Throws: a `Problem`: `corrupt` where pixels are missing or damaged; `unsupported` for high dynamic range;
+    ///   `invalid` for a picture beyond `limits`.
     public static func decode(_ data: [UInt8], limits: ImageLimits = ImageLimits()) throws -> Decoded {
         let (decoded, texts) = try read(data, limits: limits)
         return Decoded(image: decoded.image, texts: texts)
@@ -122,7 +122,9 @@ public enum PNG {
         var bytes = ByteReader(data.dropFirst(signature.count))
         while let length = bytes.word32(little: false), let name = bytes.take(4), var chunk = bytes.take(Int(length)) {
             if name.bytes.elementsEqual("IDAT".utf8) { return }
-            if name.bytes.elementsEqual("cICP".utf8), chunk.byte() != nil, let curve = chunk.byte(), [16, 18].contains(curve) {
+            if name.bytes.elementsEqual("cICP".utf8), chunk.byte() != nil, let curve = chunk.byte(),
+                [16, 18].contains(curve)
+            {
                 throw Problem(
                     .unsupported, "PNG pictures of high dynamic range are not read",
                     remedy: "Bring it to sRGB with the program that made it.")

@@ -5,8 +5,8 @@ import Problems
 enum TIFF {
     /// Reads a TIFF from memory: grey or RGB, with alpha where it has one, brought to 8 bits.
     ///
-    /// - Throws: a `Problem`: `corrupt` for a damaged or truncated file; `unsupported` for numbers that are no colours, such as
-    ///   floating-point ones; `invalid` for a picture beyond `limits`.
+    /// - Throws: a `Problem`: `corrupt` for a damaged or truncated file; `unsupported` for numbers that are no colours,
+    ///   such as floating-point ones; `invalid` for a picture beyond `limits`.
     static func decode(_ data: [UInt8], limits: ImageLimits) throws -> DecodedImage {
         try data.withUnsafeBufferPointer { buffer in
             guard let reader = ctiff_reader_new(buffer.baseAddress, buffer.count, max(limits.memory, 1 << 20)) else {
@@ -34,7 +34,9 @@ enum TIFF {
             guard ctiff_decode(reader, &pixels) else { throw damage() }
             var warnings: [String] = []
             if header.has_more_pages { warnings.append("has several pages, of which the first is taken") }
-            if header.bits_per_sample > 8 { warnings.append("has \(header.bits_per_sample) bits a sample, of which 8 are kept") }
+            if header.bits_per_sample > 8 {
+                warnings.append("has \(header.bits_per_sample) bits a sample, of which 8 are kept")
+            }
             let complaint = String(cString: ctiff_message(reader))
             if !complaint.isEmpty { warnings.append("is read whole, but its decoder says: \(complaint)") }
             var image = Image(

@@ -45,7 +45,8 @@ enum Layers {
     /// The only user of each C library.
     static let soleUsers = [
         "COpenBLAS": "TensorCore", "CKernels": "TensorCore", "CPNG": "Media", "CJPEG": "Media", "CGIF": "Media",
-        "CWebP": "Media", "CTIFF": "Media", "CLCMS": "Media", "CChild": "Media", "CZlib": "Datasets", "COpenSSL": "DurableFiles", "CLandlock": "DurableFiles",
+        "CWebP": "Media", "CTIFF": "Media", "CLCMS": "Media", "CChild": "Media", "CZlib": "Datasets",
+        "COpenSSL": "DurableFiles", "CLandlock": "DurableFiles",
         "CSystemd": "Service",
     ]
 }

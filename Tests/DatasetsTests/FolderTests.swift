@@ -192,7 +192,8 @@ import Testing
         try place.write("broken", to: "set/b/1.png")
         try place.link("set/c/2.png", to: "nowhere.png")
         var folder = Making.folder(place.path("set"))
-        #expect(Set(problems(folder).map(\.file)) == Set(["a/0.png", "b/1.png", "c/2.png"].map { place.path("set/\($0)") }))
+        #expect(
+            Set(problems(folder).map(\.file)) == Set(["a/0.png", "b/1.png", "c/2.png"].map { place.path("set/\($0)") }))
         for cache in ImageFolderConfiguration.Cache.allCases {
             (folder.unreadable, folder.cache) = (.skip, cache)
             let data = try Dataset(.imageFolder(folder), seed: 0)

@@ -25,7 +25,8 @@ struct Subject: Sendable, CustomTestStringConvertible {
     var testDescription: String { name }
 
     static let all: [Subject] = [
-        jobs, json, safetensors, npz, npy, png, jpeg, webp, gifPicture, tiff, profiles, metadata, idx, gif, y4m, answers,
+        jobs, json, safetensors, npz, npy, png, jpeg, webp, gifPicture, tiff, profiles, metadata, idx, gif, y4m,
+        answers,
         events,
     ]
 

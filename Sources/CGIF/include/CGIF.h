@@ -28,7 +28,8 @@ typedef struct cgif_reader cgif_reader;
 cgif_reader *cgif_reader_new(const uint8_t *data, size_t size);
 /// Reads up to the first picture: the size of the canvas that holds it. Allocates nothing that grows with it.
 bool cgif_read_header(cgif_reader *reader, int *width, int *height);
-/// Decodes the first picture into rows of `width` pixels of four bytes, RGBA, all zero before; those that it leaves stay transparent.
+/// Decodes the first picture into rows of `width` pixels of four bytes, RGBA, all zero before; those that it leaves
+/// stay transparent.
 ///
 /// `more` becomes 1 where another picture follows, 0 at the end of the file, -1 where the file ends without saying so.
 bool cgif_read_pixels(cgif_reader *reader, int width, uint8_t *pixels, int *more);

@@ -18,8 +18,8 @@ typedef struct {
 } cjpeg_report;
 
 /// Decodes `size` bytes at `data` into `height` rows of `width` pixels of `channels` interleaved bytes: 1 grey, 3 RGB, 4 CMYK as
-/// stored. Never writes more than height * width * channels bytes, whatever the file says of its size, and takes no more than about
-/// `memory` bytes beside them. Returns whether every pixel was in the file.
+/// stored. Never writes more than height * width * channels bytes, whatever the file says of its size, and takes no
+/// more than about `memory` bytes beside them. Returns whether every pixel was in the file.
 bool cjpeg_decode(const uint8_t *data, size_t size, int width, int height, int channels, size_t memory, uint8_t *pixels,
                   cjpeg_report *report);
 

@@ -14,8 +14,8 @@ typedef enum {
     CLCMS_UNFIT = 2
 } clcms_status;
 
-/// Converts `count` pixels of `channels` samples of one or two bytes: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA, to the same, perceptually,
-/// alpha unchanged.
+/// Converts `count` pixels of `channels` samples of one or two bytes: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA, to the
+/// same, perceptually, alpha unchanged.
 clcms_status clcms_to_srgb(const uint8_t *profile, size_t size, const void *pixels, void *converted, size_t count, int channels,
                            int bytes_per_sample);
 

@@ -23,7 +23,8 @@ typedef struct {
     cwebp_chunk xmp;
 } cwebp_header;
 
-/// Reads the chunks of a whole file; false for one that is damaged or cut off. Allocates nothing that grows with the picture.
+/// Reads the chunks of a whole file; false for one that is damaged or cut off. Allocates nothing that grows with the
+/// picture.
 bool cwebp_read_header(const uint8_t *data, size_t size, cwebp_header *header);
 
 /// Decodes into width * height pixels of four bytes, RGBA, alpha not premultiplied; false for damaged data.

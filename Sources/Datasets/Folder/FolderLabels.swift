@@ -43,8 +43,8 @@ struct FolderLabels {
         labels = images.compactMap { byFile[$0] }
     }
 
-    /// All folders are classes, numbered in the order of their names as torchvision's ImageFolder does it, those without samples too: a
-    /// number must not depend on what else is there.
+    /// All folders are classes, numbered in the order of their names as torchvision's ImageFolder does it, those
+    /// without samples too: a number must not depend on what else is there.
     private mutating func takeFolders(_ images: [String], _ listing: FolderListing) throws {
         try Self.refuse(images.filter { Self.folder($0) == nil }) {
             Problem(

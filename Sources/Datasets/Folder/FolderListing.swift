@@ -22,10 +22,10 @@ public struct FolderListing {
 
     /// Lists `root` to any depth, without names that begin with a dot. Links are followed.
     ///
-    /// - Parameter permit: judges links that lead out of `root`; nil: they are refused, since they could show files that were never meant
-    ///   to be seen.
-    /// - Throws: a `Problem`: `missing`, `denied` or `io` for a directory that cannot be listed; `invalid` for a name that is not UTF-8, and
-    ///   for directories nested without end.
+    /// - Parameter permit: judges links that lead out of `root`; nil: they are refused, since they could show files
+    ///   that were never meant to be seen.
+    /// - Throws: a `Problem`: `missing`, `denied` or `io` for a directory that cannot be listed; `invalid` for a name
+    ///   that is not UTF-8, and for directories nested without end.
     init(_ root: String, permit: Permit? = nil) throws {
         guard let real = Self.realPath(root) else { throw FileBytes.failure(root, errno) }
         self.root = root

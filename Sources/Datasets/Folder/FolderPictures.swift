@@ -7,15 +7,16 @@ public struct FolderPictures: Sendable {
     public let paths: [String]
 
     /// - Parameter permit: throws where a link leads to what may not be read; nil: links stay below the directory.
-    /// - Throws: a `Problem` that names the directory: `missing`, `denied` or `io`; `invalid` where it holds no pictures; `Problems` where
-    ///   there are links that cannot be followed.
+    /// - Throws: a `Problem` that names the directory: `missing`, `denied` or `io`; `invalid` where it holds no
+    ///   pictures; `Problems` where there are links that cannot be followed.
     public init(_ root: String, permit: FolderListing.Permit? = nil) throws {
         let listing = try FolderListing(root, permit: permit)
         guard listing.problems.isEmpty else { throw Problems(listing.problems) }
         paths = try Self.told(listing.files, below: root).images.map { "\(root)/\($0)" }
     }
 
-    /// Whether the file `root/name` is taken for a picture: any that is called one must be one; others are told by what they hold.
+    /// Whether the file `root/name` is taken for a picture: any that is called one must be one; others are told by what
+    /// they hold.
     public static func isPicture(_ name: String, below root: String) throws -> Bool {
         try ImageFile.Format(name: name) != nil
             || ImageFile.Format(beginning: FileBytes.beginning("\(root)/\(name)", count: 12))?.isRead == true
@@ -29,7 +30,8 @@ public struct FolderPictures: Sendable {
         }
         guard !images.isEmpty else {
             throw Problem(
-                .invalid, "the directory holds no images", remedy: "Put PNG, JPEG, WebP, GIF or TIFF files there, or name another one.",
+                .invalid, "the directory holds no images",
+                remedy: "Put PNG, JPEG, WebP, GIF or TIFF files there, or name another one.",
                 file: root)
         }
         return (images, others)
