@@ -74,8 +74,11 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
-        .target(name: "CJPEG", linkerSettings: [.linkedLibrary("turbojpeg")]),
+        .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CGIF", linkerSettings: [.linkedLibrary("gif")]),
+        .target(name: "CWebP", linkerSettings: [.linkedLibrary("webpdemux"), .linkedLibrary("webp")]),
+        .target(name: "CTIFF", linkerSettings: [.linkedLibrary("tiff")]),
+        .target(name: "CLCMS", linkerSettings: [.linkedLibrary("lcms2")]),
         .target(name: "CChild"),
         .target(name: "CLandlock"),
         .target(
@@ -92,7 +95,7 @@ let package = Package(
 
         // Numeric column.
         library("TensorCore", ["Problems", "CKernels", "COpenBLAS"]),
-        library("Media", ["Problems", "CPNG", "CJPEG", "CGIF", "CChild"]),
+        library("Media", ["Problems", "DurableFiles", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CChild"]),
         library("NeuralNet", ["Configurations", "TensorCore"]),
         library("Diffusion", ["Problems", "Configurations", "TensorCore"]),
         library("Models", ["Configurations", "TensorCore", "NeuralNet"]),

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CChild.h"
+#include "filter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <linux/close_range.h>
 #include <unistd.h>
@@ -43,6 +45,9 @@ static void run(const char *program, const char *const *arguments, const char *c
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return;
+    if (limits->ruleset >= 0 && syscall(SYS_landlock_restrict_self, limits->ruleset, 0) < 0) return;
+    if (cchild_filter_calls() < 0) return;
     execve(program, (char *const *)arguments, (char *const *)environment);
 }
 

@@ -107,3 +107,99 @@ void cgif_writer_free(cgif_writer *writer) {
     free(writer->bytes);
     free(writer);
 }
+
+// MARK: Reading
+
+struct cgif_reader {
+    GifFileType *gif;
+    const uint8_t *data;
+    size_t size;
+    size_t offset;
+    int error;
+    int transparent;
+};
+
+static int read_bytes(GifFileType *gif, GifByteType *out, int count) {
+    cgif_reader *reader = gif->UserData;
+    const size_t left = reader->size - reader->offset;
+    const size_t taken = (size_t)count < left ? (size_t)count : left;
+    memcpy(out, reader->data + reader->offset, taken);
+    reader->offset += taken;
+    return (int)taken;
+}
+
+cgif_reader *cgif_reader_new(const uint8_t *data, size_t size) {
+    cgif_reader *reader = calloc(1, sizeof *reader);
+    if (!reader) return NULL;
+    reader->data = data;
+    reader->size = size;
+    reader->transparent = NO_TRANSPARENT_COLOR;
+    reader->gif = DGifOpen(reader, read_bytes, &reader->error);
+    return reader;
+}
+
+/// Reads the extensions before the next picture and its descriptor: 1; 0 at the end of the file; -1 where it is
+/// damaged.
+static int next_picture(cgif_reader *reader) {
+    GifFileType *gif = reader->gif;
+    GifRecordType record;
+    while (DGifGetRecordType(gif, &record) == GIF_OK) {
+        if (record == TERMINATE_RECORD_TYPE) return 0;
+        if (record == IMAGE_DESC_RECORD_TYPE) return DGifGetImageDesc(gif) == GIF_OK ? 1 : -1;
+        int code;
+        GifByteType *extension;
+        if (DGifGetExtension(gif, &code, &extension) != GIF_OK) return -1;
+        while (extension) {
+            GraphicsControlBlock control;
+            if (code == GRAPHICS_EXT_FUNC_CODE && DGifExtensionToGCB(extension[0], extension + 1, &control) == GIF_OK)
+                reader->transparent = control.TransparentColor;
+            if (DGifGetExtensionNext(gif, &extension) != GIF_OK) return -1;
+        }
+    }
+    return -1;
+}
+
+bool cgif_read_header(cgif_reader *reader, int *width, int *height) {
+    GifFileType *gif = reader->gif;
+    if (!gif || next_picture(reader) != 1) return false;
+    const GifImageDesc picture = gif->Image;
+    const int right = picture.Left + picture.Width, bottom = picture.Top + picture.Height;
+    *width = right > gif->SWidth ? right : gif->SWidth;
+    *height = bottom > gif->SHeight ? bottom : gif->SHeight;
+    return picture.Width > 0 && picture.Height > 0;
+}
+
+bool cgif_read_pixels(cgif_reader *reader, int width, uint8_t *pixels, int *more) {
+    static const int first[] = {0, 4, 2, 1}, step[] = {8, 8, 4, 2};
+    GifFileType *gif = reader->gif;
+    const GifImageDesc picture = gif->Image;
+    const ColorMapObject *map = picture.ColorMap ? picture.ColorMap : gif->SColorMap;
+    GifPixelType *line = map ? malloc((size_t)picture.Width) : NULL;
+    bool decoded = line != NULL;
+    for (int pass = picture.Interlace ? 0 : 3; decoded && pass < 4; pass++) {
+        const int begin = picture.Interlace ? first[pass] : 0, jump = picture.Interlace ? step[pass] : 1;
+        for (int y = begin; decoded && y < picture.Height; y += jump) {
+            decoded = DGifGetLine(gif, line, picture.Width) == GIF_OK;
+            uint8_t *out = pixels + 4 * ((size_t)(picture.Top + y) * (size_t)width + (size_t)picture.Left);
+            for (int x = 0; decoded && x < picture.Width; x++, out += 4) {
+                if (line[x] == reader->transparent || line[x] >= map->ColorCount) continue;
+                const GifColorType colour = map->Colors[line[x]];
+                out[0] = colour.Red, out[1] = colour.Green, out[2] = colour.Blue, out[3] = 255;
+            }
+        }
+    }
+    free(line);
+    if (decoded) *more = next_picture(reader);
+    return decoded;
+}
+
+const char *cgif_reader_message(const cgif_reader *reader) {
+    const char *message = GifErrorString(reader->gif ? reader->gif->Error : reader->error);
+    return message ? message : "it has no colours";
+}
+
+void cgif_reader_free(cgif_reader *reader) {
+    int ignored;  // Nothing was written.
+    if (reader->gif) DGifCloseFile(reader->gif, &ignored);
+    free(reader);
+}

@@ -5,23 +5,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MESSAGE_CAPACITY = 160 };
+enum { MESSAGE_CAPACITY = 160, LARGEST_CHUNK = 4 << 20 };
+
+/// What the library says: why it failed, and the first thing that it found odd. The error pointer of a png_struct.
+typedef struct {
+    char error[MESSAGE_CAPACITY];
+    char warning[MESSAGE_CAPACITY];
+} messages;
 
 static void keep_message(char *kept, const char *message) {
     strncpy(kept, message, MESSAGE_CAPACITY - 1);
     kept[MESSAGE_CAPACITY - 1] = 0;
 }
 
-/// The error pointer of a png_struct is the message buffer of its owner.
 static void on_error(png_structp png, png_const_charp message) {
-    keep_message(png_get_error_ptr(png), message);
+    messages *kept = png_get_error_ptr(png);
+    keep_message(kept->error, message);
     png_longjmp(png, 1);
 }
 
-/// Warnings concern colour profiles, dates and the like: nothing that changes a pixel.
+/// Warnings concern colour profiles, dates, damaged remarks and the like: nothing that changes a pixel.
 static void on_warning(png_structp png, png_const_charp message) {
-    (void)png;
-    (void)message;
+    messages *kept = png_get_error_ptr(png);
+    if (!kept->warning[0]) keep_message(kept->warning, message);
 }
 
 // MARK: Reading
@@ -33,7 +39,7 @@ struct cpng_reader {
     size_t size;
     size_t offset;
     cpng_header header;
-    char message[MESSAGE_CAPACITY];
+    messages messages;
 };
 
 static void read_bytes(png_structp png, png_bytep out, size_t count) {
@@ -50,7 +56,7 @@ cpng_reader *cpng_reader_new(const uint8_t *data, size_t size) {
     if (!reader) return NULL;
     reader->data = data;
     reader->size = size;
-    reader->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, reader->message, on_error, on_warning);
+    reader->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader->messages, on_error, on_warning);
     reader->info = reader->png ? png_create_info_struct(reader->png) : NULL;
     if (!reader->info) {
         cpng_reader_free(reader);
@@ -65,10 +71,11 @@ bool cpng_read_header(cpng_reader *reader, cpng_header *header) {
     if (setjmp(png_jmpbuf(png))) return false;
 
     png_set_read_fn(png, reader, read_bytes);
-    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    // A damaged remark is left out; what makes pixels must be whole.
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
     // The caller judges the image's size; libpng bounds what the other chunks may hold.
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_chunk_malloc_max(png, 1 << 20);
+    png_set_chunk_malloc_max(png, LARGEST_CHUNK);
     png_set_chunk_cache_max(png, 64);
     png_read_info(png, info);
 
@@ -102,9 +109,32 @@ bool cpng_read_pixels(cpng_reader *reader, uint8_t *pixels) {
     for (int pass = 0; pass < passes; pass++) {
         for (uint32_t y = 0; y < header.height; y++) png_read_row(png, pixels + y * stride, NULL);
     }
+    // All pixels are there, whatever follows.
+    if (setjmp(png_jmpbuf(png))) {
+        on_warning(png, reader->messages.error);
+        return true;
+    }
     png_read_end(png, info);
     return true;
 }
+
+cpng_bytes cpng_profile(const cpng_reader *reader) {
+    png_charp name;
+    int compression;
+    png_bytep profile = NULL;
+    png_uint_32 size = 0;
+    if (!png_get_iCCP(reader->png, reader->info, &name, &compression, &profile, &size)) return (cpng_bytes){NULL, 0};
+    return (cpng_bytes){profile, size};
+}
+
+cpng_bytes cpng_exif(const cpng_reader *reader) {
+    png_bytep exif = NULL;
+    png_uint_32 size = 0;
+    if (!png_get_eXIf_1(reader->png, reader->info, &size, &exif)) return (cpng_bytes){NULL, 0};
+    return (cpng_bytes){exif, size};
+}
+
+const char *cpng_reader_warning(const cpng_reader *reader) { return reader->messages.warning; }
 
 size_t cpng_text_count(const cpng_reader *reader) {
     png_textp texts;
@@ -120,7 +150,7 @@ cpng_text cpng_text_at(const cpng_reader *reader, size_t index) {
     return (cpng_text){text.key, text.text, utf8 ? text.itxt_length : text.text_length, utf8};
 }
 
-const char *cpng_reader_message(const cpng_reader *reader) { return reader->message; }
+const char *cpng_reader_message(const cpng_reader *reader) { return reader->messages.error; }
 
 void cpng_reader_free(cpng_reader *reader) {
     png_destroy_read_struct(&reader->png, &reader->info, NULL);
@@ -135,7 +165,7 @@ struct cpng_writer {
     uint8_t *bytes;
     size_t size;
     size_t capacity;
-    char message[MESSAGE_CAPACITY];
+    messages messages;
 };
 
 static void write_bytes(png_structp png, png_bytep data, size_t count) {
@@ -156,7 +186,7 @@ static void flush_bytes(png_structp png) { (void)png; }
 cpng_writer *cpng_writer_new(void) {
     cpng_writer *writer = calloc(1, sizeof *writer);
     if (!writer) return NULL;
-    writer->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, writer->message, on_error, on_warning);
+    writer->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer->messages, on_error, on_warning);
     writer->info = writer->png ? png_create_info_struct(writer->png) : NULL;
     if (!writer->info) {
         cpng_writer_free(writer);
@@ -200,7 +230,7 @@ const uint8_t *cpng_writer_bytes(const cpng_writer *writer) { return writer->byt
 
 size_t cpng_writer_size(const cpng_writer *writer) { return writer->size; }
 
-const char *cpng_writer_message(const cpng_writer *writer) { return writer->message; }
+const char *cpng_writer_message(const cpng_writer *writer) { return writer->messages.error; }
 
 void cpng_writer_free(cpng_writer *writer) {
     png_destroy_write_struct(&writer->png, &writer->info);

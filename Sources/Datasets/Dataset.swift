@@ -4,19 +4,25 @@ import Problems
 public import TensorCore
 
 /// What decoding may cost.
-public struct LoadingOptions: Sendable, Hashable {
+public struct LoadingOptions: Sendable {
     /// Bytes that decoded samples may take; image folders that need more are decoded anew each time.
     public var memory: Int
     /// Threads that decode at the start. They change no result.
     public var threads: Int
     /// What one picture may cost.
     public var limits: ImageLimits
+    /// Judges links that lead out of a data set's directory; nil: they are refused.
+    public var permit: FolderListing.Permit?
 
-    public init(memory: Int = 2 << 30, threads: Int = 1, limits: ImageLimits = ImageLimits()) {
+    public init(
+        memory: Int = 2 << 30, threads: Int = 1, limits: ImageLimits = ImageLimits(),
+        permit: FolderListing.Permit? = nil
+    ) {
         precondition(threads > 0, "somebody has to decode")
         self.memory = memory
         self.threads = threads
         self.limits = limits
+        self.permit = permit
     }
 }
 
@@ -30,6 +36,8 @@ public struct Dataset: Sendable {
     public let standardization: Standardization?
     /// What a person should know: files that were left out, for example. Sentences.
     public let notes: [String]
+    /// Files that were left out since they cannot be read.
+    public let unreadable: [String]
     /// Whether images are mirrored with probability 1/2 in training.
     let mirrors: Bool
     let training: [Int]
@@ -53,24 +61,24 @@ public struct Dataset: Sendable {
     ///     them.
     ///   - seed: decides what is held out for validation.
     ///   - progress: told how many samples of how many are decoded; what it throws ends the work and is thrown on.
-    /// - Throws: a `Problem`, or `Problems` where several files are at fault (up to 20 are told): `missing`, `denied`, `io` for what
-    ///   cannot be opened; `corrupt`, `unsupported` for what cannot be decoded; `invalid` for settings that don't fit the files.
+    /// - Throws: a `Problem`, or `Problems` where several files are at fault (all are told): `missing`, `denied`, `io`
+    ///   for what cannot be opened; `corrupt`, `unsupported` for what cannot be decoded; `invalid` for settings that
+    ///   don't fit the files.
     public init(
         _ configuration: DatasetConfiguration, seed: UInt64, loading: LoadingOptions = LoadingOptions(),
         progress: (_ done: Int, _ total: Int) throws -> Void = { _, _ in }
     ) throws {
         let opened: OpenedSource
         var mayCache = true
-        var mustCache = false
         switch configuration {
         case .synthetic(let synthetic):
+            try Self.checkIndex(of: synthetic.count, loading)
             opened = try OpenedSource(synthetic)
             // Drawn again in less time than a step takes, while the one before is computed.
             mayCache = false
         case .imageFolder(let folder):
-            opened = try OpenedSource(folder, limits: loading.limits)
-            mayCache = folder.cache != .stream
-            mustCache = folder.cache == .memory
+            opened = try OpenedSource(folder, loading: loading, progress: progress)
+            mayCache = false
         case .videoFolder(let folder):
             opened = try OpenedSource(folder, loading: loading, progress: progress)
             // Whole videos are kept, not clips, which may overlap.
@@ -94,16 +102,30 @@ public struct Dataset: Sendable {
         firstMirrored = nil
         standardization = opened.standardization
         notes = opened.notes
+        unreadable = opened.unreadable
         mirrors = configuration.images?.horizontalFlip ?? false
         stills = try Stills(configuration, beside: opened, seed: seed, loading: loading, progress: progress)
         if mayCache, !opened.source.isInMemory {
-            let limit = mustCache ? Int.max : loading.memory
             source =
-                try SampleCache(decoding: opened.source, limit: limit, threads: loading.threads, progress: progress)
+                try SampleCache(
+                    decoding: opened.source, limit: loading.memory, threads: loading.threads, progress: progress)
                 ?? opened.source
         } else {
             source = opened.source
         }
+    }
+
+    /// Refuses a set whose index alone takes too much, before it is made.
+    private static func checkIndex(of count: Int, _ loading: LoadingOptions) throws {
+        // At most: place, place in the order of an epoch, class, and a point's coordinates as they are and
+        // standardized.
+        let bytesPerSample = 40
+        guard count > loading.limits.memory / bytesPerSample else { return }
+        throw Problem(
+            .invalid,
+            "an index of \(count) samples takes \(count * bytesPerSample >> 20) MiB of memory, where "
+                + "\(loading.limits.memory >> 20) MiB are allowed",
+            remedy: "Lower count, or allow the job more memory.", path: "$.dataset.count")
     }
 
     /// The samples of another data set in another form, under the same numbers.
@@ -117,7 +139,7 @@ public struct Dataset: Sendable {
         self.firstMirrored = firstMirrored
         (training, validation) = (other.training, other.validation)
         (classes, labels, mirrors) = (other.classes, other.labels, other.mirrors)
-        (standardization, notes) = (other.standardization, other.notes)
+        (standardization, notes, unreadable) = (other.standardization, other.notes, other.unreadable)
         self.stills = stills
     }
 
@@ -188,6 +210,7 @@ struct OpenedSource {
     var labels: [Int]?
     var standardization: Standardization?
     var notes: [String] = []
+    var unreadable: [String] = []
 }
 
 extension ImageOptions {

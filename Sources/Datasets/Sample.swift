@@ -62,5 +62,11 @@ protocol SampleSource: Sendable {
     /// Whether a sample is at hand without decoding or computing.
     var isInMemory: Bool { get }
     /// Sample `index` of `0..<count`.
-    func sample(_ index: Int) throws -> Sample
+    ///
+    /// - Parameter warn: told what is odd about its file, though it is whole, as a sentence without its subject.
+    func sample(_ index: Int, warn: (String) -> Void) throws -> Sample
+}
+
+extension SampleSource {
+    func sample(_ index: Int) throws -> Sample { try sample(index) { _ in } }
 }

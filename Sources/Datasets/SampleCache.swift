@@ -1,6 +1,4 @@
-import Dispatch
 import Problems
-import Synchronization
 
 /// All samples of a source, decoded once.
 struct SampleCache: SampleSource {
@@ -9,59 +7,34 @@ struct SampleCache: SampleSource {
     var count: Int { samples.count }
     var isInMemory: Bool { true }
 
-    func sample(_ index: Int) -> Sample { samples[index] }
+    init(_ samples: [Sample]) { self.samples = samples }
 
-    /// How many problems are told before the rest is left unread.
-    static let reportedProblems = 20
+    func sample(_ index: Int, warn: (String) -> Void) -> Sample { samples[index] }
 
     /// Decodes `source` on `threads` threads; nil as soon as the samples take more than `limit` bytes.
     ///
     /// - Parameter progress: told how many samples of how many are decoded; what it throws ends the work.
-    /// - Throws: the `Problem` of the one sample, or the `Problems` of up to 20, that cannot be decoded.
+    /// - Throws: the `Problem` of the first sample that cannot be decoded.
     init?(
         decoding source: any SampleSource, limit: Int, threads: Int,
         progress: (_ done: Int, _ total: Int) throws -> Void
     ) throws {
         var samples: [Sample] = []
-        var problems: [Problem] = []
+        var problem: Problem?
         var memory = 0
-        let block = 64 * threads
-        while samples.count + problems.count < source.count {
-            let first = samples.count + problems.count
-            let count = min(block, source.count - first)
-            for result in Self.decode(source, first..<first + count, threads: threads) {
-                switch result {
-                case .success(let sample):
-                    memory += sample.memory + MemoryLayout<Sample>.stride
-                    samples.append(sample)
-                case .failure(let problem):
-                    problems.append(problem)
-                }
+        try Decoding.run(source, threads: threads, progress: progress) { _, outcome in
+            switch outcome.sample {
+            case .success(let sample):
+                samples.append(sample)
+                memory += sample.memory + MemoryLayout<Sample>.stride
+                return memory <= limit
+            case .failure(let found):
+                problem = found
+                return false
             }
-            if problems.count >= Self.reportedProblems { break }
-            if memory > limit && problems.isEmpty { return nil }
-            try progress(first + count, source.count)
         }
-        if problems.count == 1 { throw problems[0] }
-        if !problems.isEmpty { throw Problems(Array(problems.prefix(Self.reportedProblems))) }
+        if let problem { throw problem }
+        guard memory <= limit else { return nil }
         self.samples = samples
-    }
-
-    private static func decode(
-        _ source: any SampleSource, _ range: Range<Int>, threads: Int
-    ) -> [Result<Sample, Problem>] {
-        let results = Mutex([Result<Sample, Problem>?](repeating: nil, count: range.count))
-        let next = Atomic(0)
-        DispatchQueue.concurrentPerform(iterations: threads) { _ in
-            while true {
-                let place = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard place < range.count else { return }
-                let result = Result { try source.sample(range.lowerBound + place) }.mapError {
-                    $0 as? Problem ?? Problem(.internal, "a sample cannot be decoded", cause: "\($0)")
-                }
-                results.withLock { $0[place] = result }
-            }
-        }
-        return results.withLock { $0.compactMap(\.self) }
     }
 }

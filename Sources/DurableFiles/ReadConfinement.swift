@@ -21,4 +21,17 @@ public enum ReadConfinement {
         default: throw Problem(errno: -result, cannot: "restrict the worker to", paths.joined(separator: ", "))
         }
     }
+
+    /// A Landlock ruleset for a child process that may read and run what lies below `paths`, links resolved, and change
+    /// nothing: a descriptor that the caller closes, or nil as above. A path that does not exist allows nothing.
+    package static func sealed(_ paths: [String]) throws -> Int32? {
+        let descriptors = paths.map { clandlock_target($0) }.filter { $0 >= 0 }
+        defer { for descriptor in descriptors { close(descriptor) } }
+        let result = clandlock_sealed(descriptors, Int32(descriptors.count))
+        switch -result {
+        case ENOSYS, EOPNOTSUPP, EPERM: return nil
+        case 1...: throw Problem(errno: -result, cannot: "restrict a helper program to", paths.joined(separator: ", "))
+        default: return result
+        }
+    }
 }

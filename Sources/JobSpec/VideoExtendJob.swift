@@ -63,7 +63,7 @@ public struct VideoExtendJob: Described, Hashable {
         CommonOptions.fields.map { $0.lifted(\.common) }
         + DrawingOptions.fields.filter { !left.contains($0.key) }.map { $0.lifted(\.drawing) } + [
             Field(
-                "video", \.video, .string(), "The clip: an MP4, WebM, MOV, GIF or Y4M file, or a directory of frames.",
+                "video", \.video, .string(), "The clip: a video file of any usual format, or a directory of frames.",
                 required: true),
             Field("to", \.to, .optional(.string()), "With the direction between, the clip that is led to."),
             Field(
@@ -85,7 +85,9 @@ public struct VideoExtendJob: Described, Hashable {
                 "size", \.size, .optional(ImageSize.form),
                 "Height and width of the result; null: the model's sample_size."),
             Field(
-                "fps", \.fps, .optional(ClipOptions.fpsForm), "Frames a second of the result; null: the clip's, or 8."),
+                "fps", \.fps, .optional(ClipOptions.fpsForm),
+                "Frames a second of the result, at which the clip is taken too; null: each given frame in its own time, "
+                    + "new ones as the clip's, or 8."),
             Field(
                 "max_video_frames", \.maxVideoFrames, .integer(in: 1...100_000),
                 "A clip with more frames is refused, without being read further."),

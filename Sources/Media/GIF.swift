@@ -3,14 +3,20 @@ import Problems
 
 /// Animated GIF (GIF89a), for seeing how a picture came about.
 public enum GIF {
+    /// Frames that stay equally long, but for the last, so that the result can be looked at.
+    public static func encode(_ frames: [Image], delay: Double, lastDelay: Double? = nil) throws -> [UInt8] {
+        var delays = [Double](repeating: delay, count: frames.count)
+        if let lastDelay, !delays.isEmpty { delays[delays.count - 1] = lastDelay }
+        return try encode(frames, delays: delays)
+    }
+
     /// Writes frames of one size as an animation that repeats forever, each frame with a palette of its own.
     ///
     /// - Parameters:
-    ///   - delay: seconds that a frame stays; rounded to hundredths.
-    ///   - lastDelay: the same for the last frame, so that the result can be looked at.
+    ///   - delays: seconds that each frame stays; rounded to hundredths.
     /// - Throws: a `Problem`: `unsupported` beyond 65535 pixels a side, which is the format's limit.
-    public static func encode(_ frames: [Image], delay: Double, lastDelay: Double? = nil) throws -> [UInt8] {
-        precondition(!frames.isEmpty, "an animation has frames")
+    public static func encode(_ frames: [Image], delays: [Double]) throws -> [UInt8] {
+        precondition(!frames.isEmpty && delays.count == frames.count, "an animation has frames, each with its time")
         let (width, height) = (frames[0].width, frames[0].height)
         precondition(frames.allSatisfy { $0.width == width && $0.height == height }, "frames have one size")
         guard width <= 65535, height <= 65535 else {
@@ -25,9 +31,8 @@ public enum GIF {
         func failure() -> Problem {
             Problem(.internal, "a GIF cannot be encoded", cause: String(cString: cgif_message(writer)))
         }
-        for (index, frame) in frames.enumerated() {
+        for (frame, seconds) in zip(frames, delays) {
             let palette = Palette(frame)
-            let seconds = index == frames.count - 1 ? lastDelay ?? delay : delay
             let hundredths = Int32(min(max((seconds * 100).rounded(), 1), 65535))
             let count = Int32(palette.colours.count / 3)
             guard cgif_add_frame(writer, palette.indices, palette.colours, count, hundredths) else { throw failure() }

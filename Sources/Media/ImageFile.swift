@@ -12,6 +12,12 @@ public enum ImageFile {
         case tiff = "TIFF"
         case heif = "HEIF or AVIF"
 
+        /// Of ISO/IEC 23008-12 and AVIF; other brands are videos.
+        private static let heifBrands = ["heic", "heix", "hevc", "heim", "heis", "mif1", "msf1", "avif", "avis"]
+
+        /// Whether pictures of this format are read.
+        public var isRead: Bool { self != .bmp && self != .heif }
+
         /// The format of a file that begins with `bytes` (12 are enough), if it is one that we know.
         public init?(beginning bytes: some Collection<UInt8>) {
             let bytes = Array(bytes.prefix(12))
@@ -26,9 +32,9 @@ public enum ImageFile {
                 self = .webp
             } else if begins("BM") {
                 self = .bmp
-            } else if begins("II*\0") || begins("MM\0*") {
+            } else if ["II*\0", "MM\0*", "II+\0", "MM\0+"].contains(where: { begins($0) }) {
                 self = .tiff
-            } else if begins("ftyp", at: 4) {
+            } else if begins("ftyp", at: 4), Self.heifBrands.contains(where: { begins($0, at: 8) }) {
                 self = .heif
             } else {
                 return nil
@@ -51,46 +57,49 @@ public enum ImageFile {
         }
     }
 
-    /// Reads the PNG or JPEG at `path`, without its alpha (composited over white) unless that is to be kept: 1 or 3 channels, or 2
-    /// or 4.
+    /// Reads the picture at `path`: PNG, JPEG, WebP, GIF or TIFF, by what it holds. It is brought to sRGB by its colour
+    /// profile and turned upright by its Exif; alpha is composited over white unless it is to be kept: 1 or 3 channels,
+    /// or 2 or 4. Of an animation or several pages the first is taken.
     ///
-    /// - Throws: a `Problem` that names the file: `missing`, `denied` or `io` when it cannot be read; `corrupt` when it is damaged,
-    ///   empty, no picture, or of another format than its name says; `unsupported` for other picture formats; `invalid` beyond
-    ///   `limits`.
+    /// - Parameter warn: told what is odd about a file that is whole, as a sentence without its subject, the file.
+    /// - Throws: a `Problem` that names the file: `missing`, `denied` or `io` when it cannot be read; `corrupt` when it
+    ///   is damaged, empty or no picture; `unsupported` for other picture formats; `invalid` beyond `limits`.
     public static func read(
-        _ path: String, limits: ImageLimits = ImageLimits(), keepsAlpha: Bool = false
+        _ path: String, limits: ImageLimits = ImageLimits(), keepsAlpha: Bool = false,
+        warn: (String) -> Void = { _ in }
     ) throws -> Image {
         do {
             return try decode(
-                try FileBytes.read(path, atMost: limits.fileBytes), name: path, limits: limits, keepsAlpha: keepsAlpha)
+                try FileBytes.read(path, atMost: min(limits.fileBytes, limits.memory)), limits: limits,
+                keepsAlpha: keepsAlpha, warn: warn)
         } catch let problem as Problem {
             throw problem.inFile(path)
         }
     }
 
-    /// The same from memory; `name` is what the file is called.
+    /// The same from memory.
     public static func decode(
-        _ data: [UInt8], name: String, limits: ImageLimits = ImageLimits(), keepsAlpha: Bool = false
+        _ data: [UInt8], limits: ImageLimits = ImageLimits(), keepsAlpha: Bool = false,
+        warn: (String) -> Void = { _ in }
     ) throws -> Image {
         guard !data.isEmpty else {
             throw Problem(.corrupt, "the file is empty", remedy: ImageLimits.damaged)
         }
-        let named = Format(name: name)
-        let format = Format(beginning: data)
-        if let named, let format, named != format {
-            throw Problem(
-                .corrupt, "the file is a \(format.rawValue) but is named as a \(named.rawValue)",
-                remedy: "Rename it, or convert it to what its name says.")
-        }
-        switch format {
-        case .png:
-            let image = try PNG.decode(data, limits: limits).image
-            return keepsAlpha ? image : image.flattened
-        case .jpeg: return try JPEG.decode(data, limits: limits)
-        case nil:
-            throw Problem(.corrupt, "the file is not a PNG or a JPEG", remedy: ImageLimits.damaged)
-        case let other?:
-            throw Problem(.unsupported, "\(other.rawValue) pictures are not read", remedy: "Convert it to PNG or JPEG.")
-        }
+        let decoded =
+            switch Format(beginning: data) {
+            case .png: try PNG.read(data, limits: limits).decoded
+            case .jpeg: try JPEG.decode(data, limits: limits)
+            case .webp: try WebP.decode(data, limits: limits)
+            case .gif: try GIF.decode(data, limits: limits)
+            case .tiff: try TIFF.decode(data, limits: limits)
+            case nil:
+                throw Problem(
+                    .corrupt, "the file is not a PNG, JPEG, WebP, GIF or TIFF", remedy: ImageLimits.damaged)
+            case let other?:
+                throw Problem(
+                    .unsupported, "\(other.rawValue) pictures are not read", remedy: "Convert it to PNG or JPEG.")
+            }
+        let image = decoded.seen(warn: warn)
+        return keepsAlpha ? image : image.flattened
     }
 }

@@ -24,11 +24,16 @@ public enum PNG {
         public var texts: [Text]
     }
 
-    /// Reads a PNG from memory.
+    /// Reads a PNG from memory, as it is stored: neither turned upright nor brought to sRGB.
     ///
-    /// - Throws: a `Problem`: `corrupt` for anything wrong with the file, to its last byte (truncation and bad checksums
-    ///   included); `invalid` for a picture beyond `limits`.
+    /// - Throws: a `Problem`: `corrupt` where pixels are missing or damaged; `unsupported` for high dynamic range;
+    ///   `invalid` for a picture beyond `limits`.
     public static func decode(_ data: [UInt8], limits: ImageLimits = ImageLimits()) throws -> Decoded {
+        let (decoded, texts) = try read(data, limits: limits)
+        return Decoded(image: decoded.image, texts: texts)
+    }
+
+    static func read(_ data: [UInt8], limits: ImageLimits) throws -> (decoded: DecodedImage, texts: [Text]) {
         try data.withUnsafeBufferPointer { buffer in
             guard let reader = cpng_reader_new(buffer.baseAddress, buffer.count) else { throw outOfMemory }
             defer { cpng_reader_free(reader) }
@@ -42,9 +47,12 @@ public enum PNG {
             guard cpng_read_header(reader, &header) else { throw damage() }
             let (width, height, channels) = (Int(header.width), Int(header.height), Int(header.channels))
             // Deflate unpacks one byte into at most 1032.
-            try limits.check(width: width, height: height) { _ in
+            try limits.check(
+                width: width, height: height, bytesPerPixel: channels * (Int(header.bits_per_sample) / 8 + 4)
+            ) { _ in
                 header.packed_row_bytes * height <= 1032 * buffer.count
             }
+            try refuseHighDynamicRange(data)
 
             let count = width * height * channels
             let image: Image
@@ -60,7 +68,14 @@ public enum PNG {
                 guard cpng_read_pixels(reader, &bytes) else { throw damage() }
                 image = Image(width: width, height: height, channels: channels, bytes: bytes)
             }
-            return Decoded(image: image, texts: (0..<cpng_text_count(reader)).map { text(cpng_text_at(reader, $0)) })
+            let texts = (0..<cpng_text_count(reader)).map { text(cpng_text_at(reader, $0)) }
+            let xmp = texts.first { $0.keyword == "XML:com.adobe.xmp" }.map { Array($0.value.utf8)[...] }
+            let warning = String(cString: cpng_reader_warning(reader))
+            let decoded = DecodedImage(
+                image: image, orientation: Exif.orientation(bytes(cpng_exif(reader)) ?? legacyExif(texts), xmp: xmp),
+                profile: bytes(cpng_profile(reader)).map(Array.init),
+                warnings: warning.isEmpty ? [] : ["is read whole, but its decoder says: \(warning)"])
+            return (decoded, texts)
         }
     }
 
@@ -91,6 +106,35 @@ public enum PNG {
             throw failure()
         }
         return Array(UnsafeBufferPointer(start: cpng_writer_bytes(writer), count: cpng_writer_size(writer)))
+    }
+
+    /// ImageMagick's form of Exif, from before PNG had one: a line feed, `exif`, a length, and hexadecimal digits.
+    private static func legacyExif(_ texts: [Text]) -> ArraySlice<UInt8>? {
+        guard let text = texts.first(where: { $0.keyword == "Raw profile type exif" }) else { return nil }
+        let digits = text.value.split(whereSeparator: \.isWhitespace).dropFirst(2).joined().utf8.compactMap {
+            Character(UnicodeScalar($0)).hexDigitValue
+        }
+        return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }[...]
+    }
+
+    /// A chunk cICP that names the tone curve of PQ (16) or HLG (18), as ITU-T H.273 numbers them.
+    private static func refuseHighDynamicRange(_ data: [UInt8]) throws {
+        var bytes = ByteReader(data.dropFirst(signature.count))
+        while let length = bytes.word32(little: false), let name = bytes.take(4), var chunk = bytes.take(Int(length)) {
+            if name.bytes.elementsEqual("IDAT".utf8) { return }
+            if name.bytes.elementsEqual("cICP".utf8), chunk.byte() != nil, let curve = chunk.byte(),
+                [16, 18].contains(curve)
+            {
+                throw Problem(
+                    .unsupported, "PNG pictures of high dynamic range are not read",
+                    remedy: "Bring it to sRGB with the program that made it.")
+            }
+            _ = bytes.take(4)
+        }
+    }
+
+    private static func bytes(_ chunk: cpng_bytes) -> ArraySlice<UInt8>? {
+        chunk.length > 0 ? Array(UnsafeBufferPointer(start: chunk.bytes, count: chunk.length))[...] : nil
     }
 
     private static let outOfMemory = Problem(.outOfMemory, "there is no memory for a PNG")

@@ -12,7 +12,9 @@ enum Layers {
     static let rows: [[Column: [String]]] = [
         [
             .shared: ["COpenSSL", "CLandlock"],
-            .numeric: ["COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CChild", "CZlib"],
+            .numeric: [
+                "COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CChild", "CZlib",
+            ],
             .control: ["CSystemd"],
         ],
         [.shared: ["Problems"]],
@@ -43,7 +45,8 @@ enum Layers {
     /// The only user of each C library.
     static let soleUsers = [
         "COpenBLAS": "TensorCore", "CKernels": "TensorCore", "CPNG": "Media", "CJPEG": "Media", "CGIF": "Media",
-        "CChild": "Media", "CZlib": "Datasets", "COpenSSL": "DurableFiles", "CLandlock": "DurableFiles",
+        "CWebP": "Media", "CTIFF": "Media", "CLCMS": "Media", "CChild": "Media", "CZlib": "Datasets",
+        "COpenSSL": "DurableFiles", "CLandlock": "DurableFiles",
         "CSystemd": "Service",
     ]
 }

@@ -48,7 +48,7 @@ import TestSupport
         let data = try Dataset(.imageFolder(Making.folder(place.path("set"))), seed: 0)
         let levels = try data.trainingSamples(100).map { Int((($0[0] + 1) / 2 * 255).rounded()) }
         #expect(levels == [5, 6, 2, 1, 4, 0, 7, 3])
-        #expect(data.notes == ["notes.txt is not a PNG or a JPEG and is left out."])
+        #expect(data.notes == ["notes.txt is not a picture and is left out."])
         #expect(data.classes.isEmpty)
     }
 
@@ -67,6 +67,53 @@ import TestSupport
         #expect(try Dataset(.imageFolder(Making.folder(place.path("set"))), seed: 0).classes.isEmpty)
         folder.labels = .folders
         #expect(problems(folder).map(\.file) == [place.path("set/stray.png")])
+    }
+
+    /// torchvision.datasets.ImageFolder(allow_empty=True) numbers these so: {'Zoo': 0, 'a': 1, 'b': 2, 'c': 3, 'é': 4}.
+    @Test("all folders are classes in torchvision's order, and one without samples keeps its number")
+    func emptyClasses() throws {
+        let place = try Workplace()
+        for (level, name) in ["c/1.png", "a/1.png", "é/1.png"].enumerated() {
+            try place.writeImage(UInt8(level), to: "set/\(name)")
+        }
+        try place.write("nothing to see", to: "set/Zoo/notes.txt")
+        try FileManager.default.createDirectory(atPath: place.path("set/b"), withIntermediateDirectories: true)
+        let data = try Dataset(.imageFolder(Making.folder(place.path("set"))), seed: 0)
+        #expect(data.classes == ["Zoo", "a", "b", "c", "é"])
+        #expect(try labels(data) == [1, 3, 4])
+        #expect(data.notes.contains("Zoo (class 0), b (class 2) hold no samples; the classes keep their numbers."))
+    }
+
+    @Test("one class folder is a class") func oneClass() throws {
+        let place = try Workplace()
+        try place.writeImage(1, to: "set/only/1.png")
+        let data = try Dataset(.imageFolder(Making.folder(place.path("set"))), seed: 0)
+        #expect(try data.classes == ["only"] && labels(data) == [0])
+    }
+
+    @Test("metadata.jsonl as other programs write it") func foundMetadata() throws {
+        let place = try Workplace()
+        for level in 0..<2 { try place.writeImage(UInt8(level), to: "set/\(level).png") }
+        let lines = [#"{"file_name": "0.png", "label": "b"}"#, #"{"file_name": "1.png", "label": "a"}"#]
+        for text in [
+            "\u{FEFF}" + lines.joined(separator: "\n"), lines.joined(separator: "\r\n") + "\n\t \r\n\n",
+            lines.joined(separator: "\n").replacing(": \"", with: ": \"./").replacing("./b", with: "b")
+                .replacing("./a", with: "a"),
+            "\n" + lines.joined(separator: "\n\n").replacing("1.png", with: ".//./1.png"),
+        ] {
+            try place.write(text, to: "set/metadata.jsonl")
+            let data = try Dataset(.imageFolder(Making.folder(place.path("set"))), seed: 0)
+            #expect(try data.classes == ["a", "b"] && labels(data) == [1, 0], "\(text)")
+        }
+        let text = lines.joined(separator: "\n")
+        for (encoding, name) in [
+            (String.Encoding.utf16, "UTF-16"), (.utf16LittleEndian, "UTF-16"), (.utf16BigEndian, "UTF-16"),
+            (.utf32, "UTF-32"), (.utf32LittleEndian, "UTF-32"),
+        ] {
+            try place.write(Array(try #require(text.data(using: encoding))), to: "set/metadata.jsonl")
+            let found = problems(Making.folder(place.path("set")))
+            #expect(found.map(\.code) == [.invalid] && found[0].message.contains(name), "\(encoding): \(found)")
+        }
     }
 
     @Test("labels of metadata.jsonl, as names and as numbers") func metadata() throws {
@@ -128,17 +175,69 @@ import TestSupport
         #expect(problems(folder).map(\.path) == ["$.dataset.resolution"])
     }
 
-    @Test("all unreadable pictures are named, up to 20") func unreadable() throws {
+    @Test("pictures are told by their bytes, whatever they are called") func misnamed() throws {
+        let place = try Workplace()
+        let (jpeg, webp) = (Fixture.path("Media/rgb_420.jpg"), Fixture.path("Media/picture.webp"))
+        try place.write(Array(try Data(contentsOf: URL(filePath: jpeg))), to: "set/a.png")
+        try place.write(Array(try Data(contentsOf: URL(filePath: webp))), to: "set/b.jpg")
+        try place.write(Array(try Data(contentsOf: URL(filePath: webp))), to: "set/c")
+        #expect(try Dataset(.imageFolder(Making.folder(place.path("set"))), seed: 0).trainingCount == 3)
+    }
+
+    @Test("unreadable files are skipped where a job says so, and the others keep their classes") func skipped() throws {
+        let place = try Workplace()
+        for (level, name) in ["a/1.png", "b/1.png", "c/1.png"].enumerated() {
+            try place.writeImage(UInt8(level), to: "set/\(name)")
+        }
+        try place.write([], to: "set/a/0.png")
+        try place.write("broken", to: "set/b/1.png")
+        try place.link("set/c/2.png", to: "nowhere.png")
+        var folder = Making.folder(place.path("set"))
+        #expect(
+            Set(problems(folder).map(\.file)) == Set(["a/0.png", "b/1.png", "c/2.png"].map { place.path("set/\($0)") }))
+        for cache in ImageFolderConfiguration.Cache.allCases {
+            (folder.unreadable, folder.cache) = (.skip, cache)
+            let data = try Dataset(.imageFolder(folder), seed: 0)
+            #expect(try data.trainingCount == 2 && labels(data) == [0, 2] && data.classes == ["a", "b", "c"])
+            #expect(data.unreadable.count == 3 && data.notes.count == 3)
+        }
+        try place.write("broken", to: "set/a/1.png")
+        try place.write("broken", to: "set/c/1.png")
+        #expect(problems(folder).count == 5)
+    }
+
+    @Test("all unreadable pictures are named, a hundred of them, and the others counted") func unreadable() throws {
         let place = try Workplace()
         for level in 0..<40 { try place.writeImage(UInt8(level), to: "set/\(level + 100).png") }
         try place.write([], to: "set/120.png")
         let one = problems(Making.folder(place.path("set")))
         #expect(one.map(\.file) == [place.path("set/120.png")] && one[0].code == .corrupt)
         try place.write("GIF89a", to: "set/a.gif")
-        #expect(problems(Making.folder(place.path("set"))).map(\.code) == [.corrupt, .unsupported])
+        #expect(problems(Making.folder(place.path("set"))).map(\.code) == [.corrupt, .corrupt])
         for level in 0..<30 { try place.write("broken", to: "set/\(level + 100).png") }
         let many = problems(Making.folder(place.path("set")))
-        #expect(many.compactMap(\.file) == (100..<120).map { place.path("set/\($0).png") })
+        #expect(many.compactMap(\.file) == (100..<130).map { place.path("set/\($0).png") } + [place.path("set/a.gif")])
+        for level in 0..<120 { try place.write("broken", to: "set/\(level + 200).png") }
+        let most = problems(Making.folder(place.path("set")))
+        #expect(most.count == 101 && most.last?.message.contains("51 more files") == true)
+    }
+
+    @Test("links out of the directory are followed where they may be") func permitted() throws {
+        let place = try Workplace()
+        try place.writeImage(1, to: "set/cat/a.png")
+        try place.writeImage(2, to: "elsewhere/dogs/b.png")
+        try place.writeImage(3, to: "secret/c.png")
+        try place.link("set/dog", to: "../elsewhere/dogs")
+        let allowed = URL(filePath: place.path("elsewhere")).resolvingSymlinksInPath().path
+        let loading = LoadingOptions(permit: { path in
+            guard path.hasPrefix(allowed) else { throw Problem(.denied, "not that", remedy: "Another.") }
+        })
+        func open() throws -> Dataset {
+            try Dataset(.imageFolder(Making.folder(place.path("set"))), seed: 0, loading: loading)
+        }
+        #expect(try open().classes == ["cat", "dog"] && open().trainingCount == 2)
+        try place.link("set/cat/c.png", to: "../../secret/c.png")
+        #expect(#expect(throws: Problem.self) { try open() }?.code == .denied)
     }
 
     @Test("a link out of the directory is refused, one within it is followed") func links() throws {

@@ -28,11 +28,29 @@ import Testing
         #expect(try NumpyArchive(Self.path("named")).array("nothing", atMost: 1000) == nil)
     }
 
+    @Test("of every plain number type, in either order of bytes") func types() throws {
+        let archive = try NumpyArchive(Self.path("types"))
+        for name in archive.names where name.contains("_") {
+            let array = try #require(try archive.array(name, atMost: 4096))
+            let last: Double = name.first == "u" ? 255 : -100
+            #expect(array.content == .numbers([0, 1, 100, last]) && array.shape == [4], "\(name)")
+        }
+        #expect(try archive.array("bool", atMost: 4096)?.content == .numbers([1, 0]))
+        #expect(try archive.array("count", atMost: 4096)?.content == .integer(-5))
+        let cube = try #require(try archive.array("cube", atMost: 4096))
+        #expect(cube.shape == [2, 3, 4] && cube.content == .numbers((0..<24).map(Double.init)))
+    }
+
     @Test("of other elements are refused, and larger ones than allowed") func refuses() throws {
         let other = try #require(throws: Problem.self) {
-            try NumpyArchive(Self.path("adm")).array("arr_0", atMost: 1 << 20)
+            try NumpyArchive(Self.path("types")).array("complex", atMost: 1 << 20)
         }
-        #expect(other.code == .unsupported && other.message.contains("|u1") && other.file?.hasSuffix("adm.npz") == true)
+        #expect(
+            other.code == .unsupported && other.message.contains("<c16") && other.file?.hasSuffix("types.npz") == true)
+        let fields = try #require(throws: Problem.self) {
+            try NumpyArchive(Self.path("types")).array("fields", atMost: 1 << 20)
+        }
+        #expect(fields.code == .unsupported)
         let large = try #require(throws: Problem.self) {
             try NumpyArchive(Self.path("stored")).array("sigma", atMost: 99)
         }

@@ -55,13 +55,15 @@ import TestSupport
         #expect(try open(place.path("shapes"), .auto).isInMemory)
     }
 
-    @Test("an unreadable file is an error of the batch that needs it") func failure() throws {
+    @Test("a file that becomes unreadable is an error of the batch that needs it") func failure() throws {
         let place = try Workplace()
         let data = try Making.numbered(12, in: place)
-        try place.write([1, 2, 3], to: "numbered/1005.png")
         var folder = Making.folder(place.path("numbered"), resolution: 2)
         folder.cache = .stream
         let batches = try Dataset(.imageFolder(folder), seed: 0).trainingBatches(seed: 0, size: 1, on: device)
+        try place.write([1, 2, 3], to: "numbered/1005.png")
+        let told = #expect(throws: Problem.self) { try Dataset(.imageFolder(folder), seed: 0) }
+        #expect(told?.file == place.path("numbered/1005.png"))
         let labels = try (0..<12).map {
             try #require(try data.trainingBatches(seed: 0, size: 1, on: device).batch(step: $0).condition.classNumbers)[0]
         }

@@ -2,10 +2,20 @@ import Configurations
 import Datasets
 import Foundation
 import Media
+import Problems
 import TestSupport
 import Testing
 
 @Suite("synthetic data") struct SyntheticTests {
+    @Test("an index that takes more than the memory allowed is refused before it is made") func largeIndex() throws {
+        var set = SyntheticDatasetConfiguration()
+        (set.name, set.count) = (.shapes, 100_000_000)
+        set.images = ImageOptions(resolution: 16, channels: 3)
+        let loading = LoadingOptions(limits: ImageLimits(memory: 100 << 20))
+        let problem = #expect(throws: Problem.self) { try Dataset(.synthetic(set), seed: 0, loading: loading) }
+        #expect(problem?.code == .invalid && problem?.path == "$.dataset.count")
+    }
+
     @Test(
         "points are standardized with one mean and one deviation",
         arguments: [SyntheticDatasetConfiguration.Name.spiral, .discGrid])

@@ -167,8 +167,15 @@ import TestSupport
             """, to: "set/metadata.jsonl")
         #expect(try Dataset(folder(place), seed: 0).classes == ["calm", "wild"])
         try place.write(#"{"file_name": "up/three", "label": "calm"}"#, to: "set/metadata.jsonl")
-        let problems = try #require(throws: Problems.self) { try Dataset(folder(place), seed: 0) }
-        #expect(problems.all[0].message.contains("no video \"up/three\"") && problems.all[0].line == 1)
+        let problems = try #require(throws: Problem.self) {
+            var unlabelled = folder(place)
+            if case .videoFolder(var videos) = unlabelled {
+                videos.labels = .none
+                unlabelled = .videoFolder(videos)
+            }
+            return try Dataset(unlabelled, seed: 0)
+        }
+        #expect(problems.message.contains("no video \"up/three\"") && problems.line == 1)
     }
 
     @Test("all frames of a video must have one size") func sizes() throws {

@@ -44,11 +44,12 @@ struct JobDirectory {
 
     func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 
-    func start(attempt: Int = 1, threads: Int = 1) throws -> ChildProcess {
+    /// - Parameter environment: all of it; nil: ours.
+    func start(attempt: Int = 1, threads: Int = 1, environment: [String: String]? = nil) throws -> ChildProcess {
         try ChildProcess(
             Program.worker.path,
             ["--job", path, "--spool", spool.path, "--attempt", "\(attempt)", "--threads", "\(threads)"],
-            output: self("log.txt"))
+            environment: environment, output: self("log.txt"))
     }
 
     /// Runs an attempt to its end.

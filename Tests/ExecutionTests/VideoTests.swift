@@ -54,13 +54,13 @@ import Testing
     }
 
     /// What ffprobe reads: frames and their rate.
-    private func probe(_ path: String) throws -> String {
+    private func probe(
+        _ path: String, _ entries: String = "stream=width,height,r_frame_rate,nb_read_frames"
+    ) throws -> String {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [
-            "ffprobe", "-v", "error", "-count_frames", "-show_entries",
-            "stream=width,height,r_frame_rate,nb_read_frames",
-            "-of", "csv=p=0", path,
+            "ffprobe", "-v", "error", "-count_frames", "-show_entries", entries, "-of", "csv=p=0", path,
         ]
         let pipe = Pipe()
         process.standardOutput = pipe
@@ -225,20 +225,67 @@ import Testing
         }
     }
 
-    @Test("a clip of varying rate goes on at its mean, which is said") func varyingRate() async throws {
+    @Test("a clip's frames keep their own times, unless fps asks for a rate, which is said") func varyingRate()
+        async throws
+    {
         let scene = try Scene()
         _ = try await trained(scene)
         let path = scene.spool("data/varying.mp4")
         // Every frame after the tenth lasts three times as long.
         try ffmpeg([
             "-f", "lavfi", "-i", "testsrc=size=32x32:rate=20:duration=1", "-vf",
-            "setpts='if(lt(N,10),N,10+3*(N-10))/20/TB'", "-fps_mode", "vfr", path,
+            "setpts='round(if(lt(N,10),N,10+3*(N-10))/20/TB)'", "-fps_mode", "vfr", path,
         ])
         let job = try job(2, extending("data/varying.mp4", "\"frames\": 2,"), scene)
         try await job.succeed()
-        let rate = try #require(try job.json("outputs/manifest.json")["fps"]?.number)
-        #expect(rate > 8 && rate < 15)
-        #expect(job.log.contains("frame rate varies"))
+        let manifest = try job.json("outputs/manifest.json")
+        let times = try #require(manifest["times"]?.elements).map { $0.number ?? -1 }
+        let wanted = (0..<20).map { Double($0 < 10 ? $0 : 10 + 3 * ($0 - 10)) / 20 }
+        #expect(times.count == 22 && zip(times, wanted).allSatisfy { abs($0 - $1) < 1e-4 }, "\(times)")
+        #expect(manifest["fps"]?.number == 20 && job.log.contains("each counts once"))
+        let written = try probe(job("outputs/video.mp4"), "frame=pts_time").split(separator: "\n").compactMap {
+            Double($0.split(separator: ",").first ?? "")
+        }
+        #expect(written.count == 22 && zip(written, times).allSatisfy { abs($0 - $1) < 1e-4 }, "\(written)")
+        let asked = try self.job(3, extending("data/varying.mp4", "\"frames\": 2, \"fps\": 10,"), scene)
+        try await asked.succeed()
+        // 2 s in all, as ffmpeg's filter fps takes them.
+        let frames = try asked.json("outputs/manifest.json")["frames"]
+        #expect(frames?.integer == 22 && asked.log.contains("as fps says"), "\(String(describing: frames))")
+    }
+
+    /// By a program that stands for a decoder that a crafted file has taken over.
+    @Test("a decoder writes to its pipes only, opens no socket, and reaches no other process") func sealed()
+        async throws
+    {
+        let scene = try Scene()
+        _ = try await trained(scene)
+        try files.createDirectory(scene.spool("programs"), mode: 0o700)
+        let victim = scene.spool("data/victim")
+        try files.writeAtomically([1], to: victim)
+        let script = """
+            #!/bin/bash
+            taken=nothing
+            { echo x >> '\(victim)'; } 2>/dev/null && taken="$taken, a file"
+            { echo x > '\(scene.spool("data/new"))'; } 2>/dev/null && taken="$taken, a directory"
+            { echo x > taken; } 2>/dev/null && taken="$taken, its own directory"
+            { read -r line < /etc/passwd; } 2>/dev/null && taken="$taken, a file to read"
+            { exec 9<> /dev/tcp/127.0.0.1/9 || exec 9<> /dev/udp/127.0.0.1/9; } 2>/dev/null && taken="$taken, a socket"
+            kill -TERM $PPID 2>/dev/null && taken="$taken, its parent"
+            umask 0; echo "taken: $taken" >&2
+            (echo "and a process" >&2)
+            exit 1
+            """
+        try files.writeAtomically(Array(script.utf8), to: scene.spool("programs/ffprobe"), mode: 0o700)
+        try files.writeAtomically(Array("GIF89a\u{1}\0\u{1}\0\0\0\0;".utf8), to: scene.spool("data/a.gif"))
+        let job = try job(2, extending("data/a.gif", "\"frames\": 2,"), scene)
+        var environment = ProcessInfo.processInfo.environment
+        environment["PATH"] = scene.spool("programs") + ":" + (environment["PATH"] ?? "/usr/bin:/bin")
+        _ = try await job.start(environment: environment).wait()
+        let cause = try #require(try job.result().problem?.cause)
+        #expect(cause.contains("taken: nothing") && !cause.contains("taken: nothing,"), "\(cause)")
+        #expect(!cause.contains("and a process"), "\(cause)")
+        #expect(try files.read(victim, limit: 10) == [1])
     }
 
     // MARK: - What cannot be

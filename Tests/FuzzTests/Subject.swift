@@ -24,7 +24,11 @@ struct Subject: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let all: [Subject] = [jobs, json, safetensors, npz, npy, png, jpeg, idx, gif, y4m, answers, events]
+    static let all: [Subject] = [
+        jobs, json, safetensors, npz, npy, png, jpeg, webp, gifPicture, tiff, profiles, metadata, idx, gif, y4m,
+        answers,
+        events,
+    ]
 
     private static let jobWords = [
         "\"kind\": \"train\"", "\"sampler\": {\"name\": \"ddpm\"}", "null", "-1", "1e999", "9223372036854775808",
@@ -99,7 +103,7 @@ struct Subject: Sendable, CustomTestStringConvertible {
             },
             words: ["IHDR", "PLTE", "tRNS", "IDAT", "IEND", "iCCP", "zTXt", "acTL"])
     } read: { input, _ in
-        _ = try ImageFile.decode(input, name: "a.png", limits: ImageLimits(pixels: 1_000_000))
+        _ = try ImageFile.decode(input, limits: ImageLimits(pixels: 1_000_000))
     } disguise: {
         repairChecksums(ofPNG: &$0)
     }
@@ -110,7 +114,53 @@ struct Subject: Sendable, CustomTestStringConvertible {
                 try bytes(Fixture.path("Media/\($0)"))
             }, words: ["\u{0}Exif\0\0", "JFIF\0"])
     } read: { input, _ in
-        _ = try ImageFile.decode(input, name: "a.jpg", limits: ImageLimits(pixels: 1_000_000))
+        _ = try ImageFile.decode(input, limits: ImageLimits(pixels: 1_000_000))
+    }
+
+    private static func pictures(
+        _ name: String, _ share: Double, _ files: [String], words: [String] = [],
+        disguise: (@Sendable (inout [UInt8]) -> Void)? = nil
+    ) -> Subject {
+        Subject(name: name, share: share) {
+            Mutator(seeds: try files.map { try bytes(Fixture.path("Pictures/\($0)")) }, words: words)
+        } read: { input, _ in
+            _ = try ImageFile.decode(input, limits: ImageLimits(pixels: 1_000_000, memory: 64 << 20))
+        } disguise: {
+            disguise?(&$0)
+        }
+    }
+
+    static let webp = pictures(
+        "WebP", 0.3, ["lossy.webp", "lossless.webp", "alpha.webp", "animated.webp", "exif_6.webp"],
+        words: ["RIFF", "WEBP", "VP8X", "VP8L", "ALPH", "ANMF", "ICCP", "EXIF", "XMP "])
+
+    static let gifPicture = pictures(
+        "GIF pictures", 0.5, ["palette.gif", "interlaced.gif", "clear.gif", "placed.gif"], words: ["GIF89a", "!\u{1}"])
+
+    static let tiff = pictures(
+        "TIFF", 0.5,
+        [
+            "raw.tif", "tiff_lzw.tif", "tiff_adobe_deflate.tif", "packbits.tif", "bits.tif", "palette.tif", "alpha.tif",
+            "ink.tif", "big.tif", "jpeg.tif", "pages.tif",
+        ], words: ["II*\0", "MM\0*"])
+
+    static let profiles = pictures(
+        "colour profiles", 0.1, ["wide.jpg", "ink.jpg", "wide_parts.jpg"],
+        words: ["acsp", "RGB ", "GRAY", "CMYK", "Lab ", "XYZ ", "mft1", "mft2", "curv", "para", "rTRC", "A2B0"])
+
+    static let metadata = Subject(name: "metadata.jsonl", share: 0.2) {
+        Mutator(
+            seeds: [Array("{\"file_name\": \"./0.png\", \"label\": \"cat\"}\n\t\n{\"file_name\": \"1.png\"}\n".utf8)],
+            words: ["\u{FEFF}", "\0", "./", "../", "\"label\": 99999999999", "\r\n", "null"])
+    } read: { input, file in
+        let directory = file + ".set"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try write(try PNG.encode(Image(width: 1, height: 1, channels: 1, bytes: [7])), to: directory + "/0.png")
+        try write(input, to: directory + "/metadata.jsonl")
+        var folder = ImageFolderConfiguration()
+        folder.path = directory
+        folder.images = ImageOptions(resolution: 1, channels: 1)
+        _ = try Dataset(.imageFolder(folder), seed: 0)
     }
 
     static let idx = Subject(name: "IDX", share: 0.5) {

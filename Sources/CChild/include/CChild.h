@@ -6,15 +6,18 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/// What a child may use up. It gets SIGXCPU or SIGXFSZ, or no memory, beyond that.
+/// What a child may use up, and which files it may touch. It gets SIGXCPU or SIGXFSZ, or no memory, beyond that.
 typedef struct {
     uint64_t memory_bytes;
     uint64_t cpu_seconds;
     uint64_t file_bytes;
+    /// A Landlock ruleset that is enforced in the child; -1: none.
+    int ruleset;
 } cchild_limits;
 
 /// Runs `program` with the given arguments and environment, both ending in NULL, in a process group of its own. `files` become its
-/// descriptors 0, 1, 2 and so on; all others are closed. The child is killed when the thread that started it ends.
+/// descriptors 0, 1, 2 and so on; all others are closed. It has no sockets and starts no processes. The child is killed
+/// when the thread that started it ends.
 ///
 /// Returns its process id, or the negative number of the error that kept it from starting.
 pid_t cchild_start(const char *program, const char *const *arguments, const char *const *environment, const int *files, int count,

@@ -1,4 +1,4 @@
-/// Animated GIF through giflib, written into memory.
+/// GIF through giflib: animations written into memory, and the first picture of a file.
 
 #ifndef CGIF_H
 #define CGIF_H
@@ -21,5 +21,20 @@ size_t cgif_size(const cgif_writer *writer);
 /// Why the last call returned false.
 const char *cgif_message(const cgif_writer *writer);
 void cgif_writer_free(cgif_writer *writer);
+
+typedef struct cgif_reader cgif_reader;
+
+/// A reader of `size` bytes at `data`, which must outlive it. NULL when memory is short.
+cgif_reader *cgif_reader_new(const uint8_t *data, size_t size);
+/// Reads up to the first picture: the size of the canvas that holds it. Allocates nothing that grows with it.
+bool cgif_read_header(cgif_reader *reader, int *width, int *height);
+/// Decodes the first picture into rows of `width` pixels of four bytes, RGBA, all zero before; those that it leaves
+/// stay transparent.
+///
+/// `more` becomes 1 where another picture follows, 0 at the end of the file, -1 where the file ends without saying so.
+bool cgif_read_pixels(cgif_reader *reader, int width, uint8_t *pixels, int *more);
+/// Why the last call returned false.
+const char *cgif_reader_message(const cgif_reader *reader);
+void cgif_reader_free(cgif_reader *reader);
 
 #endif

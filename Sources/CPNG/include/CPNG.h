@@ -27,6 +27,12 @@ typedef struct {
     bool utf8;
 } cpng_text;
 
+/// Bytes that live as long as the reader.
+typedef struct {
+    const uint8_t *bytes;
+    size_t length;
+} cpng_bytes;
+
 typedef struct cpng_reader cpng_reader;
 
 /// A reader of `size` bytes at `data`, which must outlive it. NULL when memory is short.
@@ -34,10 +40,16 @@ cpng_reader *cpng_reader_new(const uint8_t *data, size_t size);
 /// Reads up to the first pixel data. Allocates nothing that grows with the image.
 bool cpng_read_header(cpng_reader *reader, cpng_header *header);
 /// Reads everything else, to the end of the file; `pixels` holds height * width * channels samples, 16-bit ones in host order.
+/// True as soon as every pixel was in the file: what is wrong behind them is a warning.
 bool cpng_read_pixels(cpng_reader *reader, uint8_t *pixels);
 /// The number of text chunks seen so far; all of them after `cpng_read_pixels`.
 size_t cpng_text_count(const cpng_reader *reader);
 cpng_text cpng_text_at(const cpng_reader *reader, size_t index);
+/// The colour profile (iCCP) and the Exif directory (eXIf), after `cpng_read_pixels`; of length 0 where there are none.
+cpng_bytes cpng_profile(const cpng_reader *reader);
+cpng_bytes cpng_exif(const cpng_reader *reader);
+/// The first thing that was odd about the file; empty: nothing.
+const char *cpng_reader_warning(const cpng_reader *reader);
 /// Why the last call returned false.
 const char *cpng_reader_message(const cpng_reader *reader);
 void cpng_reader_free(cpng_reader *reader);

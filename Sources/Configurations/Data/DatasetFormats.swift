@@ -68,7 +68,17 @@ public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
     }
 }
 
-/// A directory of PNG and JPEG files.
+/// What becomes of files of a data set that cannot be read.
+public enum UnreadableFiles: String, Sendable, CaseIterable {
+    /// The job fails and names them all.
+    case refuse
+    /// They are left out, and named in the job's log.
+    case skip
+
+    static let description = "Refuse a data set with files that cannot be read, naming all, or skip those."
+}
+
+/// A directory of pictures.
 public struct ImageFolderConfiguration: HoldsImages, Hashable {
     /// Where class labels come from.
     public enum Labels: String, Sendable, CaseIterable {
@@ -96,6 +106,7 @@ public struct ImageFolderConfiguration: HoldsImages, Hashable {
     public var centerCrop = true
     public var labels = Labels.auto
     public var cache = Cache.auto
+    public var unreadable = UnreadableFiles.refuse
     public var validationSplit = ValidationSplit.none
 
     public init() {}
@@ -107,6 +118,7 @@ public struct ImageFolderConfiguration: HoldsImages, Hashable {
                 "Resize the shorter side and cut out the centre; otherwise stretch."),
             Field("labels", \.labels, .choice(), "Where class labels come from."),
             Field("cache", \.cache, .choice(), "Keep decoded images in memory, or decode them each time."),
+            Field("unreadable", \.unreadable, .choice(), UnreadableFiles.description),
             splitField,
         ]
 }

@@ -20,6 +20,7 @@ public struct VideoFolderConfiguration: HoldsImages, Hashable {
     public var centerCrop = true
     public var labels = ImageFolderConfiguration.Labels.auto
     public var cache = ImageFolderConfiguration.Cache.auto
+    public var unreadable = UnreadableFiles.refuse
     /// A directory of pictures that are trained on as clips of one frame; nil: none.
     public var stills: String?
     /// Share of the batches that hold pictures.
@@ -31,7 +32,7 @@ public struct VideoFolderConfiguration: HoldsImages, Hashable {
     public static let fields: [Field<Self>] =
         [
             Field(
-                "path", \.path, .string(), "The directory of videos: MP4, WebM, MOV, GIF or Y4M, or folders of frames.",
+                "path", \.path, .string(), "The directory of videos: files of any usual format, or folders of frames.",
                 required: true),
             Field(
                 "frames", \.frames, .optional(ClipLength.form),
@@ -51,6 +52,7 @@ public struct VideoFolderConfiguration: HoldsImages, Hashable {
                 "Resize the shorter side and cut out the centre; otherwise stretch."),
             Field("labels", \.labels, .choice(), "Where class labels come from."),
             Field("cache", \.cache, .choice(), "Keep decoded frames in memory, or decode them each time."),
+            Field("unreadable", \.unreadable, .choice(), UnreadableFiles.description),
             Field(
                 "images", \.stills, .optional(.string()), "A directory of pictures to train on as clips of one frame."),
             Field("image_ratio", \.imageRatio, .number(in: 0..<1), "Share of the batches that hold pictures."),
@@ -78,6 +80,7 @@ public struct VideoFolderConfiguration: HoldsImages, Hashable {
             folder.centerCrop = centerCrop
             folder.labels = labels
             folder.cache = cache
+            folder.unreadable = unreadable
             return folder
         }
     }

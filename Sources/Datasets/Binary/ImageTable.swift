@@ -29,7 +29,7 @@ struct TableSource: SampleSource {
         table.width == resolution && table.height == resolution && table.channels == channels
     }
 
-    func sample(_ index: Int) -> Sample {
+    func sample(_ index: Int, warn: (String) -> Void) -> Sample {
         let image = table[index]
         return Sample(isInMemory ? image : image.centreSquare(resolution: resolution).converted(toChannels: channels))
     }

@@ -1,29 +1,33 @@
 import Configurations
 import Problems
 
-/// The classes of the images of a folder.
+/// The classes of the samples of a folder.
 struct FolderLabels {
     var classes: [String] = []
-    /// One for each image; nil when there are no classes.
+    /// One for each sample; nil when there are no classes.
     var labels: [Int]?
+    /// Classes that no sample has.
+    var empty: [String] = []
 
-    /// Finds the classes of `images` (paths relative to `root`) where `source` says.
-    init(_ source: ImageFolderConfiguration.Labels, images: [String], metadata: ImageMetadata?, root: String) throws {
+    /// Finds the classes of `images` (paths relative to the listed directory) where `source` says.
+    init(
+        _ source: ImageFolderConfiguration.Labels, images: [String], metadata: ImageMetadata?, _ listing: FolderListing
+    ) throws {
         switch source {
         case .none: break
         case .metadata:
             guard let metadata else {
                 throw Problem(
                     .missing, "there is no \(ImageMetadata.fileName) to take labels from",
-                    remedy: "Add it, or choose other \"labels\".", file: root)
+                    remedy: "Add it, or choose other \"labels\".", file: listing.root)
             }
             try take(metadata, images)
-        case .folders: try takeFolders(images, root)
+        case .folders: try takeFolders(images, listing)
         case .auto:
             if let metadata, metadata.hasLabels {
                 try take(metadata, images)
-            } else if images.allSatisfy({ Self.folder($0) != nil }), Set(images.map(Self.folder)).count > 1 {
-                try takeFolders(images, root)
+            } else if images.allSatisfy({ Self.folder($0) != nil }) {
+                try takeFolders(images, listing)
             }
         }
     }
@@ -39,13 +43,17 @@ struct FolderLabels {
         labels = images.compactMap { byFile[$0] }
     }
 
-    private mutating func takeFolders(_ images: [String], _ root: String) throws {
+    /// All folders are classes, numbered in the order of their names as torchvision's ImageFolder does it, those
+    /// without samples too: a number must not depend on what else is there.
+    private mutating func takeFolders(_ images: [String], _ listing: FolderListing) throws {
         try Self.refuse(images.filter { Self.folder($0) == nil }) {
             Problem(
                 .invalid, "the image lies in no class folder", remedy: "Move it into one, or choose other \"labels\".",
-                file: "\(root)/\($0)")
+                file: "\(listing.root)/\($0)")
         }
-        classes = Set(images.compactMap(Self.folder)).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        classes = listing.folders
+        let used = Set(images.compactMap(Self.folder))
+        empty = classes.filter { !used.contains($0) }
         let numbers = Dictionary(uniqueKeysWithValues: zip(classes, classes.indices))
         labels = images.compactMap { Self.folder($0).flatMap { numbers[$0] } }
     }
@@ -56,8 +64,8 @@ struct FolderLabels {
         return parts.count == 2 ? String(parts[0]) : nil
     }
 
-    /// Throws the problems of `files`, if there are any, up to 20.
+    /// Throws the problems of `files`, if there are any.
     static func refuse(_ files: [String], _ problem: (String) -> Problem) throws {
-        if !files.isEmpty { throw Problems(files.prefix(SampleCache.reportedProblems).map(problem)) }
+        if !files.isEmpty { throw Problems(files.prefix(FileSurvey.named).map(problem)) }
     }
 }

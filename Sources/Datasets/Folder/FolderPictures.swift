@@ -1,30 +1,37 @@
 import Media
 import Problems
 
-/// The PNG and JPEG files below a directory, as they are: for measuring them.
+/// The pictures below a directory, as they are: for measuring them.
 public struct FolderPictures: Sendable {
     /// Their paths, in the order of the bytes of their names.
     public let paths: [String]
 
-    /// - Throws: a `Problem` that names the directory: `missing`, `denied` or `io`; `invalid` where it holds no pictures.
-    public init(_ root: String) throws {
-        paths = try Self.told(FolderListing(root).files, below: root).images.map { "\(root)/\($0)" }
+    /// - Parameter permit: throws where a link leads to what may not be read; nil: links stay below the directory.
+    /// - Throws: a `Problem` that names the directory: `missing`, `denied` or `io`; `invalid` where it holds no
+    ///   pictures; `Problems` where there are links that cannot be followed.
+    public init(_ root: String, permit: FolderListing.Permit? = nil) throws {
+        let listing = try FolderListing(root, permit: permit)
+        guard listing.problems.isEmpty else { throw Problems(listing.problems) }
+        paths = try Self.told(listing.files, below: root).images.map { "\(root)/\($0)" }
+    }
+
+    /// Whether the file `root/name` is taken for a picture: any that is called one must be one; others are told by what
+    /// they hold.
+    public static func isPicture(_ name: String, below root: String) throws -> Bool {
+        try ImageFile.Format(name: name) != nil
+            || ImageFile.Format(beginning: FileBytes.beginning("\(root)/\(name)", count: 12))?.isRead == true
     }
 
     /// Which files are pictures, by their names relative to `root`.
     static func told(_ files: [String], below root: String) throws -> (images: [String], others: [String]) {
         var (images, others): ([String], [String]) = ([], [])
         for file in files where file != ImageMetadata.fileName {
-            // Any file that is called a picture must be one; others are told by what they hold.
-            let isPicture =
-                try ImageFile.Format(name: file) != nil
-                || [.png, .jpeg].contains(
-                    ImageFile.Format(beginning: FileBytes.beginning("\(root)/\(file)", count: 12)))
-            if isPicture { images.append(file) } else { others.append(file) }
+            if try isPicture(file, below: root) { images.append(file) } else { others.append(file) }
         }
         guard !images.isEmpty else {
             throw Problem(
-                .invalid, "the directory holds no images", remedy: "Put PNG or JPEG files there, or name another one.",
+                .invalid, "the directory holds no images",
+                remedy: "Put PNG, JPEG, WebP, GIF or TIFF files there, or name another one.",
                 file: root)
         }
         return (images, others)

@@ -25,17 +25,16 @@ struct ImageMetadata {
     private static let mostBytes = 1 << 28
     private static let mostClasses = 100_000
 
-    /// - Throws: `Problems`, up to 20, each with its line.
+    /// - Throws: `Problems`, up to 100, each with its line.
     init(_ path: String) throws {
         self.path = path
-        let bytes = try FileBytes.read(path, atMost: Self.mostBytes)
+        let bytes = try Self.text(of: FileBytes.read(path, atMost: Self.mostBytes), path)
         var problems: [Problem] = []
         var lines: [String: Int] = [:]
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
-            if line.allSatisfy({ $0 == UInt8(ascii: " ") }) { continue }
+            if line.allSatisfy({ [0x20, 0x09, 0x0B, 0x0C, 0x0D].contains($0) }) { continue }
             do {
-                let entry = try Self.entry(Array(line), index + 1)
+                let entry = try Self.entry(Array(line.last == UInt8(ascii: "\r") ? line.dropLast() : line), index + 1)
                 if let first = lines.updateValue(index + 1, forKey: entry.file) {
                     throw Problem(
                         .invalid, "\"\(entry.file)\" is described twice, first in line \(first)", remedy: "Remove one.")
@@ -46,7 +45,7 @@ struct ImageMetadata {
             } catch let problem as Problem {
                 problems.append(place(problem, index + 1))
             }
-            if problems.count >= SampleCache.reportedProblems { break }
+            if problems.count >= FileSurvey.named { break }
         }
         if !problems.isEmpty { throw Problems(problems) }
     }
@@ -85,19 +84,38 @@ struct ImageMetadata {
 
     var hasLabels: Bool { entries.contains { $0.label != nil } }
 
-    /// Throws problems for lines that name what is not there, up to 20.
+    /// Problems of the lines that name what is not there.
     ///
     /// - Parameter kind: what a line names, for people.
-    func refuseUnknown(present: Set<String>, _ kind: String) throws {
-        let unknown = entries.filter { !present.contains($0.file) }.prefix(SampleCache.reportedProblems)
-        guard !unknown.isEmpty else { return }
-        throw Problems(
-            unknown.map {
-                place(
-                    Problem(
-                        .missing, "there is no \(kind) \"\($0.file)\"",
-                        remedy: "Add it, or remove the line; names are relative to this file."), $0.line)
-            })
+    func unknown(present: Set<String>, _ kind: String) -> [Problem] {
+        entries.filter { !present.contains($0.file) }.map {
+            place(
+                Problem(
+                    .missing, "there is no \(kind) \"\($0.file)\"",
+                    remedy: "Add it, or remove the line; names are relative to this file."), $0.line)
+        }
+    }
+
+    /// The file's text as UTF-8, without a byte order mark.
+    private static func text(of bytes: [UInt8], _ path: String) throws -> ArraySlice<UInt8> {
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { return bytes.dropFirst(3) }
+        let encoding: String? =
+            switch Array(bytes.prefix(4)) {
+            case [0xFF, 0xFE, 0, 0], [0, 0, 0xFE, 0xFF]: "UTF-32"
+            case let four where four.starts(with: [0xFF, 0xFE]) || four.starts(with: [0xFE, 0xFF]): "UTF-16"
+            // Without a mark: the first character is of ASCII.
+            case let four where four.count == 4 && four.filter({ $0 == 0 }).count == 3: "UTF-32"
+            case let four where four.count == 4 && four.filter({ $0 == 0 }).count == 2: "UTF-16"
+            default: nil
+            }
+        guard let encoding else { return bytes[...] }
+        throw Problem(
+            .invalid, "the file is in \(encoding), but it must be UTF-8", remedy: "Save it as UTF-8.", file: path)
+    }
+
+    /// `./a//b` as `a/b`.
+    private static func plain(_ file: String) -> String {
+        file.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
     }
 
     func place(_ problem: Problem, _ line: Int) -> Problem {
@@ -108,7 +126,7 @@ struct ImageMetadata {
 
     private static func entry(_ text: [UInt8], _ line: Int) throws -> Entry {
         let node = try JSONNode.parse(text)
-        guard let file = node["file_name"]?.string, !file.isEmpty else {
+        guard let file = node["file_name"]?.string.map(plain), !file.isEmpty else {
             throw Problem(
                 .invalid, "the line names no file", remedy: "Write an object with \"file_name\", relative to this file."
             )

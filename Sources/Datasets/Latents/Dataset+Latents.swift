@@ -92,7 +92,7 @@ private struct LatentSource: SampleSource {
 
     var isInMemory: Bool { false }
 
-    func sample(_ index: Int) throws -> Sample {
+    func sample(_ index: Int, warn: (String) -> Void) throws -> Sample {
         let (side, number) = index.quotientAndRemainder(dividingBy: perSide)
         let blocksPerSide = (perSide + perBlock - 1) / perBlock
         let block = blocks[side * blocksPerSide + number / perBlock]

@@ -29,7 +29,8 @@ extension NumpyArray {
     private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
     private static let longestHeader = 1 << 16
 
-    /// Reads a whole `.npy` file: little-endian floats of 4 or 8 bytes, single whole numbers and single texts.
+    /// Reads a whole `.npy` file: floats of 2, 4 or 8 bytes, whole numbers of 1 to 8 and truth values, in either order
+    /// of bytes, as the nearest Doubles; single texts.
     ///
     /// - Throws: a `Problem`: `corrupt`, or `unsupported` for other elements.
     public init(npy bytes: [UInt8]) throws(Problem) {
@@ -42,6 +43,7 @@ extension NumpyArray {
             throw Self.damage("its header is cut off")
         }
         let header = try Header(String(decoding: bytes[8 + width..<start], as: UTF8.self))
+        guard let kind = header.kind else { throw Self.unread(header.descriptor) }
         let elements = bytes[start...]
         var count = 1
         for extent in header.shape {
@@ -53,40 +55,44 @@ extension NumpyArray {
         guard !overflow, size == elements.count else {
             throw Self.damage("it has \(elements.count) bytes of elements, not those of \(header.shape)")
         }
-        switch (header.kind, count) {
-        case ("f", _):
-            var numbers: [Double] = []
-            numbers.reserveCapacity(count)
-            for place in stride(from: start, to: bytes.count, by: header.elementSize) {
-                var bits: UInt64 = 0
-                for index in 0..<header.elementSize { bits |= UInt64(bytes[place + index]) << UInt64(8 * index) }
-                numbers.append(
-                    header.elementSize == 8
-                        ? Double(bitPattern: bits) : Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits))))
+        func bits(_ place: Int) -> UInt64 { bytes.bits(header.elementSize, at: place, isBig: header.isBig) }
+        switch kind {
+        case .float, .signed, .unsigned, .boolean:
+            if kind == .signed || kind == .unsigned, count == 1,
+                let integer = Int(exactly: header.number(bits(start)))
+            {
+                content = .integer(integer)
+                break
             }
+            let numbers = (0..<count).map { header.number(bits(start + $0 * header.elementSize)) }
             content = .numbers(header.isFortran ? Self.rowMajor(numbers, header.shape) : numbers)
-        case ("i", 1): content = .integer(Int(Int64(truncatingIfNeeded: bytes.little(8, at: start))))
-        case ("U", 1):
+        case .text where count == 1:
             var text = String.UnicodeScalarView()
             for place in stride(from: start, to: bytes.count, by: 4) {
-                let value = UInt32(bytes.little(4, at: place))
+                let value = UInt32(bytes.bits(4, at: place, isBig: header.isBig))
                 if value == 0 { break }
                 guard let scalar = Unicode.Scalar(value) else { throw Self.damage("its text is no text") }
                 text.append(scalar)
             }
             content = .text(String(text))
-        default:
-            throw Problem(
-                .unsupported, "the array \(header.shape) holds elements \(header.descriptor), which are not read",
-                remedy: "Write it as float64: array.astype(\"<f8\").")
+        case .text: throw Self.unread("\(header.descriptor), several of them,")
         }
         shape = header.shape
     }
 
-    /// Two axes exchanged; one or none stay as they are.
+    /// Numbers whose first axis runs fastest, in the order in which the last does.
     private static func rowMajor(_ numbers: [Double], _ shape: [Int]) -> [Double] {
-        guard shape.count == 2, !numbers.isEmpty else { return numbers }
-        return (0..<shape[0]).flatMap { row in (0..<shape[1]).map { numbers[$0 * shape[0] + row] } }
+        guard shape.count > 1, !numbers.isEmpty else { return numbers }
+        var strides = [1]
+        for extent in shape.dropLast() { strides.append(strides[strides.count - 1] * extent) }
+        return numbers.indices.map { index in
+            var (rest, place) = (index, 0)
+            for axis in shape.indices.reversed() {
+                place += rest % shape[axis] * strides[axis]
+                rest /= shape[axis]
+            }
+            return numbers[place]
+        }
     }
 
     /// A `.npy` file of version 1.
@@ -118,6 +124,12 @@ extension NumpyArray {
         return Self.magic + [1, 0, UInt8(length & 0xFF), UInt8(length >> 8)] + header.utf8 + elements
     }
 
+    private static func unread(_ elements: String) -> Problem {
+        Problem(
+            .unsupported, "the array holds elements \(elements) which are not read",
+            remedy: "Write it as float64: array.astype(\"<f8\").")
+    }
+
     private static func damage(_ cause: String) -> Problem {
         Problem(.corrupt, "the array is damaged or no .npy file", remedy: "Write or fetch it again.", cause: cause)
     }
@@ -128,21 +140,46 @@ extension NumpyArray {
         let isFortran: Bool
         let shape: [Int]
 
-        /// The letter of the element's type.
-        var kind: Character? { descriptor.dropFirst().first }
+        enum Kind {
+            case float, signed, unsigned, boolean, text
+        }
 
+        let kind: Kind?
         /// Bytes of an element; 1 for a type that is not read.
-        var elementSize: Int {
-            guard descriptor.first == "<", let number = Int(descriptor.dropFirst(2)) else { return 1 }
-            switch kind {
-            case "f" where number == 4 || number == 8, "i" where number == 8: return number
-            case "U" where (1...65536).contains(number): return 4 * number
-            default: return 1
+        let elementSize: Int
+        let isBig: Bool
+
+        /// The number of an element's bits.
+        func number(_ bits: UInt64) -> Double {
+            switch (kind, elementSize) {
+            case (.float, 2): Double(Float16(bitPattern: UInt16(truncatingIfNeeded: bits)))
+            case (.float, 4): Double(Float(bitPattern: UInt32(truncatingIfNeeded: bits)))
+            case (.float, _): Double(bitPattern: bits)
+            case (.signed, _):
+                // The sign is in the highest bit that is there.
+                Double(Int64(truncatingIfNeeded: bits << UInt64(64 - 8 * elementSize)) >> Int64(64 - 8 * elementSize))
+            default: Double(bits)
+            }
+        }
+
+        /// `<f8`: order, kind and size of numpy's array protocol.
+        private static func type(_ descriptor: String) -> (kind: Kind?, size: Int) {
+            guard let order = descriptor.first, "<>|=".contains(order), let size = Int(descriptor.dropFirst(2)) else {
+                return (nil, 1)
+            }
+            switch descriptor.dropFirst().first {
+            case "f" where [2, 4, 8].contains(size): return (.float, size)
+            case "i" where [1, 2, 4, 8].contains(size): return (.signed, size)
+            case "u" where [1, 2, 4, 8].contains(size): return (.unsigned, size)
+            case "b" where size == 1: return (.boolean, 1)
+            case "U" where (1...65536).contains(size): return (.text, 4 * size)
+            default: return (nil, 1)
             }
         }
 
         init(_ text: String) throws(Problem) {
             // Keys may stand in any order; none of the values holds a quote, a brace or another key.
+            if text.contains(/'descr'\s*:\s*\[/) { throw NumpyArray.unread("of several fields") }
             guard let descriptor = text.firstMatch(of: /'descr'\s*:\s*'([^']{2,32})'/),
                 let order = text.firstMatch(of: /'fortran_order'\s*:\s*(True|False)/),
                 let shape = text.firstMatch(of: /'shape'\s*:\s*\(([0-9, ]*)\)/)
@@ -150,6 +187,8 @@ extension NumpyArray {
                 throw NumpyArray.damage("its header says neither type nor shape: \(text.prefix(100))")
             }
             self.descriptor = String(descriptor.1)
+            (kind, elementSize) = Self.type(self.descriptor)
+            isBig = self.descriptor.first == ">"
             isFortran = order.1 == "True"
             let extents = shape.1.split(separator: ",").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
             guard extents.count <= 8 else { throw NumpyArray.damage("it has \(extents.count) axes") }
@@ -160,5 +199,12 @@ extension NumpyArray {
             }
             self.shape = numbers
         }
+    }
+}
+
+extension [UInt8] {
+    /// The number of `width` bytes, up to 8, that begins at `offset`.
+    fileprivate func bits(_ width: Int, at offset: Int, isBig: Bool) -> UInt64 {
+        (0..<width).reduce(0) { $0 << 8 | UInt64(self[offset + (isBig ? $1 : width - 1 - $1)]) }
     }
 }

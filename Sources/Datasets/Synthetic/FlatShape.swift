@@ -45,7 +45,7 @@ struct ShapeImages: SampleSource {
     /// The classes take turns.
     static func label(_ index: Int) -> Int { index % FlatShape.allCases.count }
 
-    func sample(_ index: Int) -> Sample { Sample(image(index)) }
+    func sample(_ index: Int, warn: (String) -> Void) -> Sample { Sample(image(index)) }
 
     func image(_ index: Int) -> Image {
         var random = Philox(seed: seed, purpose: .dataset, sample: index)

@@ -97,5 +97,5 @@ struct MovingShapeClips: SampleSource {
 
     var isInMemory: Bool { false }
 
-    func sample(_ index: Int) -> Sample { .bytes(clips.clip(index).flatMap(\.bytes)) }
+    func sample(_ index: Int, warn: (String) -> Void) -> Sample { .bytes(clips.clip(index).flatMap(\.bytes)) }
 }

@@ -31,7 +31,9 @@ struct PointCloud: SampleSource {
     var count: Int { coordinates.count / 2 }
     var isInMemory: Bool { true }
 
-    func sample(_ index: Int) -> Sample { .values([coordinates[2 * index], coordinates[2 * index + 1]]) }
+    func sample(_ index: Int, warn: (String) -> Void) -> Sample {
+        .values([coordinates[2 * index], coordinates[2 * index + 1]])
+    }
 
     /// Point i is a function of (seed, i).
     init(count: Int, seed: UInt64, _ point: (inout Philox) -> (Float, Float)) {

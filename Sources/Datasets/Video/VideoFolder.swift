@@ -3,28 +3,34 @@ import Media
 import Problems
 
 /// The videos below a directory, each with all its frames as they are trained on: at one size, 8 bits deep.
-struct VideoFolder: SampleSource {
+struct VideoFolder: FileSource {
     let root: String
-    /// Relative to `root`: files, and directories of frames.
-    let videos: [String]
+    /// Files, and directories of frames.
+    let names: [String]
     let resolution: Int
     let channels: Int
     /// Whether the centre is cut out; otherwise proportions are changed.
     let centreCrop: Bool
     let limits: VideoLimits
 
-    var count: Int { videos.count }
-    var isInMemory: Bool { false }
-
     /// Bytes of a frame.
     var frameBytes: Int { resolution * resolution * channels }
 
     /// All frames of a video (T, H, W, C).
-    func sample(_ index: Int) throws -> Sample { try frames(of: index, atMost: limits.frames) }
+    func sample(_ index: Int, warn: (String) -> Void) throws -> Sample {
+        try frames(of: index, atMost: limits.frames, warn: warn)
+    }
+
+    /// The same without some of its videos.
+    func keeping(_ places: [Int]) -> VideoFolder {
+        VideoFolder(
+            root: root, names: places.map { names[$0] }, resolution: resolution, channels: channels,
+            centreCrop: centreCrop, limits: limits)
+    }
 
     /// The first frames of a video. Each is resized and cropped like the first, since all have one size.
-    func frames(of index: Int, atMost count: Int) throws -> Sample {
-        let path = "\(root)/\(videos[index])"
+    func frames(of index: Int, atMost count: Int, warn: (String) -> Void = { _ in }) throws -> Sample {
+        let path = "\(root)/\(names[index])"
         var limits = limits
         limits.frames = count
         let reader = try VideoFile.open(path, limits: limits)
@@ -42,6 +48,7 @@ struct VideoFolder: SampleSource {
         guard !bytes.isEmpty else {
             throw Problem(.corrupt, "the video has no frames", remedy: "Leave it out.", file: path)
         }
+        reader.notes.forEach(warn)
         return .bytes(bytes)
     }
 }
@@ -85,12 +92,12 @@ struct ClipWindows: SampleSource {
     var isInMemory: Bool { if case .kept = source { true } else { false } }
 
     /// A clip (T, H, W, C).
-    func sample(_ index: Int) throws -> Sample {
+    func sample(_ index: Int, warn: (String) -> Void) throws -> Sample {
         let window = windows[index]
         let last = window.start + (frames - 1) * stride
         let video =
             switch source {
-            case .kept(let cache): cache.sample(window.video)
+            case .kept(let cache): try cache.sample(window.video)
             case .decoded(let folder): try folder.frames(of: window.video, atMost: last + 1)
             }
         guard case .bytes(let bytes) = video, bytes.count >= (last + 1) * frameBytes else {
@@ -104,35 +111,17 @@ struct ClipWindows: SampleSource {
         return .bytes(clip)
     }
 
-    /// Decodes all videos, to keep their frames where they fit, and in any case to know how many each has.
-    ///
     /// - Parameters:
+    ///   - survey: of the folder's videos.
     ///   - frames: of a clip.
-    ///   - mayKeep: whether decoded frames are kept up to `memory` bytes.
-    init(
-        _ folder: VideoFolder, frames: Int, stride: Int, step: Int?, mayKeep: Bool, memory: Int, threads: Int,
-        progress: (_ done: Int, _ total: Int) throws -> Void
-    ) throws {
+    init(_ folder: VideoFolder, _ survey: FileSurvey, frames: Int, stride: Int, step: Int?) {
         frameBytes = folder.frameBytes
         self.frames = frames
         self.stride = stride
-        let counts: [Int]
-        if mayKeep,
-            let cache = try SampleCache(decoding: folder, limit: memory, threads: threads, progress: progress)
-        {
-            source = .kept(cache)
-            counts = (0..<cache.count).map { cache.sample($0).memory / folder.frameBytes }
-        } else {
-            source = .decoded(folder)
-            counts = try (0..<folder.count).map { index in
-                let count = try folder.sample(index).memory / folder.frameBytes
-                try progress(index + 1, folder.count)
-                return count
-            }
-        }
+        source = survey.kept.map(Frames.kept) ?? .decoded(folder.keeping(survey.readable))
         let length = (frames - 1) * stride + 1
-        windows = counts.enumerated().flatMap { video, count in
-            Swift.stride(from: 0, through: count - length, by: step ?? frames * stride).map {
+        windows = survey.memory.enumerated().flatMap { video, bytes in
+            Swift.stride(from: 0, through: bytes / folder.frameBytes - length, by: step ?? frames * stride).map {
                 Window(video: video, start: $0)
             }
         }
@@ -153,17 +142,19 @@ extension OpenedSource {
                 .invalid, "nothing says how many frames a clip has", remedy: "Add \"frames\".", path: "$.dataset.frames"
             )
         }
-        let (videos, others, metadata) = try Self.videos(in: FolderListing(root), root)
-        let labels = try FolderLabels(configuration.labels, images: videos, metadata: metadata, root: root)
+        let listing = try FolderListing(root, permit: loading.permit)
+        let (videos, others, metadata) = try Self.videos(in: listing, root)
+        let labels = try FolderLabels(configuration.labels, images: videos, metadata: metadata, listing)
         let folder = VideoFolder(
-            root: root, videos: videos, resolution: size.width, channels: channels,
+            root: root, names: videos, resolution: size.width, channels: channels,
             centreCrop: configuration.centerCrop,
             limits: VideoLimits(frames: configuration.maxFrames, image: loading.limits))
-        let clips = try ClipWindows(
-            folder, frames: frames, stride: configuration.frameStride, step: configuration.clipStep,
-            mayKeep: configuration.cache != .stream,
-            memory: configuration.cache == .memory ? .max : loading.memory, threads: loading.threads,
-            progress: progress)
+        let survey = try FileSurvey(
+            folder, known: listing.problems + (metadata?.unknown(present: Set(videos), "video") ?? []),
+            policy: configuration.unreadable, limit: configuration.cache.limit(loading.memory),
+            threads: loading.threads, progress: progress)
+        let clips = ClipWindows(
+            folder, survey, frames: frames, stride: configuration.frameStride, step: configuration.clipStep)
         let used = Set(clips.windows.map(\.video))
         guard !used.isEmpty else {
             throw Problem(
@@ -173,11 +164,14 @@ extension OpenedSource {
         }
         self.init(
             source: clips, shape: .video(frames: frames, size, channels: channels), classes: labels.classes,
-            labels: labels.labels.map { labels in clips.windows.map { labels[$0.video] } })
+            labels: labels.labels.map { labels in clips.windows.map { labels[survey.readable[$0.video]] } })
+        unreadable = survey.unreadable
         note(others, "is neither a video nor a frame and is left out", "are neither videos nor frames and are left out")
         note(
-            videos.indices.filter { !used.contains($0) }.map { videos[$0] }, "is shorter than a clip and is left out",
-            "are shorter than a clip and are left out")
+            survey.readable.indices.filter { !used.contains($0) }.map { videos[survey.readable[$0]] },
+            "is shorter than a clip and is left out", "are shorter than a clip and are left out")
+        note(listing, labels)
+        notes += survey.notes
     }
 
     /// The videos of a folder: files, and directories that hold pictures.
@@ -189,7 +183,7 @@ extension OpenedSource {
         for file in listing.files where file != ImageMetadata.fileName {
             if VideoFile.Format.isNamed(file) {
                 videos.insert(file)
-            } else if let format = ImageFile.Format(name: file), format == .png || format == .jpeg {
+            } else if ImageFile.Format(name: file)?.isRead == true {
                 videos.insert(file.lastIndex(of: "/").map { String(file[..<$0]) } ?? ".")
             } else {
                 others.append(file)
@@ -198,12 +192,10 @@ extension OpenedSource {
         guard !videos.isEmpty else {
             throw Problem(
                 .invalid, "the directory holds no videos",
-                remedy: "Put MP4, WebM, MOV, GIF or Y4M files there, or folders of PNG frames.", file: root)
+                remedy: "Put video files there, such as MP4, or folders of frames.", file: root)
         }
         let sorted = videos.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         guard listing.files.contains(ImageMetadata.fileName) else { return (sorted, others, nil) }
-        let metadata = try ImageMetadata("\(root)/\(ImageMetadata.fileName)")
-        try metadata.refuseUnknown(present: videos, "video")
-        return (sorted, others, metadata)
+        return (sorted, others, try ImageMetadata("\(root)/\(ImageMetadata.fileName)"))
     }
 }

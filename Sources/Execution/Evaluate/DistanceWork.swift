@@ -52,7 +52,9 @@ struct DistanceWork: ResumableWork {
         var parts: [Tensor] = []
         for first in stride(from: 0, to: paths.count, by: batchSize) {
             if context.stop.wasMade { return nil }
-            let pictures = try paths[first..<min(first + batchSize, paths.count)].map { try ImageFile.read($0) }
+            let pictures = try paths[first..<min(first + batchSize, paths.count)].map { path in
+                try ImageFile.read(path) { context.log("note: \(Path.name(path)): \($0)") }
+            }
             let part = extractor.features(of: pictures)
             guard part.isFinite else {
                 throw Problem(

@@ -57,7 +57,7 @@ struct PictureSet {
                 }
                 return .statistics(try StatisticsFile.read(path), path: path)
             }
-            pictures = try FolderPictures(path).paths
+            pictures = try FolderPictures(path, permit: context.permit).paths
         case .job(let job):
             let path = try context.models.outputs(of: job)
             pictures = try drawn(in: path, context)

@@ -16,11 +16,15 @@ struct ClipFile {
     func name(_ clip: String) -> String { format == .png ? clip : "\(clip).\(format.rawValue)" }
 
     /// Writes the frames as `outputs/NAME.mp4` or so.
-    func write(_ frames: [Image], _ clip: String, _ context: JobContext) throws {
+    ///
+    /// - Parameter times: where they last differently.
+    func write(_ frames: [Image], _ clip: String, times: FrameTimes? = nil, _ context: JobContext) throws {
         let path = context.output(name(clip))
         switch format {
-        case .mp4: try context.write(MP4.encode(frames, rate: rate), to: path)
-        case .gif: try context.write(GIF.encode(frames, delay: 1 / rate.perSecond), to: path)
+        case .mp4: try context.write(MP4.encode(frames, rate: rate, times: times), to: path)
+        case .gif:
+            let delays = times?.durations.map { Double($0) / 1e6 } ?? frames.map { _ in 1 / rate.perSecond }
+            try context.write(GIF.encode(frames, delays: delays), to: path)
         case .png:
             try context.files.publishDirectory(path) { directory in
                 for (number, frame) in frames.enumerated() {

@@ -123,7 +123,8 @@ struct VideoExtendExecution {
     ) throws {
         let all = try frames.all()
         let file = ClipFile(job.output.video, clips.rate)
-        if job.output.video != .png { try file.write(all, "video", context) }
+        let times = plan.times(of: clips.times, rate: clips.rate)
+        if job.output.video != .png { try file.write(all, "video", times: times, context) }
         try context.write(PNG.encode(Filmstrip.picture([all])), to: context.output("strip.png"))
         try context.writeManifest(
             kind: .videoExtend, seed: job.common.seed, loop,
@@ -141,6 +142,7 @@ struct VideoExtendExecution {
                             ["first": JSONNode(.integer($0.lowerBound)), "count": JSONNode(.integer($0.count))]
                         }
                     )),
+                "times": times.map { JSONNode(.array($0.starts.map { JSONNode(.number(Double($0) / 1e6)) })) } ?? .null,
                 "windows": JSONNode(.integer(plan.windows.count)),
                 "seams": JSONNode(.array(Seam.all(of: all, given: plan.given).map(\.json))),
             ])

@@ -10,8 +10,10 @@ internal import TensorCore
 /// The clips that a video_extend job is given, brought to the size that the model works at, 8 bits deep.
 struct GivenClips {
     private(set) var clips: [[Image]] = []
-    /// Of the result.
+    /// Of new frames, and of given ones without times.
     let rate: FrameRate
+    /// When the frames of each clip are shown, where that is not as `rate` says.
+    private(set) var times: [FrameTimes?] = []
     /// Of all frames.
     let digest: String
     /// Of a frame.
@@ -25,7 +27,7 @@ struct GivenClips {
     init(_ job: VideoExtendJob, shownAs shape: SampleShape, _ context: JobContext) throws {
         guard let (size, channels) = shape.frame else { preconditionFailure("only clips have frames") }
         frameBytes = size.height * size.width * channels
-        var rates: [FrameRate] = []
+        var found: [Clip] = []
         let given = [(JobInput.Role.video, job.video)] + (job.to.map { [(.to, $0)] } ?? [])
         for (role, path) in given {
             let clip = try pointing(to: role.jsonPath) {
@@ -38,19 +40,39 @@ struct GivenClips {
                 return try Self.read(permitted, job, size, channels: channels, context)
             }
             for note in clip.notes { context.log("note: \(path): \(note)") }
-            clips.append(clip.frames)
-            if let rate = clip.rate { rates.append(rate) }
+            found.append(clip)
         }
-        if rates.count == 2, rates[0] != rates[1], job.fps == nil {
-            context.log("note: the clips have \(rates[0]) and \(rates[1]) frames a second; the result has \(rates[0]).")
-        }
-        guard
-            let rate = job.fps.map({ FrameRate(perSecond: $0) }) ?? rates.first
-                ?? FrameRate(perSecond: ClipOptions.usualFPS)
-        else {
+        let wanted = job.fps.flatMap { FrameRate(perSecond: $0) }
+        let own = found.lazy.compactMap { $0.rate ?? $0.times?.usualRate }.first
+        guard let rate = job.fps == nil ? own ?? FrameRate(perSecond: ClipOptions.usualFPS) : wanted else {
             throw Problem(.invalid, "fps is out of bounds", remedy: "Use 0.1 to 1000.", path: "$.fps")
         }
         self.rate = rate
+        for (clip, (_, path)) in zip(found, given) {
+            guard let clipTimes = clip.times, clip.rate != rate else {
+                clips.append(clip.frames)
+                times.append(nil)
+                continue
+            }
+            if job.fps == nil {
+                clips.append(clip.frames)
+                times.append(clipTimes)
+                context.log("note: \(path): new frames last \(1 / rate.perSecond) s, given ones as long as they did.")
+            } else {
+                // Before they are counted one by one: a made-up file may claim to last for years.
+                guard clipTimes.seconds * rate.perSecond <= Double(job.maxVideoFrames) else {
+                    throw Problem(
+                        .invalid, "at \(rate) frames a second the video has more than \(job.maxVideoFrames) frames",
+                        remedy: "Lower fps, or raise max_video_frames.", path: "$.fps")
+                }
+                let chosen = clipTimes.resampled(to: rate)
+                clips.append(chosen.map { clip.frames[$0] })
+                times.append(nil)
+                context.log(
+                    "note: \(path): its \(clip.frames.count) frames are taken at \(rate) a second, as fps says: "
+                        + "\(chosen.count) frames, of which \(Set(chosen).count) differ.")
+            }
+        }
         digest = try SHA256.digest(of: clips.flatMap { [UInt8(truncatingIfNeeded: $0.count)] + $0.flatMap(\.bytes) })
             .description
     }
@@ -58,7 +80,10 @@ struct GivenClips {
     private static func read(
         _ path: String, _ job: VideoExtendJob, _ size: ImageSize, channels: Int, _ context: JobContext
     ) throws -> Clip {
-        let clip = try VideoFile.read(path, limits: VideoLimits(frames: job.maxVideoFrames)) { frame in
+        let clip = try VideoFile.read(
+            path,
+            limits: VideoLimits(frames: job.maxVideoFrames, image: JobContext.imageLimits(job.common))
+        ) { frame in
             if context.stop.wasMade { throw Stopped() }
             if !job.resize, (frame.height, frame.width) != (size.height, size.width) {
                 throw Problem(

@@ -2,7 +2,9 @@ internal import Configurations
 internal import Datasets
 internal import DurableFiles
 internal import JobSpec
+internal import Media
 internal import Problems
+internal import Spool
 internal import StrictJSON
 internal import TensorCore
 
@@ -10,6 +12,17 @@ internal import TensorCore
 extension JobContext {
     /// Decoded samples may take a quarter of the job's memory.
     static func cacheLimit(_ common: CommonOptions) -> Int { common.resources.memory.map { $0 / 4 } ?? 2 << 30 }
+
+    /// Decoding one picture may take half of it.
+    static func imageLimits(_ common: CommonOptions) -> ImageLimits {
+        common.resources.memory.map { ImageLimits(memory: $0 / 2) } ?? ImageLimits()
+    }
+
+    /// Links within a data set may lead to what the job may read.
+    var permit: FolderListing.Permit {
+        let (policy, directory) = (policy, directory)
+        return { _ = try policy.resolve($0, base: directory) }
+    }
 
     /// Opens the data set of a job, and decodes it where that fits into memory.
     func openDataset(_ configuration: DatasetConfiguration, _ common: CommonOptions) throws -> Dataset {
@@ -22,7 +35,9 @@ extension JobContext {
             }
             let dataset = try Dataset(
                 resolved, seed: UInt64(common.seed),
-                loading: LoadingOptions(memory: Self.cacheLimit(common), threads: device.threads)
+                loading: LoadingOptions(
+                    memory: Self.cacheLimit(common), threads: device.threads, limits: Self.imageLimits(common),
+                    permit: permit)
             ) { done, total in
                 if stop.wasMade { throw Stopped() }
                 if done == total { log("decoded \(total) samples") }

@@ -1,4 +1,5 @@
 internal import Configurations
+internal import Datasets
 internal import DurableFiles
 internal import JobSpec
 internal import Media
@@ -13,14 +14,13 @@ struct EditedPictures: Sendable {
     let strength: Double
     private let job: Img2ImgJob
     private let maskPath: String?
-
-    /// Files with these endings are taken from a folder.
-    private static let endings = ["png", "jpg", "jpeg"]
+    private let limits: ImageLimits
 
     /// - Throws: `missing` where a folder has no pictures, and what `permitted` throws for a path.
     init(_ job: Img2ImgJob, _ context: JobContext) throws {
         self.job = job
         strength = job.strength
+        limits = JobContext.imageLimits(job.common)
         var paths: [String] = []
         for given in job.image {
             let path = try pointing(to: JobInput.Role.image.jsonPath) { try context.permitted(given) }
@@ -28,12 +28,12 @@ struct EditedPictures: Sendable {
                 paths.append(path)
                 continue
             }
-            let names = try context.files.list(path).entries.map(\.name).filter { name in
-                !name.hasPrefix(".") && Self.endings.contains { name.lowercased().hasSuffix(".\($0)") }
+            let names = try context.files.list(path).entries.filter { $0.kind != .directory }.map(\.name).filter {
+                try !$0.hasPrefix(".") && FolderPictures.isPicture($0, below: path)
             }
             guard !names.isEmpty else {
                 throw Problem(
-                    .missing, "the folder holds no PNG and no JPEG", remedy: "Put pictures into it.", file: path,
+                    .missing, "the folder holds no pictures", remedy: "Put pictures into it.", file: path,
                     path: JobInput.Role.image.jsonPath)
             }
             for name in names.sorted() { paths.append(try context.permitted(Path.join(path, name))) }
@@ -76,10 +76,16 @@ struct EditedPictures: Sendable {
 
     /// The picture of a result at the model's size: the largest part of those proportions from its middle, transparency laid over
     /// white.
-    func fitted(of sample: Int, width: Int, height: Int, channels: Int) throws -> Fitted {
+    ///
+    /// - Parameter warn: told what is odd about the picture's file, as a sentence.
+    func fitted(
+        of sample: Int, width: Int, height: Int, channels: Int, warn: (String) -> Void = { _ in }
+    ) throws -> Fitted {
         let path = path(of: sample)
         return try pointing(to: JobInput.Role.image.jsonPath) {
-            let image = try ImageFile.read(path, keepsAlpha: true)
+            let image = try ImageFile.read(path, limits: limits, keepsAlpha: true) {
+                warn("\(Path.name(path)): \($0)")
+            }
             let mask = try maskPath.map { mask in
                 try pointing(to: JobInput.Role.mask.jsonPath) { try self.mask(mask, for: image, path) }
             }
@@ -90,7 +96,7 @@ struct EditedPictures: Sendable {
     }
 
     private func mask(_ path: String, for image: Image, _ imagePath: String) throws -> Image {
-        let mask = try ImageFile.read(path).converted(toChannels: 1)
+        let mask = try ImageFile.read(path, limits: limits).converted(toChannels: 1)
         guard mask.width == image.width, mask.height == image.height else {
             throw Problem(
                 .invalid,
@@ -100,9 +106,18 @@ struct EditedPictures: Sendable {
         return mask.blurred(deviation: job.maskBlur)
     }
 
-    /// Looks at every picture once, so that what is wrong with one is told before hours of work.
-    func check() throws {
-        for index in paths.indices { _ = try fitted(of: index * job.count, width: 1, height: 1, channels: 1) }
+    /// Looks at every picture once, so that what is wrong with any is told before hours of work.
+    func check(warn: (String) -> Void) throws {
+        var problems: [Problem] = []
+        for index in paths.indices {
+            do {
+                _ = try fitted(of: index * job.count, width: 1, height: 1, channels: 1, warn: warn)
+            } catch let problem as Problem {
+                problems.append(problem)
+            }
+        }
+        if problems.count == 1 { throw problems[0] }
+        if !problems.isEmpty { throw Problems(problems) }
     }
 
     /// How a sampling reads them: as the denoiser's samples.

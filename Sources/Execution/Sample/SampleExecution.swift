@@ -57,7 +57,7 @@ struct SampleExecution {
         for request in requests {
             drawing.append(request, try request.plan(pipeline, shape, codec, firstFrame: firstFrame))
         }
-        try requests[0].edits?.check()
+        try requests[0].edits?.check { context.log("note: \($0)") }
         try admit(
             drawing,
             SamplingRehearsal(

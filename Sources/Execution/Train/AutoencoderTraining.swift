@@ -50,7 +50,8 @@ struct AutoencoderTraining: TrainingSubject {
 
     func deciding(_ task: AutoencodingTask) -> [String] {
         let root = job.spec.json
-        return ["model", "dataset", "reconstruction", "training", "seed"].map { "\($0) \(root[$0]?.line ?? "")" }
+        let keys = ["model", "dataset", "reconstruction", "training", "seed"]
+        return keys.map { "\($0) \(root[$0]?.line ?? "")" } + dataset.unreadable.map { "without \($0)" }
     }
 
     /// Images, held-out ones where there are some, each beside its reconstruction.

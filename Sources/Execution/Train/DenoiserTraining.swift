@@ -60,7 +60,7 @@ struct DenoiserTraining: TrainingSubject {
         let root = job.spec.json
         let keys = ["model", "dataset", "diffusion", "training", "seed"].map { "\($0) \(root[$0]?.line ?? "")" }
         return keys + task.model.parameters.map { "\($0.name) \($0.parameter.fileShape)" }
-            + (latents.map { ["autoencoder \($0.digest)"] } ?? [])
+            + (latents.map { ["autoencoder \($0.digest)"] } ?? []) + dataset.unreadable.map { "without \($0)" }
     }
 
     func preview(_ task: DenoisingTask, step: Int) throws {

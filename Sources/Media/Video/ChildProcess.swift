@@ -1,11 +1,13 @@
 import CChild
+import DurableFiles
 import Glibc
 import Problems
 
 /// A helper program at work, joined to this process by pipes; it is killed and waited for when this object goes.
 ///
-/// The child has a fixed environment, limits of its own, and none of this process's files. It dies with the thread that started
-/// it: use it on one thread.
+/// What it decodes may have taken it over. So it has a fixed environment, limits of its own, none of this process's
+/// files, no sockets and no processes; it reads the system's programs and one file, and writes to its pipes. It dies
+/// with the thread that started it: use it on one thread.
 final class ChildProcess {
     /// How a child ended that was waited for.
     enum Ending: Equatable {
@@ -21,23 +23,33 @@ final class ChildProcess {
     private var input: Int32 = -1
     private var output: Int32 = -1
     private var errors: Int32 = -1
+    private var sideways: Int32 = -1
     /// The beginning of what the child wrote to standard error.
-    private(set) var complaint: [UInt8] = []
+    private var complaint: [UInt8] = []
+    /// What the child wrote to its descriptor 3.
+    private(set) var side: [UInt8] = []
 
     private static let longestComplaint = 4096
+    private static let longestSide = 1 << 28
 
     /// Which pipes a child has beside that of its complaints.
     struct Pipes: OptionSet {
         let rawValue: Int
         static let input = Pipes(rawValue: 1)
         static let output = Pipes(rawValue: 2)
+        /// Descriptor 3, for what goes with the output.
+        static let side = Pipes(rawValue: 4)
     }
 
     /// - Parameters:
     ///   - name: of a program in one of the directories of `PATH`.
-    ///   - files: descriptors that become the child's numbers 3, 4, ...
+    ///   - files: descriptors that become the child's next numbers, from 3 or 4 on.
+    ///   - path: of the one file that it may read.
     /// - Throws: `unavailable` for a program that is not installed; `io` where it cannot be started.
-    init(_ name: String, _ arguments: [String], pipes: Pipes, files: [Int32] = [], limits: VideoLimits) throws {
+    init(
+        _ name: String, _ arguments: [String], pipes: Pipes, files: [Int32] = [], reading path: String? = nil,
+        limits: VideoLimits
+    ) throws {
         let program = try Self.find(name)
         self.name = name
         self.limits = limits
@@ -74,17 +86,25 @@ final class ChildProcess {
         let ends = try pipe()
         theirs.append(ends.write)
         errors = ends.read
-        for descriptor in [input, errors] where descriptor >= 0 {
+        if pipes.contains(.side) {
+            let ends = try pipe()
+            theirs.append(ends.write)
+            sideways = ends.read
+        }
+        for descriptor in [input, errors, sideways] where descriptor >= 0 {
             _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
         }
 
+        let ruleset = try ReadConfinement.sealed(Self.readable(program) + (path.map { [$0] } ?? []))
+        defer { if let ruleset { close(ruleset) } }
         var most = cchild_limits(
             memory_bytes: UInt64(limits.helperMemory), cpu_seconds: UInt64(limits.seconds),
-            file_bytes: UInt64(limits.fileBytes))
+            file_bytes: UInt64(limits.fileBytes), ruleset: ruleset ?? -1)
         let environment = ["PATH=/usr/bin:/bin", "LC_ALL=C", "HOME=/nonexistent"]
         let started = Self.withCStrings([program] + arguments) { arguments in
             Self.withCStrings(environment) { environment in
-                cchild_start(program, arguments, environment, theirs + files, Int32(3 + files.count), &most)
+                cchild_start(
+                    program, arguments, environment, theirs + files, Int32(theirs.count + files.count), &most)
             }
         }
         guard started > 0 else { throw Self.failure("\(name) cannot be started", -started) }
@@ -92,7 +112,7 @@ final class ChildProcess {
     }
 
     deinit {
-        for descriptor in [input, output, errors] where descriptor >= 0 { close(descriptor) }
+        for descriptor in [input, output, errors, sideways] where descriptor >= 0 { close(descriptor) }
         guard id > 0 else { return }
         kill(-id, SIGKILL)
         reap()
@@ -139,15 +159,27 @@ final class ChildProcess {
     /// Waits for its end.
     func end() throws -> Ending {
         closeInput()
-        while errors >= 0 { _ = try wait(for: -1, 0) }
+        while errors >= 0 || sideways >= 0 { _ = try wait(for: -1, 0) }
         return reap()
     }
 
-    /// Its complaint as one line, for a problem's cause.
-    var cause: String? {
-        let lines = String(decoding: complaint, as: UTF8.self).split(whereSeparator: \.isNewline)
-        return lines.isEmpty ? nil : lines.suffix(3).joined(separator: "; ")
+    /// The first lines of what it wrote to descriptor 3, up to the one that begins so; nil where it ends before.
+    func side(until beginning: String) throws -> [Substring]? {
+        while true {
+            let lines = String(decoding: side.prefix(4096), as: UTF8.self).split(whereSeparator: \.isNewline)
+            if lines.dropLast().contains(where: { $0.hasPrefix(beginning) }) { return lines }
+            guard sideways >= 0, errors >= 0 else { return nil }
+            _ = try wait(for: -1, 0)
+        }
     }
+
+    /// The lines of its complaint.
+    var complaints: [String] {
+        String(decoding: complaint, as: UTF8.self).split(whereSeparator: \.isNewline).map(String.init)
+    }
+
+    /// Its complaint as one line, for a problem's cause.
+    var cause: String? { complaints.isEmpty ? nil : complaints.suffix(3).joined(separator: "; ") }
 
     // MARK: - Waiting
 
@@ -162,21 +194,24 @@ final class ChildProcess {
         var polled = [
             pollfd(fd: descriptor, events: Int16(events), revents: 0),
             pollfd(fd: errors, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: sideways, events: Int16(POLLIN), revents: 0),
         ]
-        let count = poll(&polled, 2, Int32(min(left * 1000 + 1, 60_000)))
+        let count = poll(&polled, 3, Int32(min(left * 1000 + 1, 60_000)))
         guard count > 0 else { return false }
-        if polled[1].revents != 0 { takeComplaint() }
+        if polled[1].revents != 0 { Self.take(&errors, &complaint, atMost: Self.longestComplaint) }
+        if polled[2].revents != 0 { Self.take(&sideways, &side, atMost: Self.longestSide) }
         return polled[0].revents != 0
     }
 
-    private func takeComplaint() {
-        var buffer = [UInt8](repeating: 0, count: Self.longestComplaint)
-        let count = Glibc.read(errors, &buffer, buffer.count)
+    /// Takes what there is in a pipe; what is more than `limit` in all is lost.
+    private static func take(_ descriptor: inout Int32, _ bytes: inout [UInt8], atMost limit: Int) {
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        let count = Glibc.read(descriptor, &buffer, buffer.count)
         if count > 0 {
-            complaint += buffer[..<min(count, Self.longestComplaint - complaint.count)]
+            bytes += buffer[..<min(count, limit - bytes.count)]
         } else if count == 0 || (errno != EAGAIN && errno != EINTR) {
-            close(errors)
-            errors = -1
+            close(descriptor)
+            descriptor = -1
         }
     }
 
@@ -190,6 +225,12 @@ final class ChildProcess {
 
     // MARK: - Starting it
 
+    /// What a program needs to run: itself, the system's programs and libraries, and libraries beside it.
+    private static func readable(_ program: String) -> [String] {
+        let directory = program[..<(program.lastIndex(of: "/") ?? program.startIndex)]
+        return ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", program, "\(directory)/../lib"]
+    }
+
     private static func find(_ name: String) throws -> String {
         let directories = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
         for directory in directories.split(separator: ":") where directory.hasPrefix("/") {
@@ -197,7 +238,7 @@ final class ChildProcess {
             if access(path, X_OK) == 0 { return path }
         }
         throw Problem(
-            .unsupported, "the program \(name) is not installed, which reads and writes MP4, WebM, MOV and GIF videos",
+            .unsupported, "the program \(name) is not installed, which reads and writes compressed videos",
             remedy: "Install the package ffmpeg, or use folders of PNG frames or Y4M files.")
     }
 

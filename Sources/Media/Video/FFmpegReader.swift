@@ -1,90 +1,136 @@
 import Glibc
 import Problems
 
-/// The frames of a video in a compressed format, decoded by the program ffmpeg.
+/// The frames of a video in a compressed format, decoded by the program ffmpeg, each once and with its own time.
 ///
 /// The program is told the container that the file's first bytes show, and may open that file and nothing else: no network, no
-/// playlists of other files.
+/// playlists of other files. Frames come through one pipe, their times through another.
 final class FFmpegReader: FrameReader {
-    let rate: FrameRate?
-    let notes: [String]
     private let child: ChildProcess
+    private let stream: VideoStream
     private let limits: VideoLimits
     private let path: String
     private let format: VideoFile.Format
+    private let size: (width: Int, height: Int)
     private var buffer: [UInt8] = []
     private var position = 0
     private var frames = 0
     private var isAtEnd = false
+    private var warnings: [String] = []
+    /// When frames are shown, in microseconds, once they have ended.
+    private var starts: [Int] = []
 
     init(_ path: String, _ format: VideoFile.Format, limits: VideoLimits) throws {
         self.path = path
         self.format = format
         self.limits = limits
         let input = ["-protocol_whitelist", "file,pipe", "-f", format.demuxer, "-i", "file:\(path)"]
-        let stream = try VideoStream(input, limits: limits)
-        try limits.image.check(width: stream.width, height: stream.height) { _ in true }
-        rate = stream.rate
-        var notes: [String] = []
-        if stream.hasSound { notes.append("The video's sound is left out.") }
-        if !stream.isConstant {
-            notes.append("The video's frame rate varies; it is read at its mean, \(stream.rate) frames a second.")
+        stream = try VideoStream(input, reading: path, limits: limits)
+        let square = stream.squareSize
+        try limits.image.check(width: square.width, height: square.height, bytesPerPixel: 16) { _ in true }
+        let pixels = stream.hasAlpha ? "rgba" : "rgb24"
+        let chain = (stream.filters + ["format=\(pixels)", "split[frames][clock]"]).joined(separator: ",")
+        // The frames' own pipe counts them; times that don't ascend would be refused there, and become equal here.
+        let graph =
+            "[0:V:0]\(chain);[frames]settb=1/1000000,setpts=N[pixels];"
+            + "[clock]setpts='if(isnan(PREV_OUTPTS),PTS,max(PTS,PREV_OUTPTS))'[times]"
+        func output(_ label: String, _ target: [String]) -> [String] {
+            [
+                // One more than allowed, so that a longer video is known to be one.
+                "-map", "[\(label)]", "-fps_mode", "passthrough", "-enc_time_base", "1:\(FrameTimes.second)",
+                "-frames:v",
+                "\(limits.frames + 1)", "-c:v", "rawvideo", "-pix_fmt", pixels,
+            ] + target
         }
-        self.notes = notes
-        let timing = stream.isConstant ? ["-fps_mode", "passthrough"] : ["-vf", "fps=\(stream.rate)"]
-        // One more than allowed, so that a longer video is known to be one.
-        child = try ChildProcess(
-            "ffmpeg",
-            ["-nostdin", "-hide_banner", "-v", "error", "-xerror", "-err_detect", "explode", "-threads", "1"] + input
-                + ["-map", "0:V:0", "-an", "-sn", "-dn"] + timing
-                + [
-                    "-frames:v", "\(limits.frames + 1)", "-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe",
-                    "pipe:1",
-                ],
-            pipes: .output, limits: limits)
+        let arguments =
+            ["-nostdin", "-hide_banner", "-v", "error", "-xerror", "-err_detect", "explode", "-threads", "1"]
+            + (stream.decoder.map { ["-c:v", $0] } ?? []) + input + ["-filter_complex", graph]
+            // Times first: a frame that fills its pipe must not keep back how large frames are.
+            + output("times", ["-flush_packets", "1", "-f", "framecrc", "pipe:3"])
+            + output("pixels", ["-f", "rawvideo", "pipe:1"])
+        child = try ChildProcess("ffmpeg", arguments, pipes: [.output, .side], reading: path, limits: limits)
+        // A video stored on its side is turned; how it comes out is told before its first frame.
+        size = Self.size(try child.side(until: "#sar") ?? []) ?? square
+        try limits.image.check(width: size.width, height: size.height, bytesPerPixel: 16) { _ in true }
     }
+
+    var notes: [String] {
+        var notes = stream.notes + warnings
+        if rate == nil, let times {
+            let seconds = times.durations.map { Double($0) / Double(FrameTimes.second) }
+            notes.append(
+                "The video's frames last from \(seconds.min() ?? 0) to \(seconds.max() ?? 0) seconds; each counts once."
+            )
+        }
+        return notes
+    }
+
+    var times: FrameTimes? {
+        let count = min(frames, starts.count, limits.frames)
+        guard count > 0 else { return nil }
+        // ffmpeg doesn't hand on how long the last one is shown.
+        let end = count < starts.count ? starts[count] : stream.duration.map { starts[0] + $0 }
+        return FrameTimes(Array(starts[..<count]), lastDuration: end.map { $0 - starts[count - 1] })
+    }
+
+    var rate: FrameRate? { times?.constantRate(stream.rates) }
 
     func next() throws -> Image? {
         if isAtEnd { return nil }
-        guard let mark = try take(3) else { return try finish() }
-        guard mark == Array("P6\n".utf8) else { throw damage("ffmpeg wrote something that is no picture") }
-        let (width, height, maximum) = (try number(), try number(), try number())
-        try limits.image.check(width: width, height: height) { _ in true }
-        guard maximum == 255, let bytes = try take(3 * width * height) else { return try finish() }
+        let channels = stream.hasAlpha ? 4 : 3
+        guard let bytes = try take(channels * size.width * size.height) else { return try finish() }
         frames += 1
-        return Image(width: width, height: height, channels: 3, bytes: bytes)
+        let image = Image(width: size.width, height: size.height, channels: channels, bytes: bytes)
+        if frames > limits.frames { starts = Self.starts(child.side) }
+        return image.flattened
     }
 
     /// The end of the stream: of the video, or of what can be read of it.
     private func finish() throws -> Image? {
         isAtEnd = true
         let ending = try child.end()
-        // ffmpeg goes on after some kinds of damage, but never in silence.
-        guard ending == .exited(0), position == buffer.count, child.cause == nil else {
-            throw damage(child.cause ?? "ffmpeg: \(ending)")
+        starts = Self.starts(child.side)
+        // ffmpeg continues after some kinds of damage, but never in silence.
+        let complaint = child.complaints.filter { line in !Self.harmless.contains { line.contains($0) } }
+        guard ending == .exited(0), position == buffer.count, complaint.isEmpty, starts.count == frames else {
+            throw damage(complaint.isEmpty ? "ffmpeg: \(ending)" : complaint.suffix(3).joined(separator: "; "))
         }
-        if format == .gif, frames <= limits.frames, try !Self.hasTrailer(path) { throw damage("the file has no end") }
+        warnings = child.complaints.suffix(3).map { "The video is read whole, but its decoder says: \($0)" }
+        if format == .gif, frames <= limits.frames {
+            switch try GIFBlocks.end(of: path, limits: limits) {
+            case .marked: break
+            case .unmarked: warnings.append("The GIF is read whole, but has no end mark.")
+            case .cut: throw damage("the file ends within a frame")
+            }
+        }
         return nil
     }
 
-    /// Whether a GIF ends as it must, which ffmpeg does not ask.
-    private static func hasTrailer(_ path: String) throws -> Bool {
-        let (descriptor, size) = try FileBytes.open(path)
-        defer { close(descriptor) }
-        var last: UInt8 = 0
-        return pread(descriptor, &last, 1, off_t(size - 1)) == 1 && last == 0x3B
-    }
+    /// Complaints of ffmpeg about files that it decodes whole.
+    private static let harmless = [
+        "monoton", "unable to decode APP fields", "timescale not set", "Could not find codec parameters",
+        "Unsupported codec", "unknown codec", "Last message repeated",
+    ]
 
     private func damage(_ cause: String) -> Problem { Problem.brokenOff(after: frames, cause: cause).inFile(path) }
 
-    /// A number of the picture's header and the one space after it.
-    private func number() throws -> Int {
-        var value = 0
-        while let byte = try take(1)?.first {
-            guard (0x30...0x39).contains(byte), value < 1 << 24 else { break }
-            value = 10 * value + Int(byte - 0x30)
+    /// `#dimensions 0: 64x48`.
+    private static func size(_ head: [Substring]) -> (width: Int, height: Int)? {
+        guard let line = head.first(where: { $0.hasPrefix("#dimensions") }) else { return nil }
+        let sides = (line.split(separator: " ").last ?? "").split(separator: "x").compactMap { Int($0) }
+        return sides.count == 2 && sides.allSatisfy { $0 > 0 } ? (sides[0], sides[1]) : nil
+    }
+
+    /// Of the lines `0, dts, pts, duration, size, sum`.
+    private static func starts(_ text: [UInt8]) -> [Int] {
+        var starts: [Int] = []
+        for line in String(decoding: text, as: UTF8.self).split(whereSeparator: \.isNewline) where line.first != "#" {
+            let fields = line.split(separator: ",").map { $0.drop { $0 == " " } }
+            // Numbers of a made-up file: no more than a century, so that sums stay sums.
+            guard fields.count >= 3, let start = Int(fields[2]), abs(start) < 1 << 52 else { break }
+            starts.append(start)
         }
-        return value
+        return starts
     }
 
     /// The next `count` bytes; nil when the stream ends before.
@@ -111,60 +157,13 @@ extension VideoFile.Format {
         case .webm: "matroska"
         case .gif: "gif"
         case .y4m: "yuv4mpegpipe"
+        case .avi: "avi"
+        case .mpegProgram: "mpeg"
+        case .mpegVideo: "mpegvideo"
+        case .mpegTransport: "mpegts"
+        case .flv: "flv"
+        case .asf: "asf"
+        case .ogg: "ogg"
         }
-    }
-}
-
-/// What the program ffprobe says of a file's first video stream.
-private struct VideoStream {
-    let width: Int
-    let height: Int
-    let rate: FrameRate
-    /// Whether all frames last equally long.
-    let isConstant: Bool
-    let hasSound: Bool
-
-    /// - Parameter input: the arguments that name the file.
-    init(_ input: [String], limits: VideoLimits) throws {
-        let child = try ChildProcess(
-            "ffprobe",
-            [
-                "-hide_banner", "-v", "error", "-show_entries",
-                "stream=codec_type,width,height,r_frame_rate,avg_frame_rate:stream_disposition=attached_pic", "-of",
-                "default",
-            ] + input, pipes: .output, limits: limits)
-        var text: [UInt8] = []
-        while case let chunk = try child.read(atMost: 1 << 16), !chunk.isEmpty {
-            guard text.count < 1 << 20 else { break }
-            text += chunk
-        }
-        let ending = try child.end()
-        let streams = Self.streams(String(decoding: text, as: UTF8.self))
-        func damage(_ message: String) -> Problem {
-            Problem(.corrupt, message, remedy: ImageLimits.damaged, cause: child.cause)
-        }
-        guard ending == .exited(0) else { throw damage("the video cannot be read") }
-        let pictures = streams.filter { $0["codec_type"] == "video" && $0["DISPOSITION:attached_pic"] != "1" }
-        guard let stream = pictures.first else { throw damage("the file holds no pictures") }
-        hasSound = streams.contains { $0["codec_type"] == "audio" }
-        width = stream["width"].flatMap { Int($0) } ?? 0
-        height = stream["height"].flatMap { Int($0) } ?? 0
-        // The smallest rate on whose clock all frames lie, and the mean one. They agree where frames last equally long.
-        let fine = stream["r_frame_rate"].flatMap { FrameRate($0) }
-        let mean = stream["avg_frame_rate"].flatMap { FrameRate($0) }
-        guard let rate = mean ?? fine else { throw damage("the video has no frame rate, or one out of bounds") }
-        isConstant = fine.map { abs($0.perSecond / rate.perSecond - 1) < 0.01 } ?? true
-        self.rate = isConstant ? fine ?? rate : rate
-    }
-
-    /// The keys and values of each section of ffprobe's plainest output.
-    private static func streams(_ text: String) -> [[String: String]] {
-        var streams: [[String: String]] = []
-        for line in text.split(whereSeparator: \.isNewline) {
-            if line == "[STREAM]" { streams.append([:]) }
-            let parts = line.split(separator: "=", maxSplits: 1)
-            if parts.count == 2, !streams.isEmpty { streams[streams.count - 1][String(parts[0])] = String(parts[1]) }
-        }
-        return streams
     }
 }

@@ -63,6 +63,8 @@ public enum Y4M {
                 case "F": rate = FrameRate(value)
                 case "I" where value != "p" && value != "?":
                     throw Problem(.unsupported, "interlaced video is not read", remedy: "Deinterlace it.")
+                case "A" where value != "1:1" && value != "0:0":
+                    throw Problem(.unsupported, "video of pixels that are not square is not read", remedy: "Scale it.")
                 case "C": chroma = try Self.chroma(value)
                 case "X" where value == "COLORRANGE=FULL": range = .full
                 default: break
@@ -167,6 +169,7 @@ final class Y4MReader: FrameReader {
     private static let longestLine = 1024
 
     var rate: FrameRate? { header.rate }
+    var times: FrameTimes? { frames > 0 ? header.rate.map { FrameTimes(count: frames, rate: $0) } : nil }
     var notes: [String] { [] }
 
     init(_ path: String, limits: VideoLimits) throws {
@@ -180,7 +183,7 @@ final class Y4MReader: FrameReader {
             guard line.count < beginning.count else { throw Y4M.Header.damage("the header has no end") }
             header = try Y4M.Header(String(decoding: line, as: UTF8.self))
             let bytes = header.frameBytes
-            try limits.image.check(width: header.width, height: header.height) { _ in
+            try limits.image.check(width: header.width, height: header.height, bytesPerPixel: 12) { _ in
                 // A file of no frames is told apart later.
                 size <= line.count + 1 || size > bytes / 2
             }
