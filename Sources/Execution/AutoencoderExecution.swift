@@ -27,7 +27,7 @@ struct AutoencoderExecution {
         if let misfit = Compatibility.samples(dataset.shape, for: job.model) { throw misfit.problem }
         let plan = try context.plan(job.training, job.common, for: dataset)
         func task(_ autoencoder: AutoencoderKL) -> AutoencodingTask {
-            AutoencodingTask(autoencoder, job.reconstruction, seed: UInt64(job.common.seed))
+            AutoencodingTask(autoencoder, job.reconstruction, seed: job.common.seed)
         }
         try context.admit(plan, dataset, job.common) { _, device in task(AutoencoderKL(job.model, on: device)) }
         let autoencoder = AutoencoderKL(job.model, on: context.device)

@@ -25,7 +25,7 @@ extension JobContext {
                 }
             }
             let dataset = try Dataset(
-                resolved, seed: UInt64(common.seed),
+                resolved, seed: common.seed,
                 loading: LoadingOptions(memory: Self.cacheLimit(common), threads: device.threads)
             ) { done, total in
                 if stop.wasMade { throw Stopped() }
@@ -38,7 +38,7 @@ extension JobContext {
 
     /// How a job's training goes over its data set.
     func plan(_ training: TrainingOptions, _ common: CommonOptions, for dataset: Dataset) throws -> TrainingPlan {
-        let seed = UInt64(common.seed)
+        let seed = common.seed
         if let steps = training.steps { return TrainingPlan(training, steps: steps, seed: seed) }
         guard let epochs = training.epochs else {
             throw Problem(

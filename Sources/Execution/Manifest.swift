@@ -19,7 +19,7 @@ enum Kernels {
 extension JobContext {
     /// Writes `outputs/manifest.json`: what was made, from what, by what, and what it took.
     func writeManifest(
-        kind: JobKind, seed: Int, stepsTaken: Int, secondsTaken: Double, _ members: KeyValuePairs<String, JSONNode>
+        kind: JobKind, seed: UInt64, stepsTaken: Int, secondsTaken: Double, _ members: KeyValuePairs<String, JSONNode>
     ) throws {
         try writeManifest(
             kind: kind, seed: seed, stepsTaken: stepsTaken, secondsTaken: secondsTaken,
@@ -27,11 +27,11 @@ extension JobContext {
     }
 
     func writeManifest(
-        kind: JobKind, seed: Int, stepsTaken: Int, secondsTaken: Double, _ members: [JSONNode.Member]
+        kind: JobKind, seed: UInt64, stepsTaken: Int, secondsTaken: Double, _ members: [JSONNode.Member]
     ) throws {
         var all: [JSONNode.Member] = [
             .init("kind", JSONNode(.string(kind.rawValue))), .init("job", JSONNode(.string(directoryName))),
-            .init("seed", JSONNode(.integer(seed))),
+            .init("seed", .unsigned(seed)),
         ]
         all += members
         let timing: JSONNode = [
