@@ -26,7 +26,7 @@ struct VideoExtendExecution {
 
     func run() throws -> Ending {
         let resident = JobContext.residentMemory
-        let path = try context.models.directory(of: job.drawing.model, base: context.directory)
+        let path = try context.models.directory(of: job.drawing.model)
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
         for warning in pipeline.warnings { context.log("warning: \(warning)") }
         let model = pipeline.configuration
@@ -110,7 +110,7 @@ struct VideoExtendExecution {
     private func make(
         _ plan: SamplingPlan, _ model: any Denoiser, _ frames: ExtendedFrames, _ store: SamplingStateStore
     ) throws -> SamplingSteps? {
-        var cursor = SamplingCursor(noise: .philox(seed: UInt64(job.common.seed)))
+        var cursor = SamplingCursor(noise: .philox(seed: job.common.seed))
         if let saved = try store.load(on: context.device, damaged: { context.log("warning: \($0)") }),
             try frames.areThere(windows: saved.batch)
         {
