@@ -121,7 +121,7 @@ let package = Package(
         library("JobSpec", ["Problems", "StrictJSON", "Configurations"]),
         library("Spool", ["Problems", "StrictJSON", "DurableFiles", "Configurations", "JobSpec"]),
         library("ControlAPI", ["Problems", "StrictJSON", "JobSpec"]),
-        library("JobQueue", ["Problems", "JobSpec", grdb]),
+        library("JobQueue", ["Problems", "StrictJSON", "DurableFiles", "JobSpec", grdb]),
         library(
             "Scheduler",
             [
@@ -153,7 +153,7 @@ let package = Package(
         program(
             "diffd",
             [
-                "Problems", "JobSpec", "JobQueue", "Scheduler", "ControlAPI", "ControlServer", "Service",
+                "Problems", "JobSpec", "JobQueue", "Spool", "Scheduler", "ControlAPI", "ControlServer", "Service",
                 argumentParser,
                 logging, serviceLifecycle, unixSignals,
             ]),
@@ -250,7 +250,8 @@ let package = Package(
                 "JobSpec", "Spool", "ControlAPI", "Datasets", "Media",
             ]),
         tests(
-            "DoctorTests", ["Problems", "DurableFiles", "Safetensors", "JobSpec", "Spool", "JobQueue", "Doctor"]),
+            "DoctorTests",
+            ["Problems", "StrictJSON", "DurableFiles", "Safetensors", "JobSpec", "Spool", "JobQueue", "Doctor"]),
         tests(
             "ManualsTests",
             ["Problems", "StrictJSON", "JobSpec", "Service", "Manuals", "diffd", "diffctl", argumentParser]),

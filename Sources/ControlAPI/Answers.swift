@@ -1,5 +1,6 @@
 public import Foundation
 public import JobSpec
+public import Problems
 
 /// `GET /v1/jobs` and `diffctl status --json`.
 public struct JobList: Sendable, Codable, Hashable {
@@ -91,16 +92,21 @@ public struct Health: Sendable, Codable, Hashable {
     public var held: Int
     /// Those that are being cancelled included.
     public var running: Int
+    /// What in the spool cannot be used, read, moved or removed at this time: such as an entry of `incoming/` that can
+    /// be neither taken in
+    /// nor refused. It is tried again.
+    public var troubles: [Problem]
 
     enum CodingKeys: String, CodingKey {
-        case status, version, pid, spool, queued, held, running
+        case status, version, pid, spool, queued, held, running, troubles
         case startedAt = "started_at"
     }
 
     public init(
         status: Status, version: String, pid: Int32, spool: String, startedAt: Date, queued: Int, held: Int,
-        running: Int
+        running: Int, troubles: [Problem] = []
     ) {
+        self.troubles = troubles
         self.status = status
         self.version = version
         self.pid = pid

@@ -40,7 +40,7 @@ extension Response {
     }
 
     static func refusal(_ refusal: Refusal) throws(Problem) -> Response {
-        let document = ProblemDocument(refusal.problems, status: Int(refusal.status.code))
+        let document = ProblemDocument(refusal.problems, status: Int(clamping: refusal.status.code))
         return .bytes(
             try JSONText.encode(document), type: ProblemDocument.mediaType, status: refusal.status,
             headers: refusal.headers)

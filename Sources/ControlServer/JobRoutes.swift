@@ -107,7 +107,7 @@ extension ControlRoutes {
     /// A query parameter that counts something.
     func natural(_ name: Substring, in request: Request) throws(Problem) -> Int? {
         guard let text = request.uri.queryParameters[name] else { return nil }
-        guard let value = Int(text), value >= 0 else {
+        guard let value = Int(text, radix: 10), value >= 0 else {
             throw Problem(.invalid, "\(name) is '\(text.prefix(40))'", remedy: "Give a whole number, zero or more.")
         }
         return value
@@ -129,7 +129,9 @@ extension ControlRoutes {
             Problem(
                 .invalid, "the body is larger than \(limit) bytes", remedy: "Keep data in files that the job names."),
             headers: [.connection: "close"])
-        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > limit { throw tooLarge }
+        if let length = request.headers[.contentLength].flatMap({ Int($0, radix: 10) }), length > limit {
+            throw tooLarge
+        }
         do {
             let body = try await withDeadline(limits.bodyTimeout, on: context.channel.eventLoop) {
                 try await request.body.collect(upTo: limit)

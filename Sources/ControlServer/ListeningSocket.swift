@@ -53,7 +53,7 @@ public struct ListeningSocket: Sendable {
             var status = stat()
             try Self.check("look at", path) { lstat(path, &status) }
             descriptor = made
-            file = File(path: path, device: UInt(status.st_dev), inode: UInt(status.st_ino))
+            file = File(path: path, device: UInt(clamping: status.st_dev), inode: UInt(clamping: status.st_ino))
         } catch {
             close(made)
             unlink(temporary)
@@ -65,7 +65,8 @@ public struct ListeningSocket: Sendable {
     func removeFile() {
         guard let file else { return }
         var status = stat()
-        guard lstat(file.path, &status) == 0, UInt(status.st_dev) == file.device, UInt(status.st_ino) == file.inode
+        guard lstat(file.path, &status) == 0, UInt(clamping: status.st_dev) == file.device,
+            UInt(clamping: status.st_ino) == file.inode
         else { return }
         unlink(file.path)
     }

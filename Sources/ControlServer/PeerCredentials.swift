@@ -53,9 +53,9 @@ package enum PeerCredentials {
     private static func groups(of user: String, with gid: UInt32) -> Set<UInt32> {
         var count: Int32 = 64
         while true {
-            var groups = [gid_t](repeating: 0, count: Int(count))
+            var groups = [gid_t](repeating: 0, count: Int(clamping: count))
             let capacity = count
-            if getgrouplist(user, gid, &groups, &count) >= 0 { return Set(groups.prefix(Int(count))) }
+            if getgrouplist(user, gid, &groups, &count) >= 0 { return Set(groups.prefix(Int(clamping: count))) }
             // Too many for the list: the call has set `count` to how many there are.
             guard count > capacity else { return [gid] }
         }

@@ -1,6 +1,7 @@
 import ControlAPI
 import Foundation
 import JobSpec
+import Problems
 
 /// The text exposition format of Prometheus, version 0.0.4.
 enum PrometheusText {
@@ -32,7 +33,7 @@ enum PrometheusText {
         gauge("diffd_disk_free_bytes", "Free space where the spool lies.", metrics.diskFreeBytes)
         gauge(
             "diffd_start_time_seconds", "When the daemon started, in seconds since 1970.",
-            Int(metrics.startedAt.timeIntervalSince1970))
+            Int(saturating: metrics.startedAt.timeIntervalSince1970))
         return text
     }
 }

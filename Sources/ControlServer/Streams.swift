@@ -14,7 +14,7 @@ extension ControlRoutes {
     /// they are not known any more.
     func streamEvents(_ request: Request, _ context: ControlContext) async throws -> Response {
         // What is no number is none of ours.
-        let events = await service.events(after: request.headers[Self.lastEventID].map { Int($0) ?? -1 })
+        let events = await service.events(after: request.headers[Self.lastEventID].map { Int($0, radix: 10) ?? -1 })
         let body = ResponseBody { writer in
             try await request.body.consumeWithCancellationOnInboundClose { _ in
                 try await writer.write(ByteBuffer(string: "event: \(EventStream.began)\ndata:\n\n"))

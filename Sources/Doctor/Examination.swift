@@ -27,6 +27,7 @@ public struct Examination: Sendable {
     public static func run(_ examination: Examination) -> Diagnosis {
         var examination = examination
         examination.lookAtDirectories()
+        examination.lookAtDrops()
         examination.lookAtDisk()
         examination.lookAtJobs()
         examination.lookAtModels()
@@ -89,6 +90,34 @@ public struct Examination: Sendable {
         }
     }
 
+    /// So many seconds may a drop lie there before it is worth a word.
+    private static let dropPatience = 120.0
+
+    /// What lies in `incoming/` and is neither taken in nor refused.
+    private mutating func lookAtDrops() {
+        attempt(.directories) { examination in
+            let incoming = examination.layout.incoming
+            guard try examination.files.exists(incoming) else { return }
+            let listing = try examination.files.list(incoming)
+            for entry in listing.entries where !entry.name.hasPrefix(".") {
+                guard let status = try examination.files.status(Path.join(incoming, entry.name)),
+                    Date.now.timeIntervalSince1970 - status.changed.secondsSince1970 > Self.dropPatience
+                else { continue }
+                examination.note(
+                    .directories, .warning,
+                    Problem(
+                        .unavailable, "incoming/\(entry.name) is neither taken in nor refused",
+                        remedy: "See what diffctl status says of it; move it away, or chmod -R g+rwX it.",
+                        file: Path.join(incoming, entry.name)))
+            }
+            for name in listing.unreadableNames {
+                examination.note(
+                    .directories, .warning,
+                    Problem(.invalid, "a name in incoming/ is not UTF-8: \(name)", remedy: "Rename it."))
+            }
+        }
+    }
+
     /// Whether a daemon works on the spool.
     var isInUse: Bool {
         // One whose lock cannot be looked at is taken for one that runs: nothing is said that could be wrong then.
@@ -101,7 +130,7 @@ public struct Examination: Sendable {
     private mutating func lookAtDisk() {
         var status = statvfs()
         guard statvfs(spool, &status) == 0 else { return }
-        let free = Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+        let free = Int(clamping: UInt64(clamping: status.f_bavail) *| UInt64(clamping: status.f_frsize))
         if free < minFreeDisk {
             note(
                 .disk, .error,

@@ -23,8 +23,10 @@ public struct FileStatus: Sendable, Hashable {
     public var mode: UInt32
     /// User id of the owner.
     public var owner: UInt32
-    /// Time of the last change to the bytes, in nanoseconds since 1970.
-    public var modified: Int64
+    /// Time of the last change to the bytes, or whatever the owner has set.
+    public var modified: FileTime
+    /// Time of the last change to bytes, name or attributes, by the system's clock: nobody can set it.
+    public var changed: FileTime
     /// Number of names.
     public var links: Int
 
@@ -36,12 +38,16 @@ public struct FileStatus: Sendable, Hashable {
             case S_IFLNK: .symbolicLink
             default: .special
             }
-        size = Int(raw.st_size)
-        identity = FileIdentity(device: UInt64(raw.st_dev), inode: UInt64(raw.st_ino))
-        mode = UInt32(raw.st_mode & 0o7777)
+        size = Int(clamping: raw.st_size)
+        identity = FileIdentity(
+            device: UInt64(clamping: raw.st_dev), inode: UInt64(clamping: raw.st_ino))
+        mode = UInt32(clamping: raw.st_mode & 0o7777)
         owner = raw.st_uid
-        modified = Int64(raw.st_mtim.tv_sec) * 1_000_000_000 + Int64(raw.st_mtim.tv_nsec)
-        links = Int(raw.st_nlink)
+        modified = FileTime(
+            seconds: Int64(clamping: raw.st_mtim.tv_sec), nanoseconds: Int64(clamping: raw.st_mtim.tv_nsec))
+        changed = FileTime(
+            seconds: Int64(clamping: raw.st_ctim.tv_sec), nanoseconds: Int64(clamping: raw.st_ctim.tv_nsec))
+        links = Int(clamping: raw.st_nlink)
     }
 }
 
@@ -52,7 +58,16 @@ public struct DirectoryListing: Sendable, Hashable {
         public var kind: FileKind
     }
 
+    /// A name that is not UTF-8. What it stands for can be moved, see `FileSystem.rename(unreadable:in:to:)`, and no
+    /// more.
+    public struct Unreadable: Sendable, Hashable {
+        public var bytes: [UInt8]
+        /// As well as it can be shown.
+        public var shown: String { String(decoding: bytes, as: UTF8.self) }
+    }
+
     public var entries: [Entry]
-    /// Names that are not UTF-8, as well as they can be shown. They cannot be opened through this module.
-    public var unreadableNames: [String]
+    /// In the order of their bytes.
+    public var unreadable: [Unreadable]
+    public var unreadableNames: [String] { unreadable.map(\.shown) }
 }

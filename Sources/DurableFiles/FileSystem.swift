@@ -31,6 +31,9 @@ public protocol FileSystem: Sendable {
     /// Renames a file, link or directory, replacing a file or link, or an empty directory, at `newPath`.
     func rename(_ path: String, to newPath: String) throws
 
+    /// Renames what has a name in `directory` that is not UTF-8.
+    func rename(unreadable name: [UInt8], in directory: String, to newPath: String) throws
+
     /// Lets two names of one file system change places atomically.
     func exchange(_ path: String, with otherPath: String) throws
 
@@ -60,7 +63,4 @@ public protocol WritableFile: AnyObject, Sendable {
 
     /// The present size in bytes.
     func size() throws -> Int
-
-    /// Keeps other processes out of `body` while it runs; waits for them first.
-    func withExclusiveLock<Result>(_ body: () throws -> Result) throws -> Result
 }

@@ -34,6 +34,11 @@ public struct PosixFileSystem: FileSystem {
         try check("rename \(path) to", newPath) { Glibc.rename(path, newPath) }
     }
 
+    public func rename(unreadable name: [UInt8], in directory: String, to newPath: String) throws {
+        let path = (Array(directory.utf8) + [UInt8(ascii: "/")] + name + [0]).map { CChar(bitPattern: $0) }
+        try check("rename a name that is not UTF-8 to", newPath) { Glibc.rename(path, newPath) }
+    }
+
     public func exchange(_ path: String, with otherPath: String) throws {
         // glibc has renameat2 since 2.28 but shows its declaration to GNU sources only, which Swift's Glibc module is not.
         typealias RenameAt2 = @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
@@ -100,11 +105,5 @@ private final class PosixFile: WritableFile {
 
     func size() throws -> Int {
         try descriptor.status(of: path).size
-    }
-
-    func withExclusiveLock<Result>(_ body: () throws -> Result) throws -> Result {
-        try check("lock", path) { flock(descriptor.raw, LOCK_EX) }
-        defer { _ = flock(descriptor.raw, LOCK_UN) }  // cannot fail on a lock that is held
-        return try body()
     }
 }

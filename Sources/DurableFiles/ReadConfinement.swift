@@ -14,7 +14,8 @@ public enum ReadConfinement {
         func descriptors(_ paths: [String]) -> [Int32] { paths.map { clandlock_name($0) }.filter { $0 >= 0 } }
         let (read, named) = (descriptors(paths), descriptors(listed))
         defer { for descriptor in read + named { close(descriptor) } }
-        let result = clandlock_read_only_below(read + named, Int32(read.count + named.count), Int32(named.count))
+        let result = clandlock_read_only_below(
+            read + named, Int32(clamping: read.count + named.count), Int32(clamping: named.count))
         switch -result {
         case 0: return true
         case ENOSYS, EOPNOTSUPP, EPERM: return false

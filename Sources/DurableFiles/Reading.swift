@@ -53,7 +53,7 @@ extension FileSystem {
     public func list(_ path: String) throws -> DirectoryListing {
         guard let directory = opendir(path) else { throw Problem(errno: errno, cannot: "list", path) }
         defer { _ = closedir(directory) }  // nothing was written through it
-        var listing = DirectoryListing(entries: [], unreadableNames: [])
+        var listing = DirectoryListing(entries: [], unreadable: [])
         while true {
             errno = 0
             guard let entry = readdir(directory) else {
@@ -65,12 +65,13 @@ extension FileSystem {
             let start = (UnsafeRawPointer(entry) + MemoryLayout<dirent>.offset(of: \.d_name)!)
                 .assumingMemoryBound(to: CChar.self)
             guard let name = String(validatingCString: start) else {
-                listing.unreadableNames.append(String(cString: start))
+                let bytes = UnsafeRawBufferPointer(start: start, count: strlen(start))
+                listing.unreadable.append(.init(bytes: [UInt8](bytes)))
                 continue
             }
             if name == "." || name == ".." { continue }
             let kind: FileKind
-            switch Int32(entry.pointee.d_type) {
+            switch Int32(clamping: entry.pointee.d_type) {
             case Int32(DT_REG): kind = .regular
             case Int32(DT_DIR): kind = .directory
             case Int32(DT_LNK): kind = .symbolicLink
@@ -83,7 +84,7 @@ extension FileSystem {
             listing.entries.append(.init(name: name, kind: kind))
         }
         listing.entries.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-        listing.unreadableNames.sort()
+        listing.unreadable.sort { $0.bytes.lexicographicallyPrecedes($1.bytes) }
         return listing
     }
 

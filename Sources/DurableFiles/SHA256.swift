@@ -10,7 +10,9 @@ public struct SHA256: ~Copyable {
         /// 64 hexadecimal digits, as `sha256sum` prints them.
         public var description: String {
             let digits = Array("0123456789abcdef".utf8)
-            return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+            return String(
+                decoding: bytes.flatMap { [digits[Int(clamping: $0 >> 4)], digits[Int(clamping: $0 & 15)]] },
+                as: UTF8.self)
         }
     }
 

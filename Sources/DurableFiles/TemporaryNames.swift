@@ -1,3 +1,5 @@
+public import Problems
+
 /// Names of things that are being written and must not be taken for finished ones: `.NAME.tmp-` and 16 hexadecimal digits,
 /// in the directory of NAME. What still has such a name after a crash is rubbish.
 enum TemporaryName {
@@ -32,5 +34,22 @@ extension FileSystem {
         }
         for entry in stale { try removeTree(Path.join(directory, entry.name)) }
         return stale.map(\.name)
+    }
+
+    /// The same in a directory where others write: each temporary by itself, and only what has not changed since
+    /// `date`, as another
+    /// program may be at work on the rest.
+    ///
+    /// - Returns: what could not be removed, and why.
+    public func removeAbandonedTemporaries(in directory: String, unchangedSince date: FileTime) throws -> [Problem] {
+        try list(directory).entries.filter { TemporaryName.matches($0.name) }.compactMap { entry in
+            let path = Path.join(directory, entry.name)
+            do {
+                if let status = try status(path), status.changed < date { try removeTree(path) }
+                return nil
+            } catch {
+                return error as? Problem ?? Problem(.io, "cannot remove \(path)", cause: "\(error)")
+            }
+        }
     }
 }

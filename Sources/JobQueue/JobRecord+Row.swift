@@ -31,6 +31,7 @@ extension JobRecord {
             "stop_since": Self.seconds(run?.stop?.since), "stop_killed": run?.stop?.killed, "attempt": attempt,
             "crashes": crashes, "failures": failures, "ran_for": ranFor, "error": try error.map(Self.json),
             "progress": try progress.map(Self.json), "workload": workload?.key, "steps": workload?.steps,
+            "inputs": try inputs.map(Self.json),
         ]
     }
 
@@ -58,26 +59,38 @@ extension JobRecord {
             owner: reader.text("owner"), directory: reader.text("directory") ?? "",
             submittedAt: reader.date("submitted_at") ?? .now,
             phase: .held(Hold(.broken, problem.message)))
-        attempt = reader.integer("attempt") ?? 0
+        attempt = reader.integer("attempt", in: 0...Self.countLimit) ?? 0
         error = problem
     }
+
+    /// No job has more attempts, and no machine more threads.
+    private static let countLimit = 1_000_000
+    /// Bytes.
+    private static let memoryLimit = 1 << 60
 
     private init(reading row: RowReader) throws(Problem) {
         self.init(
             id: row.id, name: try row.need("name", row.text), kind: try row.choice("kind"), owner: row.text("owner"),
-            directory: try row.need("directory", row.text), priority: try row.need("priority", row.integer),
-            waitsFor: Set(try row.decode([Int].self, "waits_for") ?? []), notBefore: row.date("not_before"),
-            timeLimit: row.number("time_limit"), retries: try row.need("retries", row.integer),
-            threads: row.integer("threads"), memory: row.integer("memory"),
+            directory: try row.need("directory", row.text),
+            priority: try row.count("priority", in: -CommonOptions.priorityLimit...CommonOptions.priorityLimit),
+            waitsFor: Set(try row.decode([Int].self, "waits_for") ?? []),
+            notBefore: row.isNull("not_before") ? nil : try row.need("not_before", row.date),
+            timeLimit: row.isNull("time_limit") ? nil : try row.need("time_limit", row.number),
+            retries: try row.count("retries", in: 0...100),
+            threads: try row.optionalCount("threads", in: 1...Self.countLimit),
+            memory: try row.optionalCount("memory", in: 0...Self.memoryLimit),
             submittedAt: try row.need("submitted_at", row.date), phase: try Self.phase(row))
-        attempt = try row.need("attempt", row.integer)
-        crashes = try row.need("crashes", row.integer)
-        failures = try row.need("failures", row.integer)
+        attempt = try row.count("attempt", in: 0...Self.countLimit)
+        crashes = try row.count("crashes", in: 0...Self.countLimit)
+        failures = try row.count("failures", in: 0...Self.countLimit)
         ranFor = try row.need("ran_for", row.number)
         startedAt = row.date("started_at")
         error = try row.decode(Problem.self, "error")
         progress = try row.decode(JobProgress.self, "progress")
-        if let key = row.text("workload") { workload = Workload(key: key, steps: try row.need("steps", row.integer)) }
+        inputs = try row.decode(TakenInputs.self, "inputs")
+        if let key = row.text("workload") {
+            workload = Workload(key: key, steps: try row.count("steps", in: 0...1 << 53))
+        }
     }
 
     private static func phase(_ row: RowReader) throws(Problem) -> Phase {
@@ -87,8 +100,8 @@ extension JobRecord {
         case .held: return .held(Hold(try row.choice("hold_cause"), try row.need("hold_detail", row.text)))
         case .running, .cancelling:
             var run = Run(
-                since: try row.need("run_since", row.date), threads: try row.need("run_threads", row.integer),
-                memory: try row.need("run_memory", row.integer))
+                since: try row.need("run_since", row.date), threads: try row.count("run_threads", in: 0...countLimit),
+                memory: try row.count("run_memory", in: 0...memoryLimit))
             if row.text("stop_cause") != nil {
                 run.stop = Stop(
                     try row.choice("stop_cause"), since: try row.need("stop_since", row.date),
@@ -99,48 +112,5 @@ extension JobRecord {
         case .failed: return .ended(.failed, at: try row.need("finished_at", row.date))
         case .cancelled: return .ended(.cancelled, at: try row.need("finished_at", row.date))
         }
-    }
-}
-
-/// Reads columns of whatever type SQLite has stored, which need not be the declared one.
-private struct RowReader {
-    let row: Row
-
-    init(_ row: Row) { self.row = row }
-
-    var id: Int { row["id"] }
-
-    private func value<Value: DatabaseValueConvertible>(_ column: String) -> Value? {
-        Value.fromDatabaseValue(row[column])
-    }
-
-    func text(_ column: String) -> String? { value(column) }
-    func integer(_ column: String) -> Int? { value(column) }
-    func number(_ column: String) -> Double? { value(column) }
-    func date(_ column: String) -> Date? { number(column).map(Date.init(timeIntervalSince1970:)) }
-
-    func need<Value>(_ column: String, _ read: (String) -> Value?) throws(Problem) -> Value {
-        guard let value = read(column) else { throw unreadable(column) }
-        return value
-    }
-
-    func choice<Choice: RawRepresentable<String>>(_ column: String) throws(Problem) -> Choice {
-        guard let choice = Choice(rawValue: try need(column, text)) else { throw unreadable(column) }
-        return choice
-    }
-
-    func decode<Value: Decodable>(_ type: Value.Type, _ column: String) throws(Problem) -> Value? {
-        guard let json = text(column) else { return nil }
-        do {
-            return try JSONDecoder().decode(type, from: Data(json.utf8))
-        } catch {
-            throw unreadable(column)
-        }
-    }
-
-    private func unreadable(_ column: String) -> Problem {
-        Problem(
-            .corrupt, "the store's row of job \(id) has no usable \(column)",
-            remedy: "Submit the job again from request.json in its directory.", cause: text(column))
     }
 }

@@ -45,6 +45,8 @@ public struct JobRecord: Sendable, Hashable, Identifiable {
     @Boxed public var error: Problem? = nil
     /// How far it had come when its newest attempt was over.
     @Boxed public var progress: JobProgress? = nil
+    /// What was dropped with it in a directory.
+    @Boxed public var inputs: TakenInputs? = nil
 
     public init(
         id: Int, name: String, kind: JobKind, owner: String? = nil, directory: String, priority: Int = 0,
@@ -204,6 +206,6 @@ extension JobRecord {
             priority: priority,
             attempt: attempt, progress: progress, submittedAt: submittedAt, startedAt: startedAt,
             finishedAt: finishedAt,
-            error: showsError ? error : nil, directory: directory, owner: owner)
+            error: showsError ? error : nil, directory: directory, owner: owner, inputs: inputs)
     }
 }

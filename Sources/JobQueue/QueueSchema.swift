@@ -2,6 +2,36 @@ import GRDB
 
 /// The tables of the store. Migrations are only ever added: a store of any earlier version can be opened.
 enum QueueSchema {
+    /// The columns that are read and written, by table.
+    private static let columns = [
+        "jobs": [
+            "id", "drop_token", "visible", "announced", "name", "kind", "owner", "directory", "priority", "waits_for",
+            "not_before", "time_limit", "retries", "threads", "memory", "submitted_at", "started_at", "finished_at",
+            "state", "retry_after", "hold_cause", "hold_detail", "run_since", "run_threads", "run_memory", "stop_cause",
+            "stop_since", "stop_killed", "attempt", "crashes", "failures", "ran_for", "error",
+        ],
+        "settings": ["key", "value"],
+    ]
+
+    /// Throws when a table lacks a column: damage of the schema's text is none for SQLite. A store that is still empty
+    /// passes.
+    static func prove(_ db: Database) throws {
+        guard try db.tableExists("grdb_migrations") else { return }
+        let all = try migrator.hasCompletedMigrations(db)
+        let tables = all ? columns.merging(later) { $0 + $1 } : columns
+        for (table, names) in tables {
+            let found = try db.tableExists(table) ? Set(db.columns(in: table).map(\.name)) : []
+            if let missing = names.first(where: { !found.contains($0) }) {
+                throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "\(table) has no column \(missing)")
+            }
+        }
+    }
+
+    /// Those of later migrations.
+    private static let later = [
+        "jobs": ["progress", "workload", "steps", "inputs"], "rates": ["workload", "seconds_per_step"],
+    ]
+
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("jobs") { db in
@@ -44,6 +74,9 @@ enum QueueSchema {
                     ALTER TABLE jobs ADD COLUMN steps INTEGER;
                     CREATE TABLE rates (workload TEXT PRIMARY KEY, seconds_per_step REAL NOT NULL) WITHOUT ROWID;
                     """)
+        }
+        migrator.registerMigration("inputs") { db in
+            try db.execute(sql: "ALTER TABLE jobs ADD COLUMN inputs TEXT")
         }
         return migrator
     }

@@ -103,7 +103,7 @@ extension QueueState {
 
     mutating func crashed(_ job: JobRecord, _ how: String, _ step: inout Step) {
         var job = job
-        job.crashes += 1
+        job.crashes +|= 1
         let problem = Problem(
             .crashed, "the worker of attempt \(job.attempt) died: \(how)",
             remedy: "See log.txt in the job's directory.")
@@ -127,7 +127,7 @@ extension QueueState {
             // The disk's fault: it does not count against the job.
             again(job, because: problem, after: policy.retryBackoff, &step)
         case .interrupted, .unavailable, .crashed:
-            job.failures += 1
+            job.failures +|= 1
             guard job.failures > job.retries else {
                 return again(job, because: problem, after: policy.backoff(job.failures), &step)
             }
@@ -144,7 +144,7 @@ extension QueueState {
 
     static func outOfTime(_ job: JobRecord) -> Problem {
         Problem(
-            .interrupted, "ended at its time limit of \(Int((job.timeLimit ?? 0).rounded())) s",
+            .interrupted, "ended at its time limit of \(Int(saturating: (job.timeLimit ?? 0).rounded())) s",
             remedy: "Its state is saved: requeue it to go on, or submit it with a larger time_limit.")
     }
 }

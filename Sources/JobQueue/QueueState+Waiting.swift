@@ -9,7 +9,7 @@ extension QueueState {
 
     /// Threads and bytes that running workers have taken.
     public var used: (threads: Int, memory: Int) {
-        runningJobs.compactMap(\.run).reduce((0, 0)) { ($0.0 + $1.threads, $0.1 + $1.memory) }
+        runningJobs.compactMap(\.run).reduce((0, 0)) { ($0.0 +| $1.threads, $0.1 +| $1.memory) }
     }
 
     /// The first `count` of the queued jobs, first in order first, whether they could start now or not.

@@ -1,4 +1,5 @@
 public import Foundation
+public import JobSpec
 public import Problems
 
 /// The queue as a value: events go in, a `Transition` comes out, nothing else happens.
@@ -76,6 +77,38 @@ public struct QueueState: Sendable, Hashable {
         enforceLimits(&step)
         startJobs(&step)
         return Transition(saved: step.saved.values.sorted { $0.id < $1.id }, effects: step.effects)
+    }
+
+    // MARK: - What is no event of a job
+
+    /// Notes what is known of a job's inputs; returns the job, to be stored. Nil for one that is not in the queue.
+    public mutating func setInputs(of id: Int, to inputs: TakenInputs) -> JobRecord? {
+        guard var job = jobs[id] else { return nil }
+        job.inputs = inputs
+        put(job)
+        return job
+    }
+
+    /// The system's clock was set: moves the beginnings and ends of pauses and attempts along, so that they last as
+    /// long as they did.
+    ///
+    /// - Parameter seconds: by how much the clock is ahead of where it was.
+    /// - Returns: the jobs that changed, to be stored.
+    public mutating func moveClock(by seconds: Double) -> [JobRecord] {
+        var moved: [JobRecord] = []
+        for var job in jobs.values {
+            switch job.phase {
+            case .queued(let after?): job.phase = .queued(after: after + seconds)
+            case .running(var run):
+                run.since += seconds
+                run.stop?.since += seconds
+                job.phase = .running(run)
+            case .queued(nil), .held, .ended: continue
+            }
+            put(job)
+            moved.append(job)
+        }
+        return moved.sorted { $0.id < $1.id }
     }
 
     /// One `apply` in the making.
@@ -226,7 +259,7 @@ public struct QueueState: Sendable, Hashable {
         for id in selection.start {
             guard var job = jobs[id] else { continue }
             let demand = policy.demand(of: job)
-            job.attempt += 1
+            job.attempt +|= 1
             job.startedAt = job.startedAt ?? step.now
             job.phase = .running(Run(since: step.now, threads: demand.threads, memory: demand.memory))
             save(job, &step)

@@ -35,6 +35,7 @@ public final class QueueStore: Sendable {
         do {
             let database = try DatabaseQueue(path: path, configuration: configuration)
             let isNewer = try database.read { db in
+                try QueueSchema.prove(db)
                 let check = try String.fetchAll(db, sql: "PRAGMA quick_check(1)")
                 guard check == ["ok"] else {
                     throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: check.joined(separator: "; "))
@@ -48,6 +49,7 @@ public final class QueueStore: Sendable {
             }
             if !isReadOnly {
                 try schema.migrate(database)
+                try database.read(QueueSchema.prove)
             } else if try !database.read(schema.hasCompletedMigrations) {
                 throw Problem(
                     .unsupported, "the queue was written by an older diffd",
@@ -139,9 +141,8 @@ public final class QueueStore: Sendable {
         try read { db in
             let rows = try Row.fetchAll(db, sql: "SELECT state, count(*) AS n FROM jobs WHERE visible GROUP BY state")
             return rows.reduce(into: [:]) { counts, row in
-                if let state = JobState(rawValue: String.fromDatabaseValue(row["state"]) ?? "") {
-                    counts[state] = row["n"]
-                }
+                let reader = RowReader(row)
+                if let state = JobState(rawValue: reader.text("state") ?? "") { counts[state] = reader.integer("n") }
             }
         }
     }
@@ -152,7 +153,8 @@ public final class QueueStore: Sendable {
             let rows = try Row.fetchCursor(db, sql: "SELECT id, directory FROM jobs")
             var directories: [Int: String] = [:]
             while let row = try rows.next() {
-                directories[row["id"]] = String.fromDatabaseValue(row["directory"]) ?? ""
+                let reader = RowReader(row)
+                directories[reader.id] = reader.text("directory") ?? ""
             }
             return directories
         }
@@ -200,10 +202,11 @@ public final class QueueStore: Sendable {
             if let row = try Row.fetchOne(
                 db, sql: "SELECT id, visible FROM jobs WHERE drop_token = ?", arguments: [drop])
             {
-                return Reservation(id: row["id"], drop: drop, isPublished: row["visible"])
+                let reader = RowReader(row)
+                return Reservation(id: reader.id, drop: drop, isPublished: reader.integer("visible") == 1)
             }
             try db.execute(sql: "INSERT INTO jobs (drop_token, visible) VALUES (?, 0)", arguments: [drop])
-            return Reservation(id: Int(db.lastInsertedRowID), drop: drop, isPublished: false)
+            return Reservation(id: Int(clamping: db.lastInsertedRowID), drop: drop, isPublished: false)
         }
     }
 
@@ -229,6 +232,13 @@ public final class QueueStore: Sendable {
         }
     }
 
+    /// Nothing is left to be done for the drop of job `id`.
+    public func forgetDrop(of id: Int) throws(Problem) {
+        try write { db in
+            try db.execute(sql: "UPDATE jobs SET drop_token = NULL WHERE id = ? AND visible", arguments: [id])
+        }
+    }
+
     /// Gives up a reservation. Its id is not used again.
     public func abandon(_ id: Int) throws(Problem) {
         try write { db in try db.execute(sql: "DELETE FROM jobs WHERE id = ? AND NOT visible", arguments: [id]) }
@@ -237,10 +247,13 @@ public final class QueueStore: Sendable {
     /// Drops whose acceptance has begun, by id: published ones of which the drop may still be there, and those that are not.
     public func halfAccepted() throws(Problem) -> [Reservation] {
         try read { db in
+            // A token that is no text belongs to no drop: such a reservation is finished or undone as one whose drop
+            // has gone.
             try Row.fetchAll(
                 db, sql: "SELECT id, drop_token, visible FROM jobs WHERE drop_token IS NOT NULL ORDER BY id"
-            )
-            .map { Reservation(id: $0["id"], drop: $0["drop_token"], isPublished: $0["visible"]) }
+            ).map(RowReader.init).map {
+                Reservation(id: $0.id, drop: $0.text("drop_token") ?? "", isPublished: $0.integer("visible") == 1)
+            }
         }
     }
 
@@ -260,8 +273,14 @@ public final class QueueStore: Sendable {
     /// Seconds that a step of each workload took when it was last measured.
     public func rates() throws(Problem) -> [String: Double] {
         try read { db in
-            try Row.fetchAll(db, sql: "SELECT workload, seconds_per_step FROM rates")
-                .reduce(into: [:]) { rates, row in rates[row["workload"]] = row["seconds_per_step"] as Double }
+            // A rate that is none is measured again.
+            try Row.fetchAll(db, sql: "SELECT workload, seconds_per_step FROM rates").map(RowReader.init)
+                .reduce(into: [:]) { rates, row in
+                    guard let key = row.text("workload"), let rate = row.number("seconds_per_step"), rate > 0 else {
+                        return
+                    }
+                    rates[key] = rate
+                }
         }
     }
 
@@ -278,22 +297,35 @@ public final class QueueStore: Sendable {
     public enum Setting: String, Sendable {
         /// Of the machine's boot in which the store was last used.
         case bootID = "boot_id"
+        /// Seconds by which the system's clock was ahead of the time since that boot.
+        case clockOffset = "clock_offset"
         case draining
     }
 
     public func value(of setting: Setting) throws(Problem) -> String? {
         try read { db in
-            try String.fetchOne(db, sql: "SELECT value FROM settings WHERE key = ?", arguments: [setting.rawValue])
+            try Row.fetchOne(db, sql: "SELECT value FROM settings WHERE key = ?", arguments: [setting.rawValue])
+                .flatMap { RowReader($0).text("value") }
         }
     }
 
     public func set(_ setting: Setting, to value: String) throws(Problem) {
+        try write { db in try Self.set(setting, to: value, db) }
+    }
+
+    /// Notes by how much the clocks differ, together with the jobs whose dates were moved for it.
+    public func setClockOffset(_ seconds: Double, moving jobs: [JobRecord]) throws(Problem) {
         try write { db in
-            try db.execute(
-                sql:
-                    "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                arguments: [setting.rawValue, value])
+            for job in jobs { try job.update(db) }
+            try Self.set(.clockOffset, to: "\(seconds)", db)
         }
+    }
+
+    private static func set(_ setting: Setting, to value: String, _ db: Database) throws {
+        try db.execute(
+            sql:
+                "INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            arguments: [setting.rawValue, value])
     }
 
     // MARK: - Errors
@@ -325,37 +357,5 @@ public final class QueueStore: Sendable {
         }
         guard let value else { throw Problem(.internal, "a transaction of the store did not run") }
         return value
-    }
-
-    private static func problem(_ error: any Error, _ path: String) -> Problem {
-        if let problem = error as? Problem { return problem }
-        guard let error = error as? DatabaseError else {
-            return Problem(.internal, "the queue's store failed", file: path, cause: String(describing: error))
-        }
-        let cause = error.message ?? String(describing: error.resultCode)
-        switch error.resultCode.primaryResultCode {
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
-            return Problem(
-                .corrupt, "the queue's store is damaged or not a store",
-                remedy:
-                    "Stop diffd, keep a copy of the file, and mend it: sqlite3 \(path) .recover | sqlite3 mended.sqlite, "
-                    + "then put mended.sqlite in its place. Without it, move the file away: diffd then finds the jobs by their "
-                    + "directories and holds those that had not ended.",
-                file: path, cause: cause)
-        case .SQLITE_FULL:
-            return Problem(.diskFull, "no space for the queue's store", remedy: "Make space.", file: path, cause: cause)
-        case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_READONLY, .SQLITE_AUTH:
-            return Problem(
-                .denied, "the queue's store cannot be opened for writing",
-                remedy: "Give the user of diffd the right to write it and its directory.", file: path, cause: cause)
-        case .SQLITE_BUSY, .SQLITE_LOCKED:
-            return Problem(
-                .unavailable, "another program has locked the queue's store", remedy: "End that program.", file: path,
-                cause: cause)
-        case .SQLITE_IOERR:
-            return Problem(.io, "reading or writing the queue's store failed", file: path, cause: cause)
-        default:
-            return Problem(.internal, "the queue's store failed", file: path, cause: cause)
-        }
     }
 }

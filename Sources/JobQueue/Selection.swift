@@ -1,4 +1,5 @@
 import Foundation
+import Problems
 
 /// Which waiting jobs start now, and which running ones must give way.
 struct Selection: Equatable {
@@ -18,14 +19,14 @@ struct Selection: Equatable {
 
         mutating func take(_ demand: (threads: Int, memory: Int)) {
             slots -= 1
-            threads -= demand.threads
-            memory -= demand.memory
+            threads = threads -| demand.threads
+            memory = memory -| demand.memory
         }
 
         mutating func giveBack(_ run: Run) {
             slots += 1
-            threads += run.threads
-            memory += run.memory
+            threads +|= run.threads
+            memory +|= run.memory
         }
     }
 

@@ -15,7 +15,7 @@ public struct CommonOptions: Described, Hashable {
     /// Seconds that it may run, all attempts together.
     public var timeLimit: Int?
     public var resources = ResourceOptions()
-    public var seed = 0
+    public var seed: UInt64 = 0
     /// Further attempts after one that failed for a passing reason.
     public var retries = 2
 
@@ -38,7 +38,7 @@ public struct CommonOptions: Described, Hashable {
             "time_limit", \.timeLimit, .optional(Quantities.duration),
             "How long it may run, all attempts together: seconds, or text such as \"90m\" or \"1d12h\"."),
         Field("resources", \.resources, .object, "What the job takes from the machine."),
-        Field("seed", \.seed, .integer(in: 0...Int.max), "Seed of all random numbers of the job."),
+        Field("seed", \.seed, .unsigned, "Seed of all random numbers of the job."),
         Field(
             "retries", \.retries, .integer(in: 0...100), "Further attempts after one that failed for a passing reason."),
     ]

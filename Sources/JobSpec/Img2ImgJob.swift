@@ -53,7 +53,7 @@ public struct Img2ImgJob: Described, Hashable {
 
     public func validate(_ checks: inout Checks) {
         drawing.validate(&checks)
-        if let steps = drawing.sampler.steps, Int(Double(steps) * strength) < 1 {
+        if let steps = drawing.sampler.steps, Int(saturating: Double(steps) * strength) < 1 {
             checks.fail(
                 "strength", and: ["sampler.steps", "sampler.name"],
                 "strength \(strength) of \(steps) steps leaves none", remedy: "Use more steps, or more strength.")

@@ -14,10 +14,10 @@ public enum JobReference: Sendable, Hashable {
         guard !name.isEmpty, name.utf8.count <= 255, name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != 0x2F })
         else { return nil }
         if name.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
-            guard let id = Int(name) else { return nil }
+            guard let id = Int(name, radix: 10) else { return nil }
             self = .id(id)
         } else {
-            self = .name(name)
+            self = .name(JobName.composed(name))
         }
     }
 }
@@ -25,7 +25,7 @@ public enum JobReference: Sendable, Hashable {
 extension JobReference {
     /// How a job file names another job: an id as a number, or a name as text.
     static let form = Form<JobReference>.either(
-        .integer(in: 1...Int.max), .string(limit: 4096).refined(JobName.fault), isFirst: { $0.string == nil },
+        .integer(in: 1...Int.max), JobName.form, isFirst: { $0.string == nil },
         JobReference.id, JobReference.name,
         write: { reference in
             switch reference {

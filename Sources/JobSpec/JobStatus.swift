@@ -85,6 +85,8 @@ public struct JobStatus: Sendable, Codable, Hashable {
     public var directory: String
     /// The user who submitted the job.
     public var owner: String?
+    /// What was dropped with the job in a directory, and what came for it later.
+    public var inputs: TakenInputs?
 
     enum CodingKeys: String, CodingKey {
         case id, name, kind, state, reason, detail, priority, attempt, progress
@@ -93,14 +95,14 @@ public struct JobStatus: Sendable, Codable, Hashable {
         case finishedAt = "finished_at"
         case expectedStart = "expected_start"
         case expectedEnd = "expected_end"
-        case error, directory, owner
+        case error, directory, owner, inputs
     }
 
     public init(
         id: Int, name: String, kind: JobKind, state: JobState, reason: WaitReason? = nil, detail: String? = nil,
         priority: Int = 0, attempt: Int = 0, progress: JobProgress? = nil, submittedAt: Date, startedAt: Date? = nil,
         finishedAt: Date? = nil, expectedStart: Date? = nil, expectedEnd: Date? = nil, error: Problem? = nil,
-        directory: String, owner: String? = nil
+        directory: String, owner: String? = nil, inputs: TakenInputs? = nil
     ) {
         self.id = id
         self.name = name
@@ -119,6 +121,7 @@ public struct JobStatus: Sendable, Codable, Hashable {
         self.error = error
         self.directory = directory
         self.owner = owner
+        self.inputs = inputs
     }
 
     /// Every key is written, unset ones as null, so that readers find the same keys in every state.
@@ -141,5 +144,6 @@ public struct JobStatus: Sendable, Codable, Hashable {
         try container.encode(error, forKey: .error)
         try container.encode(directory, forKey: .directory)
         try container.encode(owner, forKey: .owner)
+        try container.encode(inputs, forKey: .inputs)
     }
 }

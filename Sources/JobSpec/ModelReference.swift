@@ -16,17 +16,17 @@ public enum ModelReference: Sendable, Hashable {
         if text.hasPrefix("job:") {
             let job = String(text.dropFirst(4))
             if !job.isEmpty, job.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
-                guard let id = Int(job), id > 0 else { return nil }
+                guard let id = Int(job, radix: 10), id > 0 else { return nil }
                 self = .jobID(id)
             } else {
                 guard JobName.isValid(job) else { return nil }
-                self = .jobName(job)
+                self = .jobName(JobName.composed(job))
             }
         } else if text.utf8.contains(UInt8(ascii: "/")) {
             self = .path(text)
         } else {
             guard JobName.isValid(text) else { return nil }
-            self = .published(text)
+            self = .published(JobName.composed(text))
         }
     }
 

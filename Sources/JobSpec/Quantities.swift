@@ -15,7 +15,10 @@ enum Quantities {
             }
             return report.mismatch(node, path, wanted)
         },
-        write: { JSONNode(.string(($0 + 0.0005).formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)))) }
+        write: {
+            JSONNode(
+                .string(($0 + 0.0005).printable.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))))
+        }
     )
 
     /// Seconds: a number, or text of numbers with units. At least one second and at most ten years.
@@ -56,7 +59,9 @@ enum Quantities {
         repeat {
             let digits = rest.prefix { (0x30...0x39).contains($0) }
             let unit = rest.dropFirst(digits.count).prefix { !(0x30...0x39).contains($0) }
-            guard let number = Int(Substring(digits)), let factor = units[String(Substring(unit))] else { return nil }
+            guard let number = Int(Substring(digits), radix: 10), let factor = units[String(Substring(unit))] else {
+                return nil
+            }
             let (product, tooLarge) = number.multipliedReportingOverflow(by: factor)
             let (next, overflows) = total.addingReportingOverflow(product)
             if tooLarge || overflows { return nil }

@@ -9,7 +9,7 @@ public struct SampleJob: Described, Hashable {
     /// Number of samples.
     public var count = 1
     /// Sample i is the first sample of `seeds[i]`; nil: sample i of `common.seed`.
-    public var seeds: [Int]?
+    public var seeds: [UInt64]?
     public var interpolate: SeedInterpolation?
     public var sweep: Sweep?
     public var clip = ClipOptions()
@@ -22,7 +22,7 @@ public struct SampleJob: Described, Hashable {
                 "count", \.count, .integer(in: 1...1_000_000),
                 "Number of samples; as many as there are seeds, or steps of interpolate, where those are given."),
             Field(
-                "seeds", \.seeds, .optional(.list(.integer(in: 0...Int.max), count: 1...100_000)),
+                "seeds", \.seeds, .optional(.list(.unsigned, count: 1...100_000)),
                 "A seed for each sample, which is the first one of a job with that seed; null: all are of one seed."),
             Field(
                 "interpolate", \.interpolate, .optional(.object),
@@ -98,16 +98,16 @@ public struct ClipOptions: Described, Hashable {
 
 /// The `interpolate` of a sample job: the initial noise turns from that of one seed to that of another.
 public struct SeedInterpolation: Described, Hashable {
-    public var fromSeed = 0
-    public var toSeed = 1
+    public var fromSeed: UInt64 = 0
+    public var toSeed: UInt64 = 1
     /// Samples, both ends included.
     public var steps = 8
 
     public init() {}
 
     public static let fields: [Field<Self>] = [
-        Field("from_seed", \.fromSeed, .integer(in: 0...Int.max), "Seed of the first sample.", required: true),
-        Field("to_seed", \.toSeed, .integer(in: 0...Int.max), "Seed of the last sample.", required: true),
+        Field("from_seed", \.fromSeed, .unsigned, "Seed of the first sample.", required: true),
+        Field("to_seed", \.toSeed, .unsigned, "Seed of the last sample.", required: true),
         Field("steps", \.steps, .integer(in: 2...10_000), "Number of samples, both ends included."),
     ]
 

@@ -87,7 +87,7 @@ package struct ControlGroups: Sendable {
         func happened(_ event: String) -> Bool { events.contains { $0.hasPrefix("\(event) ") && $0 != "\(event) 0" } }
         func number(_ file: String) throws -> Int? {
             guard try files.exists(Path.join(group, file)) else { return nil }
-            return try Self.words(Path.join(group, file), files).first.flatMap { Int($0) }
+            return try Self.words(Path.join(group, file), files).first.flatMap { Int($0, radix: 10) }
         }
         return MemoryReport(
             peak: try number("memory.peak"), wasExceeded: happened("oom_kill"),

@@ -1,6 +1,7 @@
 package import ControlAPI
 package import Foundation
 package import JobSpec
+import Problems
 
 /// Hands job events to everyone who listens, and the newest again to those who come back.
 package struct EventHub {
@@ -16,7 +17,8 @@ package struct EventHub {
 
     /// Counts from the millisecond of the daemon's start: no number of an earlier daemon comes again.
     package init(startedAt: Date) {
-        sequence = Int(startedAt.timeIntervalSince1970 * 1000)
+        // Whatever the clock says, there are numbers left to count with.
+        sequence = min(max(0, Int(saturating: startedAt.timeIntervalSince1970 * 1000)), 1 << 53)
         forgotten = sequence
     }
 

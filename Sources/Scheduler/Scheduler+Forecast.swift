@@ -1,37 +1,7 @@
 import ControlAPI
-import DurableFiles
 import Foundation
 import JobQueue
 import JobSpec
-import StrictJSON
-
-extension Workload {
-    /// The members of a job that decide how long a step of it takes.
-    private static let costly = [
-        "kind", "model", "resources.threads", "dataset.format", "dataset.resolution", "training.batch_size",
-        "training.gradient_accumulation_steps", "sampler.name", "batch_size", "guidance_scale",
-    ]
-
-    /// Nil for a job that does not say how many steps it has.
-    init?(_ spec: JobSpec) throws {
-        let job = spec.json
-        func member(_ path: String) -> JSONNode? {
-            path.split(separator: ".").reduce(job as JSONNode?) { $0?[String($1)] }
-        }
-        let steps: Int
-        if let training = member("training.steps")?.integer {
-            steps = training
-        } else if let sampler = member("sampler.steps")?.integer {
-            let (count, batch) = (member("count")?.integer ?? 1, member("batch_size")?.integer ?? 1)
-            steps = sampler * ((count + batch - 1) / batch)
-        } else {
-            return nil
-        }
-        let cost = Self.costly.map { "\($0)=\(member($0)?.text ?? "")" }.joined(separator: "\n")
-        // A string of fifteen bytes takes no memory beside the record's.
-        self.init(key: String(try SHA256.digest(of: Array(cost.utf8)).description.prefix(15)), steps: steps)
-    }
-}
 
 /// When jobs should start and end, from the rates of steps that were measured.
 extension Scheduler {
@@ -58,7 +28,9 @@ extension Scheduler {
     private func secondsLeft(of job: JobRecord) -> Double? {
         let known = progress[job.id] ?? job.progress
         if job.run != nil, let eta = known?.etaSeconds { return eta }
-        if let known, let rate = known.stepsPerSecond, rate > 0 { return Double(known.totalSteps - known.step) / rate }
+        if let known, let rate = known.stepsPerSecond, rate > 0 {
+            return (Double(known.totalSteps) - Double(known.step)) / rate
+        }
         guard let workload = job.workload, let secondsPerStep = rates[workload.key] else { return nil }
         return secondsPerStep * Double(workload.steps) * (1 - (known?.fraction ?? 0))
     }

@@ -1,106 +1,231 @@
-public import ControlAPI
-import Dispatch
 import DurableFiles
 import Foundation
 import Glibc
 import JobQueue
-public import JobSpec
+import JobSpec
 import Logging
-public import Problems
+import Problems
 import Spool
+import Synchronization
 
-/// How jobs come in: by `incoming/` and by the socket, through the same steps (see `JobDirectories`).
+/// How jobs come in by `incoming/`, through the same steps as those of the socket (see `JobDirectories`).
+///
+/// Looking, copying to disk and moving happen on a thread of their own; the scheduler only publishes what is ready.
 extension Scheduler {
-    /// Drops accepted in one turn; the rest waits for the next, so that requests are answered in between.
-    private static let dropsPerTurn = 64
+    /// So often is a drop tried that fails for a reason which may pass; then it is refused for that reason.
+    private static let tries = 5
 
     var layout: SpoolLayout { SpoolLayout(root: settings.spool) }
 
-    func directories() throws -> JobDirectories {
+    func directories() throws -> JobDirectories { try Self.directories(settings, files) }
+
+    static func directories(_ settings: SchedulerSettings, _ files: any FileSystem) throws -> JobDirectories {
         JobDirectories(
-            layout, try PathPolicy(spool: settings.spool, allowedPaths: settings.allowedPaths, in: files), in: files)
+            SpoolLayout(root: settings.spool),
+            try PathPolicy(spool: settings.spool, allowedPaths: settings.allowedPaths, in: files), in: files)
     }
 
     func prepareSpool() throws {
-        try layout.prepare(in: files)
-        let wakeup = wakeup
-        watch = try IncomingWatch(layout.incoming) { [hint] in
-            hint.give()
-            wakeup.yield()
+        for problem in try layout.prepare(at: machine.now(), in: files) {
+            note(problem.file ?? problem.message, problem)
         }
+        let wakeup = wakeup
+        do {
+            watch = try IncomingWatch(layout.incoming, uptime: machine.uptime) { [hint] in
+                hint.give()
+                wakeup.yield()
+            }
+        } catch {
+            // incoming/ is looked into from time to time.
+            note("the watch", error)
+        }
+        incoming = Mutexed(Incoming(layout, times: settings.intake, watch: watch, in: files))
     }
 
     // MARK: - incoming/
 
-    /// Looks into `incoming/` when something hints at a change or it is time.
+    /// Begins a look into `incoming/` when something hints at a change or it is time, unless one is under way.
     func takeIn() {
         let now = machine.uptime()
-        guard hint.take() || now >= nextScan else { return }
+        guard intake == nil, hint.take() || now >= nextScan else { return }
         nextScan = now + Self.scanInterval
         guard !state.isStopping, !state.isDiskFull else { return }
-        attempt("look into \(layout.incoming)") {
-            try watch?.renew()
-            let scan = try incoming.scan(at: now)
-            if let next = scan.nextLook { nextScan = min(nextScan, next) }
-            for trouble in scan.troubles { logger.warning("in incoming/: \(trouble)") }
-            for drop in scan.drops.prefix(Self.dropsPerTurn) {
-                attempt("take in \(drop.name)") { try take(drop) }
-            }
-            if scan.drops.count > Self.dropsPerTurn {
-                nextScan = now
-                wakeup.yield()
-            } else if scan.nextLook == nil {
-                // Whatever still lay there has been taken: what is half accepted now has no drop any more.
-                settleHalfAccepted()
-            }
-        }
+        intake = Task { await lookIn(at: now) }
     }
 
-    private func take(_ drop: Drop) throws {
-        guard case .job(let spec, let request) = drop.content else {
-            if case .refused(let problems) = drop.content { try reject(drop, problems) }
-            return
+    private func lookIn(at now: Duration) async {
+        defer {
+            intake = nil
+            wakeup.yield()
         }
-        let file = drop.isDirectory ? "\(drop.name)/job.json" : drop.name
-        let directories = try directories()
-        let reservation = try store.reserve(drop: drop.token)
-        if !reservation.isPublished {
-            do {
-                let owner = Self.userName(drop.owner)
-                let resolved = try directories.resolveInputs(
-                    of: spec, file: file, drop: drop.isDirectory ? drop.name : nil, owner: owner)
-                let predecessors = try predecessors(of: resolved, file: file)
-                let acceptance = Acceptance(
-                    id: reservation.id, submittedAt: machine.now(), owner: owner, token: drop.token)
-                let directory = try directories.prepare(
-                    resolved, request: request, acceptance: acceptance, drop: drop.isDirectory ? drop.name : nil)
-                try publish(try JobRecord(resolved, acceptance, directory: directory, waitsFor: predecessors))
-            } catch let problems as Problems {
-                try store.abandon(reservation.id)
-                return try reject(drop, problems)
-            }
-        }
-        try directories.removeDrop(drop.name, token: drop.token)
-        try store.forget(drop: drop.token)
-    }
-
-    private func reject(_ drop: Drop, _ problems: Problems) throws {
-        let receipt: String
         do {
-            receipt = try layout.reject(drop.name, problems, at: machine.now(), in: files)
-        } catch let problem as Problem where problem.code == .denied {
-            // It stays where it is, with its receipt; it would be refused at each look.
-            incoming.setAside(drop.name)
-            throw problem
+            if let watch {
+                do {
+                    try watch.renew()
+                    troubles["the watch"] = nil
+                } catch { note("the watch", error) }
+            }
+            guard let incoming else { return }
+            let (scan, tokens) = try await disk.run {
+                try incoming.withLock { incoming in (try incoming.scan(at: now), incoming.tokens) }
+            }
+            troubles["incoming/"] = nil
+            note(scan.troubles)
+            if let next = scan.nextLook { nextScan = min(nextScan, next) }
+            for drop in scan.drops {
+                guard !Task.isCancelled, !state.isStopping, !state.isDiskFull else { return }
+                await take(drop, incoming, at: now)
+            }
+            for name in scan.unreadable { await reject(name) }
+            try await settleHalfAccepted(tokens)
+        } catch {
+            note("incoming/", Problem(error))
         }
+    }
+
+    /// What a look at a drop's job has led to.
+    private enum Prepared: Sendable {
+        case ready(JobRecord)
+        /// An earlier daemon has got so far.
+        case isPublished
+        case refused(Problems)
+    }
+
+    private func take(_ drop: Drop, _ incoming: Mutexed<Incoming>, at now: Duration) async {
+        do {
+            guard case .job(let spec, let request) = drop.content else {
+                if case .refused(let problems) = drop.content { try await reject(drop, problems) }
+                return
+            }
+            let (settings, store, files, watch) = (settings, store, files, watch)
+            let time = machine.now()
+            let prepared = try await disk.run {
+                try Self.prepare(drop, spec, request, at: time, settings, store, watch, files)
+            }
+            switch prepared {
+            case .refused(let problems): return try await reject(drop, problems)
+            case .ready(let job):
+                try publish(job)
+                if let inputs = job.inputs { noteTaken(job, inputs, drop.name) }
+            case .isPublished: break
+            }
+            try await disk.run {
+                try Self.directories(settings, files).removeDrop(drop.name, token: drop.token)
+                try store.forget(drop: drop.token)
+            }
+            note(drop.name, nil)
+        } catch {
+            await failed(drop, Problem(error), incoming, at: now)
+        }
+    }
+
+    /// Everything up to the moment at which the job is in the queue.
+    private static func prepare(
+        _ drop: Drop, _ spec: JobSpec, _ request: [UInt8], at time: Date, _ settings: SchedulerSettings,
+        _ store: QueueStore, _ watch: IncomingWatch?, _ files: any FileSystem
+    ) throws -> Prepared {
+        let file = drop.isDirectory ? "\(drop.name)/job.json" : drop.name
+        let folder = drop.isDirectory ? drop.name : nil
+        let reservation = try store.reserve(drop: drop.token)
+        if reservation.isPublished { return .isPublished }
+        do {
+            let directories = try directories(settings, files)
+            let owner = userName(drop.owner)
+            let resolved = try directories.resolveInputs(of: spec, file: file, drop: folder, owner: owner)
+            let predecessors = try predecessors(of: resolved, file: file, in: store)
+            let acceptance = Acceptance(
+                id: reservation.id, submittedAt: time, owner: owner, token: drop.token, inputs: drop.inputs)
+            // From here on it is seen whatever still comes.
+            if drop.isDirectory { watch?.follow(drop.name, drop.directories) }
+            let directory = try directories.prepare(
+                resolved, request: request, acceptance: acceptance, drop: folder, seen: drop)
+            if drop.isDirectory { watch?.taken(drop.name, by: reservation.id) }
+            return .ready(try JobRecord(resolved, acceptance, directory: directory, waitsFor: predecessors))
+        } catch let problems as Problems {
+            try store.abandon(reservation.id)
+            return .refused(problems)
+        }
+    }
+
+    /// What failed for a reason of the machine is tried again later, and refused in the end, unless the reason is sure
+    /// to pass.
+    private func failed(_ drop: Drop, _ problem: Problem, _ incoming: Mutexed<Incoming>, at now: Duration) async {
+        // It has changed, and is looked at anew.
+        if problem.code == .unavailable, problem.file == drop.name { return }
+        stuck.insert(drop.name)
+        note(drop.name, problem)
+        let isLasting = ![.diskFull, .outOfMemory, .unavailable].contains(problem.code)
+        let failures = incoming.withLock { $0.failures(of: drop.name) }
+        if isLasting, problem.code == .denied || failures >= Self.tries, case .job = drop.content {
+            do {
+                let (store, settings, files) = (store, settings, files)
+                try await disk.run {
+                    let reservation = try store.reserve(drop: drop.token)
+                    guard !reservation.isPublished else { return }
+                    let names = try SpoolLayout(root: settings.spool).jobDirectories(in: files)
+                    if let name = names[reservation.id] { try Self.directories(settings, files).undo(name) }
+                    try store.abandon(reservation.id)
+                }
+                return try await reject(drop, Problems([problem.inFile(drop.name)]))
+            } catch {
+                note(drop.name, Problem(error))
+            }
+        }
+        incoming.withLock { $0.setAside(drop.name, because: problem, at: now) }
+    }
+
+    // MARK: - Refusing
+
+    private func reject(_ drop: Drop, _ problems: Problems) async throws {
+        let problems = withEarlierJob(drop, problems)
+        let (layout, files, time) = (layout, files, machine.now())
+        let receipt = try await disk.run {
+            try layout.reject(
+                drop.name, problems, token: drop.token, inputs: drop.inputs, at: time, in: files)
+        }
+        countRejected(drop.name, problems.all.count, receipt)
+        note(drop.name, nil)
+    }
+
+    private func reject(_ name: DirectoryListing.Unreadable) async {
+        do {
+            let (layout, files, time) = (layout, files, machine.now())
+            let receipt = try await disk.run { try layout.reject(name, at: time, in: files) }
+            countRejected(name.shown, 1, receipt)
+            note(name.shown, nil)
+        } catch {
+            stuck.insert(name.shown)
+            note(name.shown, Problem(error))
+        }
+    }
+
+    private func countRejected(_ name: String, _ problems: Int, _ receipt: String) {
         counters.rejected += 1
         logger.log(
-            level: StateChange.rejected.level, "rejected \(drop.name): \(problems.all.count) problems, see \(receipt)",
+            level: StateChange.rejected.level,
+            "rejected \(name): \(problems) \(problems == 1 ? "problem" : "problems"), see \(receipt)",
             metadata: ["message_id": "\(StateChange.rejected.messageID)"])
     }
 
+    // MARK: - Troubles
+
+    /// What keeps something in the spool from being used, by its name; nil when nothing does any more. Told once.
+    func note(_ name: String, _ problem: Problem?) {
+        if let problem, troubles[name] != problem { logger.warning("\(name): \(problem)") }
+        troubles[name] = problem
+    }
+
+    /// All entries of `incoming/` that cannot be taken in, in the place of those that could not before.
+    private func note(_ entries: [String: Problem]) {
+        for name in stuck where entries[name] == nil { note(name, nil) }
+        for (name, problem) in entries { note(name, problem) }
+        stuck = Set(entries.keys)
+    }
+
+    // MARK: - Publishing
+
     /// Ids of the jobs that `after` names. Throws a problem for each that does not exist.
-    private func predecessors(of spec: JobSpec, file: String) throws -> Set<Int> {
+    static func predecessors(of spec: JobSpec, file: String, in store: QueueStore) throws -> Set<Int> {
         var ids: Set<Int> = []
         var problems: [Problem] = []
         for (index, predecessor) in spec.common.after.enumerated() {
@@ -121,7 +246,7 @@ extension Scheduler {
     /// Makes a job whose directory is there visible, and puts it into the queue.
     ///
     /// - Parameter forgetsDrop: whether there is no drop that has yet to be removed.
-    private func publish(_ job: JobRecord, forgetsDrop: Bool = false) throws {
+    func publish(_ job: JobRecord, forgetsDrop: Bool = false) throws {
         var ended: [Int: Ending] = [:]
         for id in job.waitsFor where state.jobs[id] == nil {
             if case .ended(let ending, _)? = try store.job(id)?.phase { ended[id] = ending }
@@ -135,24 +260,36 @@ extension Scheduler {
 
     // MARK: - Recovery
 
-    /// Finishes or undoes what a crash has left between the first and the last step of an accept. Called when the drops that
-    /// are still there have been taken.
-    private func settleHalfAccepted() {
+    /// Finishes or undoes what a crash has left between the first and the last step of an accept, for drops that are
+    /// not there any more.
+    ///
+    /// - Parameter tokens: of the drops that are.
+    private func settleHalfAccepted(_ tokens: Set<String>) async throws {
         guard !halfAccepted.isEmpty else { return }
-        attempt("finish what was half accepted") {
-            let names = try layout.jobDirectories(in: files)
-            let open = try store.halfAccepted()
-            for reservation in open where halfAccepted.contains(reservation.id) {
-                if reservation.isPublished {
-                    try store.forget(drop: reservation.drop)
-                } else if let directory = names[reservation.id] {
-                    try publish(recordOf(directory, id: reservation.id), forgetsDrop: true)
+        let (store, settings, files) = (store, settings, files)
+        let (open, names) = try await disk.run {
+            (try store.halfAccepted(), try SpoolLayout(root: settings.spool).jobDirectories(in: files))
+        }
+        halfAccepted.formIntersection(open.map(\.id))
+        for reservation in open where halfAccepted.contains(reservation.id) && !tokens.contains(reservation.drop) {
+            let id = reservation.id
+            if reservation.isPublished {
+                try store.forgetDrop(of: id)
+            } else if let directory = names[id] {
+                let job = recordOf(directory, id: id)
+                let directories = try directories()
+                if job.error == nil, try !directories.isWhole(directory, inputs: job.inputs) {
+                    // Its files were taken back before they had moved: it has never been a job.
+                    try await disk.run { try directories.undo(directory) }
+                    try store.abandon(id)
+                    logger.notice("\(directory) is undone: what was dropped was taken back while it was taken in")
                 } else {
-                    try store.abandon(reservation.id)
+                    try publish(job, forgetsDrop: true)
                 }
-                halfAccepted.remove(reservation.id)
+            } else {
+                try store.abandon(id)
             }
-            halfAccepted = []
+            halfAccepted.remove(id)
         }
     }
 
@@ -160,70 +297,13 @@ extension Scheduler {
     func recordOf(_ directory: String, id: Int) -> JobRecord {
         do {
             let (spec, acceptance) = try directories().read(directory)
-            let predecessors = try predecessors(of: spec, file: directory)
+            let predecessors = try Self.predecessors(of: spec, file: directory, in: store)
             return try JobRecord(spec, acceptance, directory: directory, waitsFor: predecessors)
         } catch {
-            let problem = Problem(error)
             let name = SpoolLayout.job(fromDirectoryName: directory)?.name ?? directory
-            var job = JobRecord(
-                id: id, name: name, kind: .train, directory: directory, submittedAt: machine.now(),
-                phase: .held(Hold(.broken, problem.message)))
-            job.error = problem
-            return job
+            return JobRecord(
+                unreadable: Problem(error), id: id, name: name, directory: directory, at: machine.now())
         }
-    }
-
-    // MARK: - The socket
-
-    public nonisolated func submit(_ submission: Submission, by caller: Caller) async throws(Problems) -> JobStatus {
-        do {
-            let file = submission.suggestedName + ".json"
-            let spec = try JobSpec.decode(submission.bytes, fileName: file)
-            let directories = try await self.directories()
-            let resolved = try directories.resolveInputs(of: spec, file: file, owner: caller.ownerName)
-            let (acceptance, predecessors) = try await admit(resolved, file: file, owner: caller.ownerName)
-            let directory = try await Self.waitingForDisk(acceptance.id) {
-                try directories.prepare(resolved, request: submission.bytes, acceptance: acceptance)
-            }
-            return try await complete(
-                JobRecord(resolved, acceptance, directory: directory, waitsFor: predecessors), acceptance)
-        } catch let problems as Problems {
-            throw problems
-        } catch {
-            throw Problems([Problem(error)])
-        }
-    }
-
-    /// Threads that may wait for the disk, outside the actor and its few threads: as many submissions are written at the same time.
-    private static let diskQueues = (0..<8).map { DispatchQueue(label: "disk \($0)") }
-
-    private nonisolated static func waitingForDisk<Value: Sendable>(
-        _ id: Int, _ work: @escaping @Sendable () throws -> Value
-    ) async throws -> Value {
-        try await withCheckedThrowingContinuation { continuation in
-            diskQueues[id % diskQueues.count].async { continuation.resume(with: Result(catching: work)) }
-        }
-    }
-
-    private func admit(_ spec: JobSpec, file: String, owner: String) throws -> (Acceptance, Set<Int>) {
-        guard !state.isDiskFull else {
-            throw Problem(
-                .diskFull, "no job is accepted while the disk is full", remedy: "Make space, then submit it again.")
-        }
-        guard !state.isStopping, hasRecovered else {
-            throw Problem(
-                .unavailable, "the daemon is starting or stopping", remedy: "Submit the job again in a moment.")
-        }
-        let predecessors = try predecessors(of: spec, file: file)
-        let token = "socket:\(UUID().uuidString)"
-        let id = try store.reserve(drop: token, isDurable: false).id
-        return (Acceptance(id: id, submittedAt: machine.now(), owner: owner, token: token), predecessors)
-    }
-
-    private func complete(_ job: JobRecord, _ acceptance: Acceptance) throws -> JobStatus {
-        try publish(job, forgetsDrop: true)
-        wakeup.yield()
-        return status(of: state.jobs[job.id] ?? job)
     }
 
     private static func userName(_ uid: UInt32) -> String {
@@ -235,15 +315,23 @@ extension Scheduler {
     }
 }
 
+/// A value that several threads use in turn.
+final class Mutexed<Value: Sendable>: Sendable {
+    private let value: Mutex<Value>
+
+    init(_ value: Value) { self.value = Mutex(value) }
+
+    func withLock<Result: Sendable, Failure: Error>(
+        _ body: (inout Value) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try value.withLock { (value) throws(Failure) in try body(&value) }
+    }
+}
+
 extension JobRecord {
-    /// A job as it is accepted.
     init(_ spec: JobSpec, _ acceptance: Acceptance, directory: String, waitsFor: Set<Int>) throws {
-        let common = spec.common
-        self.init(
-            id: acceptance.id, name: spec.name, kind: spec.kind, owner: acceptance.owner, directory: directory,
-            priority: common.priority, waitsFor: waitsFor, notBefore: common.notBefore,
-            timeLimit: common.timeLimit.map(Double.init), retries: common.retries, threads: common.resources.threads,
-            memory: common.resources.memory, submittedAt: acceptance.submittedAt, workload: try Workload(spec),
-            phase: common.hold ? .held(Hold(.requested, "held by its job file")) : .queued(after: nil))
+        try self.init(
+            spec, id: acceptance.id, owner: acceptance.owner, directory: directory,
+            submittedAt: acceptance.submittedAt, inputs: acceptance.inputs, waitsFor: waitsFor)
     }
 }

@@ -147,7 +147,8 @@ extension Scheduler: JobService {
             status: state.isStopping ? .stopping : state.isDiskFull ? .diskFull : state.isDraining ? .draining : .ok,
             version: Release.version, pid: ProcessInfo.processInfo.processIdentifier, spool: settings.spool,
             startedAt: startedAt, queued: states.count { $0 == .queued }, held: states.count { $0 == .held },
-            running: states.count { $0 == .running || $0 == .cancelling })
+            running: states.count { $0 == .running || $0 == .cancelling },
+            troubles: troubles.sorted { $0.key < $1.key }.map { $0.value.inFile($0.key) })
     }
 
     public func metrics() -> ServiceMetrics {

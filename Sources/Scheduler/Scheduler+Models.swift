@@ -35,43 +35,83 @@ extension Scheduler {
         }
     }
 
-    /// Nothing to be done for a job without a model, or one whose name means the model of a later job already.
+    /// Nothing to be done for a job without a model, or one whose name means the model of a later job already. A link
+    /// that somebody else
+    /// has made means nothing to jobs, whatever its target is called, and is replaced.
     private func link(_ job: JobRecord) throws {
         guard job.kind == .train, try files.exists("\(directory(of: job))/\(JobFiles.model)") else { return }
         let link = "\(layout.models)/\(job.name)"
-        if try files.status(link)?.kind == .symbolicLink {
-            let target = Path.name(Path.parent(try files.symbolicLinkTarget(link)))
-            if let other = SpoolLayout.job(fromDirectoryName: target), other.id > job.id { return }
+        if let status = try files.status(link), status.kind == .symbolicLink {
+            if ModelResolver.isTrusted(status) {
+                let target = try files.symbolicLinkTarget(link)
+                let directory = Path.name(Path.parent(target))
+                if let other = SpoolLayout.job(fromDirectoryName: directory), other.id > job.id,
+                    target == ModelResolver.target(directory), try store.job(other.id) != nil
+                {
+                    return
+                }
+            } else {
+                logger.warning("the link models/\(job.name), which user \(status.owner) has made, is replaced")
+            }
         }
         let policy = try PathPolicy(spool: settings.spool, allowedPaths: settings.allowedPaths, in: files)
         try ModelResolver(layout, policy, in: files).publish(job.name, from: job.directory)
     }
 
-    public nonisolated func models() async throws(Problem) -> [ModelSummary] {
-        let layout = await self.layout
-        do {
-            return try files.list(layout.models).entries.filter { !$0.name.hasPrefix(".") }
-                .compactMap { try summary(of: $0.name, layout) }
-        } catch {
-            throw Problem(error)
-        }
+    // MARK: - The list
+
+    /// The models by name. However many ask, one thread looks, and once for all that have asked meanwhile.
+    public func models() async throws(Problem) -> [ModelSummary] {
+        let look =
+            modelsLook
+            ?? Task { [layout, files, modelsThread] in
+                do {
+                    return .success(try await modelsThread.run { try ModelCatalog(layout, files).summaries() })
+                } catch {
+                    return .failure(error)
+                }
+            }
+        modelsLook = look
+        let result = await look.value
+        if modelsLook == look { modelsLook = nil }
+        do { return try result.get() } catch { throw Problem(error) }
+    }
+}
+
+/// What lies under `models/`.
+private struct ModelCatalog {
+    /// No model has more files: of a directory that does, no more are counted.
+    private static let largest = 10_000
+
+    private let layout: SpoolLayout
+    private let files: any FileSystem
+
+    init(_ layout: SpoolLayout, _ files: any FileSystem) {
+        self.layout = layout
+        self.files = files
     }
 
-    /// Nil for a link that leads nowhere, as when its job was removed.
-    private nonisolated func summary(of name: String, _ layout: SpoolLayout) throws -> ModelSummary? {
+    func summaries() throws -> [ModelSummary] {
+        try files.list(layout.models).entries.filter { !$0.name.hasPrefix(".") && $0.kind != .regular }
+            .compactMap { try summary(of: $0.name) }
+    }
+
+    /// Nil for a link that leads nowhere, as when its job was removed, or that somebody else has made.
+    private func summary(of name: String) throws -> ModelSummary? {
         let link = "\(layout.models)/\(name)"
-        guard try files.status(link, followsLinks: true)?.kind == .directory, let status = try files.status(link) else {
-            return nil
-        }
+        guard let status = try files.status(link), status.kind != .symbolicLink || ModelResolver.isTrusted(status),
+            try files.status(link, followsLinks: true)?.kind == .directory
+        else { return nil }
         let path = try files.resolved(link)
         let job = SpoolLayout.job(fromDirectoryName: Path.name(Path.parent(path)))?.id
+        var rest = Self.largest
         return ModelSummary(
             name: name, path: path, architecture: architecture(path), job: job,
-            publishedAt: Date(timeIntervalSince1970: Double(status.modified) / 1e9), bytes: try size(path))
+            publishedAt: Date(timeIntervalSince1970: status.modified.secondsSince1970), bytes: try size(path, &rest))
     }
 
     /// What the model says it is; nil when it does not say.
-    private nonisolated func architecture(_ path: String) -> String? {
+    private func architecture(_ path: String) -> String? {
         // That of a pipeline, or of a network by itself, such as an autoencoder.
         for name in ["model_index.json", "config.json"] {
             // A directory without the file, or with a damaged one, is listed all the same.
@@ -81,10 +121,14 @@ extension Scheduler {
         return nil
     }
 
-    private nonisolated func size(_ path: String) throws -> Int {
-        try files.list(path).entries.reduce(0) { sum, entry in
+    private func size(_ path: String, _ rest: inout Int) throws -> Int {
+        var sum = 0
+        for entry in try files.list(path).entries {
+            guard rest > 0 else { break }
+            rest -= 1
             let inner = "\(path)/\(entry.name)"
-            return sum + (entry.kind == .directory ? try size(inner) : try files.status(inner)?.size ?? 0)
+            sum +|= entry.kind == .directory ? try size(inner, &rest) : try files.status(inner)?.size ?? 0
         }
+        return sum
     }
 }

@@ -45,7 +45,7 @@ extension Scheduler {
     }
 
     /// Writes `status.json` as it should be now.
-    private func refreshStatus(_ job: JobRecord) {
+    func refreshStatus(_ job: JobRecord) {
         let status = self.status(of: job)
         let isFinal = status.state.isFinal
         guard writeStatus(status, durability: isFinal ? .synchronized : .deferred) else { return }

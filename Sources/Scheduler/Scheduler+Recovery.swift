@@ -21,6 +21,7 @@ extension Scheduler {
         state = QueueState(
             try store.activeJobs(), policy: settings.policy, isDraining: try store.value(of: .draining) == "1",
             isRecovering: true)
+        try recallClock(isSameBoot: isSameBoot)
         rates = try store.rates()
         halfAccepted = Set(try store.halfAccepted().map(\.id))
         try adoptDirectories()
@@ -30,7 +31,8 @@ extension Scheduler {
             if job.kind == .train, job.state == .succeeded { unlinked.insert(job.id) }
             announce(job)
         }
-        try store.set(.bootID, to: boot)
+        if !isSameBoot { try store.set(.bootID, to: boot) }
+        if try machine.freeSpace(settings.spool) >= settings.minFreeDisk { keepReserve() }
         hasRecovered = true
         removeUnusedGroups()
         logger.notice("recovered: \(state.jobs.count) jobs, \(workers.count) of them with a running worker")
@@ -73,24 +75,8 @@ extension Scheduler {
     }
 
     private func foundJob(_ id: Int, _ directory: String) -> JobRecord {
-        var job = recordOf(directory, id: id)
-        if job.error == nil {
-            job.phase = .held(Hold(.broken, "found by its directory; the queue's store did not know it"))
-        }
-        job.waitsFor = []
+        let job = recordOf(directory, id: id)
         // How far it had come is told by a copy; without it the job is held all the same.
-        let path = "\(settings.spool)/jobs/\(directory)/status.json"
-        guard let bytes = try? files.read(path, limit: 1 << 20),
-            let status = try? JSONText.decode(JobStatus.self, from: bytes)
-        else { return job }
-        (job.attempt, job.startedAt, job.error) = (status.attempt, status.startedAt, status.error ?? job.error)
-        let finished = status.finishedAt ?? machine.now()
-        switch status.state {
-        case .succeeded: job.phase = .ended(.succeeded, at: finished)
-        case .failed: job.phase = .ended(.failed, at: finished)
-        case .cancelled: job.phase = .ended(.cancelled, at: finished)
-        case .queued, .held, .running, .cancelling: break
-        }
-        return job
+        return job.found((try? directories())?.status(directory), at: machine.now())
     }
 }

@@ -42,6 +42,9 @@ extension Scheduler {
                 workers[id] = Worker(attempt: attempt, pid: lockHolder(job)?.pid, isAdopted: true)
                 return signal(id, attempt: attempt, SIGKILL)
             }
+            // Of a later time, where the store was restored from before it.
+            let result = "\(directory(of: job))/\(WorkerFiles.result(attempt: attempt))"
+            if try files.exists(result) { try files.removeFile(result) }
         } catch {
             return finish(id, attempt: attempt, .notStarted(Problem(error)))
         }
@@ -51,6 +54,7 @@ extension Scheduler {
             threads: threads, controlGroup: makeGroup(for: job, attempt: attempt, threads: threads))
         // Weak: a worker goes on when its daemon has gone.
         Task { [weak self] in
+            await self?.checkInputs(of: job)
             do {
                 let status = try await command.run { [weak self] pid in
                     await self?.workerStarted(id, attempt: attempt, pid: pid)
@@ -151,7 +155,7 @@ extension Scheduler {
     func finish(_ id: Int, attempt: Int, _ end: AttemptEnd) {
         guard workers[id]?.attempt == attempt || workers[id] == nil else { return }
         workers[id] = nil
-        if case .crashed = end { counters.crashes += 1 }
+        if case .crashed = end { counters.crashes +|= 1 }
         endings.append((id, attempt, end))
         removeUnusedGroups()
         recordEndings()

@@ -1,3 +1,4 @@
+import ControlAPI
 public import DurableFiles
 import Foundation
 import Glibc
@@ -26,8 +27,12 @@ public actor Scheduler: Service {
     let store: QueueStore
     /// Of the workers; nil where none can be made.
     var groups: ControlGroups?
-    /// Of the whole spool; no second daemon works on it.
+    /// Of the whole spool, and of the store wherever it lies: no second daemon works on either.
     let spoolLock: FileLock
+    let storeLock: FileLock
+    let reserve: SpaceReserve
+    /// Seconds by which the system's clock is ahead of the time since the machine's start.
+    var clockOffset: Double?
     let startedAt: Date
 
     /// The processes of running attempts, by job.
@@ -55,7 +60,20 @@ public actor Scheduler: Service {
     /// Asked to shut down.
     private var isEnding = false
     var nextScan = Duration.zero
-    var incoming: Incoming
+    /// Nil until the spool is prepared.
+    var incoming: Mutexed<Incoming>?
+    /// The look into `incoming/` that is under way.
+    package var intake: Task<Void, Never>?
+    /// Looks at `models/`, and the look that is under way.
+    let modelsThread = DiskThread("models")
+    var modelsLook: Task<Result<[ModelSummary], any Error>, Never>?
+    /// Looks into `incoming/` and at inputs.
+    let disk = DiskThread("intake")
+    /// What cannot be used in the spool at this time, by name; and which of it are entries of `incoming/`.
+    var troubles: [String: Problem] = [:]
+    var stuck: Set<String> = []
+    /// Dropped directories that were taken in of late, the oldest first.
+    var taken: [(name: String, job: Int, since: Duration)] = []
     /// Whether something may have happened in `incoming/` since the last look.
     let hint = Hint()
     /// Ids whose acceptance an earlier daemon has begun.
@@ -87,17 +105,16 @@ public actor Scheduler: Service {
         settings: SchedulerSettings, machine: Machine, hooks: SchedulerHooks = SchedulerHooks(), logger: Logger,
         files: any FileSystem = PosixFileSystem(), reread: (@Sendable () async throws -> SchedulerSettings)? = nil
     ) throws {
-        for directory in [settings.spool, settings.stateDirectory] {
-            try files.createDirectoriesDurably(directory, mode: 0o770)
-        }
-        let identity = Array("\(ProcessInfo.processInfo.processIdentifier)\n".utf8)
-        guard let lock = try FileLock.acquire(settings.spool + "/.diffd.lock", identity: identity, mode: 0o660) else {
-            throw Problem(
-                .unavailable, "another diffd works on the spool \(settings.spool)",
-                remedy: "Stop it first, or give this one another spool.")
-        }
-        spoolLock = lock
-        store = try QueueStore(path: settings.stateDirectory + "/queue.sqlite")
+        try files.createDirectoriesDurably(settings.spool, mode: 0o770)
+        // Who can open the store can lock it.
+        try files.createDirectoriesDurably(settings.stateDirectory, mode: 0o700)
+        spoolLock = try Self.lock(
+            settings.spool + "/.diffd.lock", "another diffd works on the spool \(settings.spool)", logger)
+        storeLock = try Self.lock(
+            settings.stateDirectory + "/store.lock", "another diffd uses the store in \(settings.stateDirectory)",
+            logger)
+        reserve = SpaceReserve(settings.stateDirectory)
+        store = try Self.openStore(settings.stateDirectory + "/queue.sqlite", reserve, logger)
         state = QueueState(policy: settings.policy)
         self.settings = settings
         self.machine = machine
@@ -105,10 +122,33 @@ public actor Scheduler: Service {
         self.logger = logger
         self.files = files
         self.reread = reread ?? { settings }
-        incoming = Incoming(SpoolLayout(root: settings.spool), in: files)
         startedAt = machine.now()
         hub = EventHub(startedAt: startedAt)
         (wakeups, wakeup) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    private static func lock(_ path: String, _ taken: String, _ logger: Logger) throws -> FileLock {
+        guard let lock = try FileLock.acquire(path) else {
+            throw Problem(
+                .unavailable, taken, remedy: "Stop it first, or give this one another spool and state_directory.")
+        }
+        do {
+            try lock.identify(Array("\(ProcessInfo.processInfo.processIdentifier)\n".utf8))
+        } catch {
+            // It is held all the same.
+            logger.warning("\(path) does not say who holds it: \(error)")
+        }
+        return lock
+    }
+
+    private static func openStore(_ path: String, _ reserve: SpaceReserve, _ logger: Logger) throws -> QueueStore {
+        do {
+            return try QueueStore(path: path)
+        } catch let problem where problem.code == .diskFull {
+            guard try reserve.release() else { throw problem }
+            logger.warning("there is no space left for the store: the reserve beside it is given up")
+            return try QueueStore(path: path)
+        }
     }
 
     // MARK: - The loop
@@ -128,7 +168,11 @@ public actor Scheduler: Service {
 
     private func turnAround() async throws {
         wakeup.yield()
-        defer { alarm?.task.cancel() }
+        defer {
+            alarm?.task.cancel()
+            // What it is about can be done again by the next daemon.
+            intake?.cancel()
+        }
         // Ends when the task is cancelled.
         for await _ in wakeups {
             try turn()
@@ -167,6 +211,7 @@ public actor Scheduler: Service {
 
     /// One look at everything. Throws only when the store has become unusable.
     package func turn() throws {
+        followClock()
         recordEndings()
         checkDisk()
         if isEnding, !state.isStopping || state.runningJobs.contains(where: { $0.run?.stop == nil }) {
@@ -174,6 +219,7 @@ public actor Scheduler: Service {
         }
         attempt("look after the queue") { try apply(.tick) }
         watchWorkers()
+        noteLateInputs()
         takeIn()
         tellReaders()
         if let fatal { throw fatal }
@@ -197,6 +243,7 @@ public actor Scheduler: Service {
 
     /// Lets `event` happen: state, store, readers, effects, in this order.
     func apply(_ event: QueueEvent, save: (([JobRecord]) throws(Problem) -> Void)? = nil) throws(Problem) {
+        followClock()
         let transition = try state.apply(event, at: machine.now())
         forecast = nil
         do {
@@ -251,13 +298,17 @@ public actor Scheduler: Service {
                 hint.give()
             }
             try apply(.diskFull(full))
+            if !full { keepReserve() }
         }
     }
+
+    /// A stop of admission by a full disk has to be survived first.
+    func keepReserve() { attempt("set space apart for the store") { try reserve.fill() } }
 
     /// One line about what goes on, for `systemctl status`.
     private var summary: String {
         let running = state.runningJobs.map { job in
-            let share = progress[job.id].map { " \(Int($0.fraction * 100)) %" } ?? ""
+            let share = progress[job.id].map { " \(Int(saturating: $0.fraction * 100)) %" } ?? ""
             return "\(job.id) \(job.name)\(share)"
         }
         let waiting = state.jobs.count - running.count

@@ -2,7 +2,7 @@ public import Foundation
 import Glibc
 public import JobQueue
 import Problems
-import Spool
+public import Spool
 
 /// Where the scheduler works and by which rules.
 public struct SchedulerSettings: Sendable, Hashable {
@@ -17,11 +17,14 @@ public struct SchedulerSettings: Sendable, Hashable {
     /// With fewer free bytes in the spool, nothing is accepted or started.
     public var minFreeDisk: Int
     public var policy: QueuePolicy
+    /// How long drops are waited for.
+    public var intake: IntakeTimes
 
     public init(
         spool: String, stateDirectory: String? = nil, worker: String, allowedPaths: [String] = [], minFreeDisk: Int = 0,
-        policy: QueuePolicy = QueuePolicy()
+        policy: QueuePolicy = QueuePolicy(), intake: IntakeTimes = IntakeTimes()
     ) {
+        self.intake = intake
         self.spool = spool
         self.stateDirectory = stateDirectory ?? SpoolLayout(root: spool).state
         self.worker = worker
@@ -79,7 +82,7 @@ public struct Machine: Sendable {
                     throw Problem(
                         .io, "cannot find out the free space at \(path)", cause: String(cString: strerror(errno)))
                 }
-                return Int(clamping: UInt64(status.f_bavail) * UInt64(status.f_frsize))
+                return Int(clamping: UInt64(clamping: status.f_bavail) *| UInt64(clamping: status.f_frsize))
             },
             bootID: {
                 try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)

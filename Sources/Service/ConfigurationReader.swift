@@ -82,8 +82,10 @@ struct ConfigurationReader {
         let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         let unit = text.dropFirst(digits.count).trimmingCharacters(in: .whitespaces)
         let scales = ["": 1, "B": 1, "KiB": 0x1p10, "MiB": 0x1p20, "GiB": 0x1p30, "TiB": 0x1p40]
-        guard let number = Double(digits), let scale = scales[unit], number * scale <= 0x1p60 else { return nil }
-        return Int(number * scale)
+        guard let number = Double(digits), let scale = scales[unit], number >= 0, number * scale <= 0x1p60 else {
+            return nil
+        }
+        return Int(saturating: number * scale)
     }
 
     private static func absolute(_ path: String, in directory: String) -> String? {

@@ -14,6 +14,8 @@ public enum DaemonSetting: String, Sendable, CaseIterable {
     case allowedPaths = "allowed_paths"
     case operators
     case minFreeDisk = "min_free_disk"
+    case directoryQuiet = "directory_quiet"
+    case directoryLimit = "directory_limit"
     case killWait = "kill_wait"
     case checkpointWait = "checkpoint_wait"
     case crashLimit = "crash_limit"
@@ -48,6 +50,10 @@ public struct DaemonConfiguration: Sendable, Hashable {
     public var operators = group
     /// With less free space (bytes) where the spool lies, no job is accepted or started.
     public var minFreeDisk = 512 << 20
+    /// Seconds for which nothing in a directory that grows in `incoming/` must change before it is taken in.
+    public var directoryQuiet = 10.0
+    /// Seconds after which what is still not complete in `incoming/` is refused.
+    public var directoryLimit = 86_400.0
     /// Seconds between SIGTERM and SIGKILL for a job that is cancelled.
     public var killWait = 30.0
     /// The same for one that shall write a checkpoint.
@@ -102,6 +108,8 @@ public struct DaemonConfiguration: Sendable, Hashable {
         allowedPaths = reader.paths(.allowedPaths) ?? defaults.allowedPaths
         operators = reader.name(.operators) ?? defaults.operators
         minFreeDisk = reader.bytes(.minFreeDisk) ?? defaults.minFreeDisk
+        directoryQuiet = reader.seconds(.directoryQuiet) ?? defaults.directoryQuiet
+        directoryLimit = reader.seconds(.directoryLimit) ?? defaults.directoryLimit
         killWait = reader.seconds(.killWait) ?? defaults.killWait
         checkpointWait = reader.seconds(.checkpointWait) ?? defaults.checkpointWait
         crashLimit = reader.integer(.crashLimit, in: 1...1000) ?? defaults.crashLimit

@@ -1,3 +1,5 @@
+import Problems
+
 /// What each setting is for, for the manual.
 extension DaemonSetting {
     /// A sentence or two.
@@ -16,6 +18,9 @@ extension DaemonSetting {
             "Group whose members may change every job, and drain, resume and reload. Where it is another than diffd, members of that change their own jobs only."
         case .minFreeDisk:
             "With less free space where the spool lies, no job is accepted or started; running ones may still write their states."
+        case .directoryQuiet:
+            "A directory that is copied into incoming is taken in when nothing in it has changed for so long; longer where its files arrive further apart."
+        case .directoryLimit: "What is still not complete in incoming so long after it has come is refused."
         case .killWait: "From SIGTERM to SIGKILL for a job that is cancelled."
         case .checkpointWait:
             "The same for one that shall write its state and go on later: when the daemon stops, at a time limit, when it is held, requeued or gives way."
@@ -43,11 +48,13 @@ extension DaemonSetting {
         case .allowedPaths: return "none"
         case .operators: return defaults.operators
         case .minFreeDisk: return "\(defaults.minFreeDisk >> 20)MiB"
-        case .killWait: return String(Int(defaults.killWait))
-        case .checkpointWait: return String(Int(defaults.checkpointWait))
+        case .directoryQuiet: return String(Int(saturating: defaults.directoryQuiet))
+        case .directoryLimit: return String(Int(saturating: defaults.directoryLimit))
+        case .killWait: return String(Int(saturating: defaults.killWait))
+        case .checkpointWait: return String(Int(saturating: defaults.checkpointWait))
         case .crashLimit: return String(defaults.crashLimit)
-        case .retryBackoff: return String(Int(defaults.retryBackoff))
-        case .starvationLimit: return String(Int(defaults.starvationLimit))
+        case .retryBackoff: return String(Int(saturating: defaults.retryBackoff))
+        case .starvationLimit: return String(Int(saturating: defaults.starvationLimit))
         case .preempt: return String(defaults.preempt)
         }
     }

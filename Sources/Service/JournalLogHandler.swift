@@ -21,11 +21,11 @@ public struct JournalLogHandler: LogHandler {
 
     /// Whether stderr goes to the journal, which then takes native fields as well (systemd.exec(5), `$JOURNAL_STREAM`).
     public static func isAvailable(environment: [String: String]) -> Bool {
-        let parts = (environment["JOURNAL_STREAM"] ?? "").split(separator: ":").compactMap { UInt64($0) }
+        let parts = (environment["JOURNAL_STREAM"] ?? "").split(separator: ":").compactMap { UInt64($0, radix: 10) }
         guard parts.count == 2 else { return false }
         var status = stat()
-        return fstat(STDERR_FILENO, &status) == 0 && UInt64(status.st_dev) == parts[0]
-            && UInt64(status.st_ino) == parts[1]
+        return fstat(STDERR_FILENO, &status) == 0 && UInt64(clamping: status.st_dev) == parts[0]
+            && UInt64(clamping: status.st_ino) == parts[1]
     }
 
     public func log(event: LogEvent) {
@@ -56,7 +56,7 @@ public struct JournalLogHandler: LogHandler {
                 vectors.append(iovec(iov_base: start, iov_len: field.count))
                 offset += field.count
             }
-            return sd_journal_sendv(vectors, Int32(vectors.count)) == 0
+            return sd_journal_sendv(vectors, Int32(clamping: vectors.count)) == 0
         }
     }
 }

@@ -22,7 +22,7 @@ public struct ServiceManager: Sendable {
 
     /// Asks for that much more time before systemd loses patience with a start or stop.
     public func extendTimeout(seconds: Double) {
-        notify("EXTEND_TIMEOUT_USEC=\(UInt64((seconds * 1e6).rounded(.up)))")
+        notify("EXTEND_TIMEOUT_USEC=\(UInt64(saturating: (seconds * 1e6).rounded(.up)))")
     }
 
     /// Seconds between two signs of life that systemd expects; nil when it expects none.

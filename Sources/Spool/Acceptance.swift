@@ -13,25 +13,30 @@ public struct Acceptance: Sendable, Codable, Hashable {
     public var owner: String?
     /// Identifies the drop or submission.
     public var token: String
+    /// What came with the job in a dropped directory; nil for a job without one.
+    public var inputs: TakenInputs?
 
     enum CodingKeys: String, CodingKey {
         case id
         case submittedAt = "submitted_at"
-        case owner, token
+        case owner, token, inputs
     }
 
-    public init(id: Int, submittedAt: Date, owner: String?, token: String) {
+    public init(id: Int, submittedAt: Date, owner: String?, token: String, inputs: TakenInputs? = nil) {
         self.id = id
         self.submittedAt = submittedAt
         self.owner = owner
         self.token = token
+        self.inputs = inputs
     }
 }
 
 /// The steps that make a drop a job directory. Each can be repeated, after a crash between any two too:
 ///
 /// 1. the store reserves an id for the drop's token, the same one each time;
-/// 2. `prepare`: the job directory appears, whole, under its name; the rest of a dropped directory moves into it;
+/// 2. `prepare`: what a dropped directory holds is made durable; the job directory appears, whole, under its name; the
+/// dropped directory
+///    moves into it;
 /// 3. the store publishes the row;
 /// 4. `removeDrop`; then the store forgets the token.
 public struct JobDirectories: Sendable {
@@ -116,23 +121,37 @@ public struct JobDirectories: Sendable {
 
     /// Makes the job directory of an accepted job, unless it is there; returns its name under `jobs`.
     ///
+    /// The paths of inputs in its `job.json` start from the spool, as those of any job file, so that the spool may
+    /// move.
+    ///
     /// - Parameters:
     ///   - spec: with its inputs resolved.
     ///   - request: the job file, byte for byte.
-    ///   - drop: the dropped directory's name, whose content goes with the job.
+    ///   - drop: the dropped directory's name, which goes with the job.
+    ///   - seen: the drop as it was judged; nil takes it as it is.
+    /// - Throws: code `unavailable` when the dropped directory has changed since it was judged.
     @discardableResult
     public func prepare(
-        _ spec: JobSpec, request: [UInt8], acceptance: Acceptance, drop: String? = nil
+        _ spec: JobSpec, request: [UInt8], acceptance: Acceptance, drop: String? = nil, seen: Drop? = nil
     ) throws -> String {
         let name = SpoolLayout.directoryName(id: acceptance.id, name: spec.name)
         let directory = layout.jobDirectory(name)
         let inputs = Path.join(directory, JobFiles.inputs)
+        let source = drop.map { Path.join(layout.incoming, $0) }
+        let isWaiting = try source.map { try files.exists($0) && !files.exists(inputs) } ?? false
+        if isWaiting, let source {
+            try files.synchronizeTree(source)
+            try prove(source, is: seen)
+            // Of an earlier try, which told what was there then.
+            try files.removeDurably(directory)
+        }
         if try !files.exists(directory) {
             var spec = spec
-            if let drop {
-                let source = Path.join(layout.incoming, drop)
+            if let source {
                 for old in [source, try files.resolved(source)] { spec = spec.movingInputs(from: old, to: inputs) }
             }
+            let roots = [try files.resolved(layout.root), layout.root]
+            spec = spec.mapInputs { Self.relative($0, to: roots) }
             let record = try JSONText.encode(acceptance)
             try files.publishDirectory(directory, mode: 0o770) { temporary in
                 for (file, bytes) in [
@@ -143,19 +162,59 @@ public struct JobDirectories: Sendable {
                 }
             }
         }
-        if let drop {
-            let source = Path.join(layout.incoming, drop)
-            if try files.exists(source), try !files.exists(inputs) {
-                try files.synchronizeTree(source)
-                try files.moveDurably(source, to: inputs)
-            }
-        }
+        if isWaiting, let source { try files.moveDurably(source, to: inputs) }
         return name
+    }
+
+    private func prove(_ source: String, is seen: Drop?) throws {
+        guard let seen else { return }
+        var walk = DropWalk(files)
+        try walk.visit(source, shown: seen.name, inner: ".", depth: 1)
+        guard walk.fingerprint == seen.fingerprint, try files.status(source)?.dropToken == seen.token else {
+            throw Problem(
+                .unavailable, "the directory \(seen.name) has changed while it was taken in",
+                remedy: "It is taken in when it is quiet again.", file: seen.name)
+        }
+    }
+
+    /// `jobs/000042-set/inputs/pics` and `./flowers` for what lies in the spool; elsewhere paths stay absolute.
+    private static func relative(_ input: JobInput, to roots: [String]) -> String {
+        for root in roots where input.path.isBelow(root) {
+            let rest = String(Substring(input.path.utf8.dropFirst(root.utf8.count + 1)))
+            // With a slash, a model is named by its path.
+            return rest.utf8.contains(UInt8(ascii: "/")) ? rest : "./" + rest
+        }
+        return input.path
+    }
+
+    /// What a job's `status.json` says; nil where there is none that can be read. A copy: the store decides where there
+    /// is one.
+    public func status(_ directoryName: String) -> JobStatus? {
+        let path = Path.join(layout.jobDirectory(directoryName), "status.json")
+        guard let bytes = try? files.read(path, limit: 1 << 20) else { return nil }
+        return try? JSONText.decode(JobStatus.self, from: bytes)
+    }
+
+    /// Whether the job of a directory has what was dropped with it; false after a crash before that had moved.
+    public func isWhole(_ directoryName: String, inputs: TakenInputs?) throws -> Bool {
+        try inputs == nil || files.exists(Path.join(layout.jobDirectory(directoryName), JobFiles.inputs))
+    }
+
+    /// Removes the directory of a job that was never published.
+    public func undo(_ directoryName: String) throws { try files.removeDurably(layout.jobDirectory(directoryName)) }
+
+    /// What a job's inputs are at this moment; nil where none were dropped with it.
+    public func inputs(of directoryName: String) throws -> TakenInputs? {
+        let inputs = Path.join(layout.jobDirectory(directoryName), JobFiles.inputs)
+        guard try files.exists(inputs) else { return nil }
+        var walk = DropWalk(files)
+        try walk.visit(inputs, shown: JobFiles.inputs, inner: ".", depth: 1)
+        return walk.inputs
     }
 
     /// Removes an accepted drop from `incoming/`, unless something else has taken its name since.
     public func removeDrop(_ name: String, token: String) throws {
-        guard let state = try EntryState(layout, name, files), state.token == token else { return }
+        guard try files.status(Path.join(layout.incoming, name))?.dropToken == token else { return }
         try files.removeDurably(Path.join(layout.incoming, name))
     }
 
@@ -164,7 +223,7 @@ public struct JobDirectories: Sendable {
         let directory = layout.jobDirectory(directoryName)
         let record = Path.join(directory, JobFiles.acceptance)
         let acceptance = try JSONText.decode(
-            Acceptance.self, from: try files.read(record, limit: 1 << 16), file: record)
+            Acceptance.self, from: try files.read(record, limit: 1 << 20), file: record)
         let job = Path.join(directory, JobFiles.job)
         // Written out in full, a job may be longer than its file was.
         let root = try JSONNode.parse(try files.read(job, limit: 8 * JobSpec.maximumFileSize), file: job)

@@ -18,5 +18,11 @@ public struct Drop: Sendable {
     /// Which file it is, whatever its name: the same for the same drop after a crash, another for a later one while this one is
     /// there.
     public var token: String
+    /// Of a directory: what is in it.
+    public var inputs: TakenInputs?
+    /// Of a directory: of all that is in it, names, sizes, times and rights. Means something to this process only.
+    var fingerprint: Int
+    /// Of a directory: those in it, itself included, as absolute paths.
+    public var directories: [String] = []
     public var content: Content
 }

@@ -1,4 +1,5 @@
 public import DurableFiles
+import Glibc
 public import JobSpec
 public import Problems
 
@@ -42,6 +43,11 @@ public struct ModelResolver: Sendable {
         case .path(let path): return try policy.resolve(path, base: base)
         case .published(let name):
             let link = Path.join(layout.models, name)
+            if let status = try files.status(link), status.kind == .symbolicLink, !Self.isTrusted(status) {
+                throw Problem(
+                    .denied, "models/\(name) is a link that user \(status.owner) has made, which jobs do not follow",
+                    remedy: "Name the model's directory by its path, or remove the link.")
+            }
             if try files.status(link, followsLinks: true) != nil { return try policy.resolve(link, base: base) }
             let names = try files.list(layout.models).entries.map(\.name).filter { !$0.hasPrefix(".") }
             throw Problem(
@@ -95,7 +101,12 @@ public struct ModelResolver: Sendable {
 
     /// Lets `models/NAME` mean the model in a job's directory from now on.
     public func publish(_ name: String, from directoryName: String) throws {
-        try files.linkDurably(
-            Path.join(layout.models, name), to: "../jobs/\(directoryName)/\(JobFiles.model)")
+        try files.linkDurably(Path.join(layout.models, name), to: Self.target(directoryName))
     }
+
+    /// Where the link to the model of a job's directory leads.
+    public static func target(_ directoryName: String) -> String { "../jobs/\(directoryName)/\(JobFiles.model)" }
+
+    /// Whether a link is ours, or root's: others write into `models/` too, and a name belongs to whom it was given.
+    public static func isTrusted(_ link: FileStatus) -> Bool { [0, geteuid()].contains(link.owner) }
 }

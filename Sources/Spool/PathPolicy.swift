@@ -39,7 +39,7 @@ public struct PathPolicy: Sendable {
 
     /// Who submitted the job of a directory; nil where that cannot be told.
     private func owner(of directory: String) -> String? {
-        guard let bytes = try? files.read(Path.join(directory, JobFiles.acceptance), limit: 1 << 16) else { return nil }
+        guard let bytes = try? files.read(Path.join(directory, JobFiles.acceptance), limit: 1 << 20) else { return nil }
         return (try? JSONText.decode(Acceptance.self, from: bytes))?.owner
     }
 

@@ -1,5 +1,6 @@
 public import DurableFiles
 public import Foundation
+public import JobSpec
 public import Problems
 import StrictJSON
 
@@ -7,34 +8,67 @@ import StrictJSON
 public struct Receipt: Sendable, Codable, Hashable {
     /// The drop's name in `incoming/`.
     public var name: String
+    /// Identifies the drop; nil in receipts of earlier versions.
+    public var token: String?
     public var rejectedAt: Date
     /// In the order in which they stand in the file; never empty.
     public var problems: [Problem]
+    /// Of a directory: what was in it.
+    public var inputs: TakenInputs?
 
     enum CodingKeys: String, CodingKey {
-        case name
+        case name, token, problems, inputs
         case rejectedAt = "rejected_at"
-        case problems
     }
 }
 
 extension SpoolLayout {
+    /// With the longest ending, `-1000.error.json`, a name has no more than the 255 bytes that file systems allow.
+    private static let longestStem = 200
+
     /// Moves a refused drop to `rejected/` and puts a receipt beside it. Never replaces an earlier one: a second `NAME.json` becomes
     /// `NAME-2.json`. The receipt comes first, so that a drop never lies there without; after a crash in between, the drop is
-    /// refused again, with the same receipt.
+    /// refused again, with the same receipt. A name that is too long for that is cut off; the receipt has it in full.
     ///
     /// - Returns: the receipt's path.
     @discardableResult
-    public func reject(_ name: String, _ problems: Problems, at now: Date, in files: any FileSystem) throws -> String {
-        let isJSON = name.hasSuffix(".json")
-        let stem = isJSON ? String(name.dropLast(5)) : name
+    public func reject(
+        _ name: String, _ problems: Problems, token: String? = nil, inputs: TakenInputs? = nil, at now: Date,
+        in files: any FileSystem
+    ) throws -> String {
+        let receipt = Receipt(name: name, token: token, rejectedAt: now, problems: problems.all, inputs: inputs)
+        return try putAside(receipt, in: files) { try files.moveDurably(Path.join(incoming, name), to: $0) }
+    }
+
+    /// The same for what has a name that is not UTF-8.
+    @discardableResult
+    public func reject(
+        _ name: DirectoryListing.Unreadable, at now: Date, in files: any FileSystem
+    ) throws -> String {
+        let problem = Problem(
+            .invalid, "the name \(name.shown) is not UTF-8", remedy: "Rename it, and drop it again.", file: name.shown)
+        let receipt = Receipt(name: name.shown, rejectedAt: now, problems: [problem])
+        return try putAside(receipt, in: files) { place in
+            try files.rename(unreadable: name.bytes, in: incoming, to: place)
+            try files.synchronizeDirectory(rejected)
+            try files.synchronizeDirectory(incoming)
+        }
+    }
+
+    private func putAside(_ receipt: Receipt, in files: any FileSystem, move: (String) throws -> Void) throws -> String
+    {
+        let ending = receipt.name.hasSuffix(".json") ? ".json" : ""
+        var stem = receipt.name.dropLast(ending.count)
+        while stem.utf8.count > Self.longestStem { stem.removeLast() }
         var number = 1
         var kept: String { stem + (number == 1 ? "" : "-\(number)") }
-        while try files.exists(Path.join(rejected, kept + (isJSON ? ".json" : ""))) { number += 1 }
-        let receipt = Path.join(rejected, kept + ".error.json")
-        let bytes = try JSONText.encode(Receipt(name: name, rejectedAt: now, problems: problems.all))
-        try files.writeDurably(bytes, to: receipt, mode: 0o660)
-        try files.moveDurably(Path.join(incoming, name), to: Path.join(rejected, kept + (isJSON ? ".json" : "")))
-        return receipt
+        // Anybody may have put something there.
+        while try files.exists(Path.join(rejected, kept + ending))
+            || files.status(Path.join(rejected, kept + ".error.json"))?.kind == .directory
+        { number += 1 }
+        let path = Path.join(rejected, kept + ".error.json")
+        try files.writeDurably(try JSONText.encode(receipt), to: path, mode: 0o660)
+        try move(Path.join(rejected, kept + ending))
+        return path
     }
 }

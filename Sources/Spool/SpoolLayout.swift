@@ -1,4 +1,6 @@
 public import DurableFiles
+public import Foundation
+public import Problems
 
 /// Where things are in a spool.
 public struct SpoolLayout: Sendable, Hashable {
@@ -25,14 +27,35 @@ public struct SpoolLayout: Sendable, Hashable {
 
     public init(root: String) { self.root = root }
 
+    /// What others have begun to write and not touched for so long, in seconds, is abandoned.
+    private static let abandonedAfter = 86_400.0
+
     /// Makes the directories that are missing and removes what interrupted writes have left.
-    public func prepare(in files: any FileSystem) throws {
+    ///
+    /// - Returns: what could not be done and does not matter yet: others write into some of these directories too, and
+    ///   what they put there
+    ///   must not be in the way of a start.
+    /// - Throws: when there is no `incoming/`, `rejected/`, `jobs/` or `models/` and none can be made.
+    @discardableResult
+    public func prepare(at now: Date = .now, in files: any FileSystem) throws -> [Problem] {
         for directory in [incoming, rejected, jobs, models] {
             try files.createDirectoriesDurably(directory, mode: 0o770)
-            try files.removeStaleTemporaries(in: directory)
         }
-        try files.createDirectoriesDurably(latents, mode: 0o700)
-        try files.removeStaleTemporaries(in: latents)
+        var problems: [Problem] = []
+        func attempt(_ work: () throws -> Void) {
+            do { try work() } catch { problems.append(.wrapping(error, cannot: "clear \(root)")) }
+        }
+        attempt { try files.removeStaleTemporaries(in: jobs) }
+        attempt {
+            try files.createDirectoriesDurably(latents, mode: 0o700)
+            try files.removeStaleTemporaries(in: latents)
+        }
+        let date = FileTime(
+            seconds: Int64(saturating: now.timeIntervalSince1970 - Self.abandonedAfter), nanoseconds: 0)
+        for directory in [incoming, rejected, models] {
+            attempt { problems += try files.removeAbandonedTemporaries(in: directory, unchangedSince: date) }
+        }
+        return problems
     }
 
     /// Whether jobs may not read `path`, which is absolute and free of links: it lies in a closed directory, or holds one. Of a job everything
@@ -66,7 +89,8 @@ public struct SpoolLayout: Sendable, Hashable {
     /// The id and name of a job from its directory's name; nil when it is no such name.
     public static func job(fromDirectoryName text: String) -> (id: Int, name: String)? {
         let parts = text.split(separator: "-", maxSplits: 1)
-        guard parts.count == 2, let id = Int(parts[0]), directoryName(id: id, name: String(parts[1])) == text else {
+        guard parts.count == 2, let id = Int(parts[0], radix: 10), directoryName(id: id, name: String(parts[1])) == text
+        else {
             return nil
         }
         return (id, String(parts[1]))

@@ -44,16 +44,38 @@ extension Form<Int> {
                 "maximum": JSONNode(.integer(range.upperBound)),
             ],
             read: { node, path, report in
-                guard let number = node.integer else { return report.mismatch(node, path, "a whole number") }
-                guard range.contains(number) else {
-                    report.add(
-                        "\(path.name) is \(number), outside \(range.lowerBound) to \(range.upperBound)",
-                        remedy: "Give a whole number from \(range.lowerBound) to \(range.upperBound).", at: path,
-                        node.place)
-                    return nil
+                guard let number = node.integer, range.contains(number) else {
+                    return report.outside(node, path, "\(range.lowerBound)", "\(range.upperBound)")
                 }
                 return number
             }, write: { JSONNode(.integer($0)) })
+    }
+}
+
+extension Form<UInt64> {
+    /// Any unsigned integer of 64 bits, such as a seed.
+    public static var unsigned: Form {
+        Form(
+            schema: ["type": "integer", "minimum": 0, "maximum": .unsigned(.max)],
+            read: { node, path, report in
+                guard let number = node.unsignedInteger else {
+                    return report.outside(node, path, "0", "\(UInt64.max)")
+                }
+                return number
+            }, write: { .unsigned($0) })
+    }
+}
+
+extension Report {
+    /// Reports a value that is not a whole number from `low` to `high`; always nil.
+    fileprivate mutating func outside<Value>(
+        _ node: JSONNode, _ path: JSONPath, _ low: String, _ high: String
+    ) -> Value? {
+        let wanted = "a whole number from \(low) to \(high)"
+        guard node.isWhole else { return mismatch(node, path, wanted) }
+        let number = node.kindDescription.dropFirst("the number ".count)
+        add("\(path.name) is \(number), outside \(low) to \(high)", remedy: "Give \(wanted).", at: path, node.place)
+        return nil
     }
 }
 

@@ -7,6 +7,8 @@ public struct JSONNode: Sendable {
         case bool(Bool)
         /// A number written without fraction or exponent that fits an `Int`.
         case integer(Int)
+        /// One that is larger and fits a `UInt64`.
+        case unsigned(UInt64)
         /// Every other number; always finite.
         case number(Double)
         case string(String)
@@ -32,8 +34,8 @@ public struct JSONNode: Sendable {
     public struct Place: Sendable, Hashable {
         private let storedLine: Int32
         private let storedColumn: Int32
-        public var line: Int { Int(storedLine) }
-        public var column: Int { Int(storedColumn) }
+        public var line: Int { Int(clamping: storedLine) }
+        public var column: Int { Int(clamping: storedColumn) }
 
         /// Beyond 2^31 - 1 a line or column is given as that.
         public init(line: Int, column: Int) {
@@ -67,8 +69,24 @@ public struct JSONNode: Sendable {
     public var integer: Int? {
         switch content {
         case .integer(let number): number
+        case .unsigned: nil
         case .number(let number) where abs(number) <= 0x1p53: Int(exactly: number)
         default: nil
+        }
+    }
+
+    /// The same as an integer that is not negative and may be larger.
+    public var unsignedInteger: UInt64? {
+        if case .unsigned(let number) = content { return number }
+        return integer.flatMap { UInt64(exactly: $0) }
+    }
+
+    /// Whether it is a number without a fraction, of any size.
+    var isWhole: Bool {
+        switch content {
+        case .integer, .unsigned: true
+        case .number(let number): number == number.rounded()
+        default: false
         }
     }
 
@@ -76,6 +94,7 @@ public struct JSONNode: Sendable {
     public var number: Double? {
         switch content {
         case .integer(let number): Double(number)
+        case .unsigned(let number): Double(number)
         case .number(let number): number
         default: nil
         }
@@ -87,11 +106,19 @@ public struct JSONNode: Sendable {
         case .null: "null"
         case .bool(let flag): "\(flag)"
         case .integer(let number): "the number \(number)"
+        case .unsigned(let number): "the number \(number)"
         case .number(let number): "the number \(number)"
         case .string(let text): "the string \"\(text.count > 60 ? text.prefix(57) + "..." : text)\""
         case .array: "an array"
         case .object: "an object"
         }
+    }
+}
+
+extension JSONNode {
+    /// A whole number of any size that an unsigned integer of 64 bits has.
+    public static func unsigned(_ number: UInt64) -> JSONNode {
+        JSONNode(Int(exactly: number).map(Content.integer) ?? .unsigned(number))
     }
 }
 
@@ -101,6 +128,7 @@ extension JSONNode: Equatable {
         case (.null, .null): true
         case (.bool(let a), .bool(let b)): a == b
         case (.integer(let a), .integer(let b)): a == b
+        case (.unsigned(let a), .unsigned(let b)): a == b
         case (.number(let a), .number(let b)): a == b
         case (.string(let a), .string(let b)): a == b
         case (.array(let a), .array(let b)): a == b

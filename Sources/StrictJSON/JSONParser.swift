@@ -222,10 +222,11 @@ struct JSONParser {
             try digits()
         }
         if isInteger, at - start <= 18, bytes[start] != UInt8(ascii: "-") {  // 18 digits fit: no text is made
-            return .integer(bytes[start..<at].reduce(0) { $0 * 10 + Int($1 & 0x0F) })
+            return .integer(bytes[start..<at].reduce(0) { $0 * 10 + Int(clamping: $1 & 0x0F) })
         }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
-        if isInteger, let integer = Int(text), text != "-0" { return .integer(integer) }
+        if isInteger, let integer = Int(text, radix: 10), text != "-0" { return .integer(integer) }
+        if isInteger, let integer = UInt64(text, radix: 10) { return .unsigned(integer) }
         guard let number = Double(text), number.isFinite else {
             at = start
             throw malformed("the number \(text.prefix(40)) is too large", "Give a number below 1.8e308.")
@@ -345,7 +346,7 @@ struct JSONParser {
             case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
             default: throw malformed("\(seen) is no hexadecimal digit", "Write four of them after \\u.")
             }
-            code = code << 4 | UInt32(digit)
+            code = code << 4 | UInt32(clamping: digit)
             at += 1
         }
         return code

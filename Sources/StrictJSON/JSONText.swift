@@ -17,7 +17,7 @@ public enum JSONText {
         encoder.dateEncodingStrategy = .custom { date, encoder in
             var container = encoder.singleValueContainer()
             // The style cuts digits off: half a millisecond more makes it round, so that writing again changes nothing.
-            try container.encode((date + 0.0005).formatted(withFraction))
+            try container.encode((date.printable + 0.0005).printable.formatted(withFraction))
         }
         do {
             return Array(try encoder.encode(value)) + [UInt8(ascii: "\n")]

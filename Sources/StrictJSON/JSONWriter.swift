@@ -19,6 +19,7 @@ extension JSONNode {
         case .null: output += "null"
         case .bool(let flag): output += flag ? "true" : "false"
         case .integer(let number): output += String(number)
+        case .unsigned(let number): output += String(number)
         case .number(let number): output += number.isFinite ? "\(number)" : "null"  // JSON has no other word for it
         case .string(let text): Self.write(text, to: &output)
         case .array(let elements):

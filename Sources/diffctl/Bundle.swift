@@ -21,26 +21,33 @@ struct BundleDrop {
         let directory = URL(fileURLWithPath: file.path).lastPathComponent
         let target = Path.join(layout.incoming, directory)
         let files = PosixFileSystem()
-        let earlier = Set(try files.list(layout.rejected).entries.map(\.name))
         guard try !files.exists(target) else {
             throw Problem(
                 .unavailable, "\(target) is there already and not yet accepted",
                 remedy: "Wait until diffd has taken it.")
         }
-        try files.publishDirectory(target) { temporary in
+        let token = try files.publishDirectory(target) { temporary in
             // The daemon moves it, and who moves a directory writes into it.
             try share(temporary, mode: 0o3770)
             try copy(file.path, to: temporary, files)
             // As it was read, with what the command line sets.
             try files.writeAtomically(file.bytes, to: Path.join(temporary, "job.json"), mode: 0o640)
             try share(Path.join(temporary, "job.json"), mode: 0o640)
+            return try files.status(temporary)?.dropToken
         }
 
         let deadline = ContinuousClock.now + limit
         while .now < deadline {
-            if let job = try newest(name), job.id > before?.id ?? 0 { return job }
-            for entry in try files.list(layout.rejected).entries where !earlier.contains(entry.name) {
-                guard let receipt = receipt(Path.join(layout.rejected, entry.name), files), receipt.name == directory
+            // Others may hand in jobs of the same name meanwhile: the drop is known by its token.
+            for job in try client.jobs(JobFilter(name: name, limit: 100)).jobs where job.id > before?.id ?? 0 {
+                let record = Path.join(job.directory, JobFiles.acceptance)
+                guard let bytes = try? files.read(record, limit: 1 << 20),
+                    let acceptance = try? JSONText.decode(Acceptance.self, from: bytes), acceptance.token == token
+                else { continue }
+                return job
+            }
+            for entry in try files.list(layout.rejected).entries where entry.name.hasPrefix(directory.prefix(40)) {
+                guard let receipt = receipt(Path.join(layout.rejected, entry.name), files), receipt.token == token
                 else { continue }
                 throw Problems(receipt.problems)
             }

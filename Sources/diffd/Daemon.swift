@@ -8,6 +8,7 @@ import Problems
 import Scheduler
 import Service
 import ServiceLifecycle
+import Spool
 import Synchronization
 import UnixSignals
 
@@ -148,7 +149,7 @@ extension SchedulerSettings {
         self.init(
             spool: configuration.spool, stateDirectory: configuration.stateDirectory,
             worker: try Self.workerProgram(configuration.worker), allowedPaths: configuration.allowedPaths,
-            minFreeDisk: configuration.minFreeDisk, policy: policy)
+            minFreeDisk: configuration.minFreeDisk, policy: policy, intake: IntakeTimes(configuration))
     }
 
     /// The worker: the one that is named, or `diffd-worker` beside diffd, or in its libexec.
@@ -165,6 +166,14 @@ extension SchedulerSettings {
                 remedy: "Install diffd-worker there, or name it with the setting worker.")
         }
         return found
+    }
+}
+
+extension IntakeTimes {
+    init(_ configuration: DaemonConfiguration) {
+        self.init()
+        directoryQuiet = .seconds(configuration.directoryQuiet)
+        limit = .seconds(configuration.directoryLimit)
     }
 }
 

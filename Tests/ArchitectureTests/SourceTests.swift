@@ -90,6 +90,34 @@ import Testing
         }
     }
 
+    /// The modules that read files, rows and requests of others convert numbers and add them up by means that cannot
+    /// trap: `Int(clamping:)`,
+    /// `Int(exactly:)`, `Int(saturating:)`, `Int(text, radix:)`, `+|`. Bits are combined, and C's constants converted,
+    /// as usual.
+    @Test func numbersFromOutsideAreChecked() {
+        let readers: Set = [
+            "Spool", "JobQueue", "Scheduler", "Doctor", "DurableFiles", "Service", "ControlAPI", "ControlServer",
+            "JobSpec",
+            "StrictJSON", "diffctl", "diffd",
+        ]
+        let conversion =
+            /\bU?Int(?:8|16|32|64)?\((?!exactly:|clamping:|truncatingIfNeeded:|bitPattern:|saturating:|ascii:|[A-Z][A-Z0-9_]+\b|\))/
+        // What others decide: sizes and times of files, counts in rows and in status files.
+        let sum =
+            /\b(?:size|modified|attempt|crashes|failures|retries|totalSteps|threads|memory)\s*(?:[-+*]=?|&[-+*])\s/
+        let otherSum =
+            /\s[-+*]=?\s(?:\w+\.)+(?:size|modified|attempt|crashes|failures|retries|totalSteps|threads|memory)\b/
+        for file in swiftFiles where readers.contains(file.target.name) {
+            for (number, text) in file.code {
+                let place: Comment = "\(file.name):\(number): \(text)"
+                #expect(!text.contains(conversion) || text.contains("radix:"), place)
+                let isText = text.contains("\"")
+                #expect(isText || !text.contains(sum) && !text.contains(otherSum), place)
+                #expect(!text.contains("row[\"") || file.name == "JobQueue/RowReader.swift", place)
+            }
+        }
+    }
+
     /// Outside TensorCore pointers are met only where C is: codecs, system calls, mapped files.
     @Test func pointersStayWhereTheyBelong() {
         let places: Set = [

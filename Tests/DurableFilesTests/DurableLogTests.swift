@@ -1,4 +1,5 @@
 import DurableFiles
+import Glibc
 import Problems
 import TestSupport
 import Testing
@@ -75,6 +76,29 @@ import Testing
             #expect(lines.filter { $0.hasPrefix("\(writer) ") } == (0..<100).map { "\(writer) \($0)" })
         }
         #expect(lines.count == 400)
+    }
+
+    /// Whoever may read a log can hold flock(2) on it.
+    @Test(arguments: [LOCK_SH, LOCK_EX]) func aReadersLockIsInNobodysWay(lock: Int32) throws {
+        let directory = try TemporaryDirectory()
+        let path = directory("log")
+        try DurableLog(path, in: files).append("first")
+        let reader = open(path, O_RDONLY)
+        #expect(reader >= 0 && flock(reader, lock) == 0)
+        let log = try DurableLog(path, in: files)
+        try log.append("second")
+        close(reader)
+        #expect(try lines(path) == ["first", "second"])
+    }
+
+    /// A writer that was stopped in the middle keeps nobody waiting.
+    @Test func aLockThatIsHeldIsNotWaitedFor() throws {
+        let directory = try TemporaryDirectory()
+        let held = try FileLock.acquire(directory(".log.lock"))
+        #expect(held != nil && (try files.status(directory(".log.lock"))?.mode) == 0o600)
+        try DurableLog(directory("log"), in: files).append("first")
+        #expect(try lines(directory("log")) == ["first"])
+        withExtendedLifetime(held) {}
     }
 
     @Test func lineFeedIsRefused() throws {

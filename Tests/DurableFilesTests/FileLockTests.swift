@@ -68,6 +68,16 @@ import Testing
         #expect(try FileLock.acquire(path, identity: []) != nil)
     }
 
+    /// Whoever can open a file can lock it: nobody else can, be it one of an earlier version.
+    @Test func lockFilesAreForTheirOwnerOnly() throws {
+        let path = directory("lock")
+        try PosixFileSystem().writeAtomically([1], to: path, mode: 0o666)
+        #expect(chmod(path, 0o664) == 0)
+        let lock = try FileLock.acquire(path)
+        #expect(try PosixFileSystem().status(path)?.mode == 0o600)
+        withExtendedLifetime(lock) {}
+    }
+
     @Test func lockFollowsNoLink() throws {
         try PosixFileSystem().createSymbolicLink(directory("lock"), to: "elsewhere")
         #expect(throws: Problem.self) { try FileLock.acquire(directory("lock"), identity: []) }

@@ -139,6 +139,25 @@ import Testing
         #expect(try service.names("incoming").isEmpty)
     }
 
+    @Test("of a directory is told of itself, whoever else hands in a job of its name")
+    func token() async throws {
+        let service = try await LiveService()
+        let bundle = service.directory("flowers")
+        try FileManager.default.createDirectory(atPath: bundle, withIntermediateDirectories: true)
+        try write(
+            job("flowers").replacing(
+                "\"format\": \"synthetic\", \"name\": \"shapes\", \"count\": 100",
+                with: "\"format\": \"image_folder\", \"path\": \"no-such-pictures\""), "\(bundle)/job.json")
+        async let mine = service.diffctl("submit", bundle)
+        // Before the directory has been quiet for long enough.
+        try await eventually("the directory has been handed in") {
+            try service.names("incoming").contains("flowers") || !service.names("rejected").isEmpty
+        }
+        _ = try service.client.submit(Submission(bytes: Array(job("flowers").utf8), suggestedName: "flowers"))
+        let answer = try await mine
+        #expect(answer.status == 65 && answer.errors.contains("no-such-pictures"), "\(answer)")
+    }
+
     @Test("through the socket is a job when the answer comes")
     func socket() async throws {
         let service = try await LiveService()

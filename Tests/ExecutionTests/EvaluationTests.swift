@@ -22,7 +22,7 @@ import Testing
     {
         """
         {"kind": "evaluate", "name": "\(name)", "samples": "\(samples)", \(extra) "reference": "\(reference)"}
-        """.replacing("\"data/", with: "\"../../data/").replacing("\"jobs/", with: "\"../")
+        """
     }
 
     /// Weights of which the first has another shape, and the rest is missing.
@@ -138,10 +138,10 @@ import Testing
 
         // The files that it wrote say the same as the pictures.
         let files = try scene.job(
-            6, Self.distance("files", "../000004-near/outputs/samples.npz", "../000004-near/outputs/reference.npz"))
+            6, Self.distance("files", "jobs/000004-near/outputs/samples.npz", "jobs/000004-near/outputs/reference.npz"))
         try await files.succeed()
         #expect(try value(files) == value(near))
-        let alone = try scene.job(7, "{\"kind\": \"evaluate\", \"name\": \"alone\", \"samples\": \"../../data/noise\"}")
+        let alone = try scene.job(7, "{\"kind\": \"evaluate\", \"name\": \"alone\", \"samples\": \"data/noise\"}")
         try await alone.succeed()
         #expect(try alone.bytes("outputs/samples.npz") == near.bytes("outputs/samples.npz"))
     }
@@ -187,7 +187,7 @@ import Testing
             ),
             (
                 "{\"kind\": \"evaluate\", \"name\": \"a\", \"model\": \"job:1\", "
-                    + "\"dataset\": {\"format\": \"image_folder\", \"path\": \"../../data/few\"}}", .invalid,
+                    + "\"dataset\": {\"format\": \"image_folder\", \"path\": \"data/few\"}}", .invalid,
                 "$.dataset",
                 "the data set has none"
             ),

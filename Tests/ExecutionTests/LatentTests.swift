@@ -32,7 +32,7 @@ import Testing
         try scene.job(
             id,
             """
-            {"kind": "sample", "name": "latent", "model": "../../data/latent", "count": \(count), "batch_size": \(batchSize),
+            {"kind": "sample", "name": "latent", "model": "data/latent", "count": \(count), "batch_size": \(batchSize),
              "class_labels": [0, 1, 2], "guidance_scale": 2, "sampler": {"name": "ddim", "steps": \(steps), "eta": 1},
              "rng": "\(rng)", "output": {"animation": "gif"}}
             """)
@@ -100,11 +100,11 @@ import Testing
             try scene.job(
                 id,
                 """
-                {"kind": "img2img", "name": "edit", "model": "../../data/latent", "image": "../../data/in.png", \(extra)
+                {"kind": "img2img", "name": "edit", "model": "data/latent", "image": "data/in.png", \(extra)
                  "count": 2, "class_labels": [1], "sampler": {"name": "ddim", "steps": 10}}
                 """)
         }
-        let inpainted = try job(1, "\"mask\": \"../../data/mask.png\", \"strength\": 1,")
+        let inpainted = try job(1, "\"mask\": \"data/mask.png\", \"strength\": 1,")
         try await inpainted.succeed()
         var pictures: [Image] = []
         for sample in 0..<2 {

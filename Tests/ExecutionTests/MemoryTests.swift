@@ -95,7 +95,7 @@ import Testing
         let job = try scene.job(
             2,
             """
-            {"kind": "sample", "name": "many", "model": "../000001-large/model", "count": 400, "batch_size": 400,
+            {"kind": "sample", "name": "many", "model": "jobs/000001-large/model", "count": 400, "batch_size": 400,
              "sampler": {"name": "ddim", "steps": 2}, "resources": {"memory": "120MiB"}}
             """)
         #expect(try await job.run() == .status(WorkerExit.badInput))

@@ -55,6 +55,64 @@ import Testing
         #expect(try store.jobs(in: [Self.record(id, phase).state]).map(\.id) == [id])
     }
 
+    /// Damage that SQLite's own check passes: types and numbers that no column should have.
+    @Test(arguments: [
+        "UPDATE rates SET seconds_per_step = x'00'", "UPDATE rates SET workload = x'ff'",
+        "UPDATE rates SET seconds_per_step = 'fast'", "UPDATE jobs SET drop_token = x'ff'",
+        "UPDATE settings SET value = x'00'",
+    ]) func aWrongValueIsPassedOver(change: String) throws {
+        let place = try Place()
+        do {
+            let store = try QueueStore(path: place.path)
+            let id = try store.reserve(drop: "a").id
+            try store.publish(Self.record(id))
+            try store.setRate(of: "unet", to: 0.5)
+            try store.set(.bootID, to: "boot")
+        }
+        try DatabaseQueue(path: place.path).write { try $0.execute(sql: change) }
+        let store = try QueueStore(path: place.path)
+        _ = try store.rates()
+        _ = try store.value(of: .bootID)
+        #expect(try store.activeJobs() == [Self.record(1)])
+        #expect(try store.halfAccepted().map(\.id) == [1])
+    }
+
+    @Test(arguments: [
+        "attempt = 9223372036854775807", "attempt = -1", "attempt = 1.5e300", "crashes = 'x'", "failures = NULL",
+        "priority = 9223372036854775807", "retries = -9223372036854775808", "threads = 9223372036854775807",
+        "memory = -1", "submitted_at = 9e999", "submitted_at = 1e300", "not_before = x'00'", "not_before = -1e300",
+        "time_limit = 'x'", "steps = 9223372036854775807", "state = 'dreaming'", "name = x'ff'", "inputs = '{'",
+        "waits_for = 7",
+    ]) func aRowOfWrongNumbersIsHeld(change: String) throws {
+        let place = try Place()
+        do {
+            let store = try QueueStore(path: place.path)
+            let id = try store.reserve(drop: "a").id
+            try store.publish(Self.record(id))
+        }
+        // Columns that must not be NULL take any other value.
+        try? DatabaseQueue(path: place.path).write { try $0.execute(sql: "UPDATE jobs SET \(change)") }
+        var state = QueueState(try QueueStore(path: place.path).activeJobs(), policy: QueuePolicy())
+        let transition = try state.apply(.tick, at: Self.date)
+        #expect(state.jobs[1] != nil)
+        for job in state.jobs.values {
+            _ = job.status(wait: state.wait(for: 1, at: Self.date), progress: nil, directory: "")
+        }
+        _ = (transition, state.used, state.nextDeadline(after: Self.date))
+    }
+
+    @Test(arguments: [
+        "ALTER TABLE rates RENAME COLUMN seconds_per_step TO seconds",
+        "ALTER TABLE jobs RENAME COLUMN attempt TO attempts",
+        "DROP TABLE settings",
+    ]) func aWrongSchemaIsDamage(change: String) throws {
+        let place = try Place()
+        _ = try QueueStore(path: place.path)
+        try DatabaseQueue(path: place.path).write { try $0.execute(sql: change) }
+        let problem = try #require(throws: Problem.self) { try QueueStore(path: place.path) }
+        #expect(problem.code == .corrupt && problem.remedy?.contains("--rebuild") == true)
+    }
+
     @Test func ratesAreKept() throws {
         let place = try Place()
         try QueueStore(path: place.path).setRate(of: "unet", to: 0.5)
@@ -162,7 +220,7 @@ import Testing
         try bytes.write(to: URL(fileURLWithPath: place.path))
         let problem = #expect(throws: Problem.self) { try QueueStore(path: place.path) }
         #expect(problem?.code == .corrupt)
-        #expect(problem?.remedy?.contains(".recover") == true)
+        #expect(problem?.remedy?.contains("--rebuild") == true)
         #expect(try Data(contentsOf: URL(fileURLWithPath: place.path)) == bytes)
     }
 

@@ -286,11 +286,45 @@ import Testing
     }
 
     @Test(arguments: [
-        ("shirts.json", "shirts"), ("my shirt (2).json", "my-shirt--2-"), ("42.json", "job-42"), ("ü.json", "job---"),
-        ("a.b", "a.b"),
+        ("shirts.json", "shirts"), ("ü.json", "ü"), ("a.b", "a.b"), ("кошки.json", "кошки"), ("песик.json", "песик"),
+        ("子猫.json", "子猫"), ("बिल्ली.json", "बिल्ली"), ("قطط", "قطط"), ("u\u{308}.json", "\u{FC}"),
     ])
     func jobsAreNamedAfterTheirFile(fileName: String, name: String) throws {
-        #expect(try decode(Self.spiral, fileName).name == name && JobName.isValid(name))
+        let decoded = try decode(Self.spiral, fileName).name
+        #expect(decoded == name && JobName.isValid(name) && decoded.utf8.elementsEqual(name.utf8))
+    }
+
+    /// What a name cannot hold is replaced, and told apart by a checksum.
+    @Test func differentFilesGiveDifferentNames() throws {
+        let files = [
+            "my shirt (2)", "my shirt (3)", "my_shirt (2)", "42", "job-42", "😀", "😃", " ", "a\u{202E}b", "a\u{200B}b",
+            "\u{301}a", "-a", "--a", String(repeating: "x", count: 80), String(repeating: "x", count: 81),
+            String(repeating: "ж", count: 40), String(repeating: "ж", count: 41), "a/b", "a\nb", "ㅤ",
+        ]
+        let names = files.map { JobName.from(fileName: $0 + ".json") }
+        #expect(Set(names).count == files.count, "\(names)")
+        for name in names {
+            #expect(JobName.isValid(name) && name.utf8.count <= JobName.maximumLength, "\(name)")
+            #expect(JobReference("job:" + name) == .name(name))
+        }
+    }
+
+    @Test func seedsHave64Bits() throws {
+        let text = Self.spiral.replacing("{\"kind\"", with: "{\"seed\": 18446744073709551615, \"kind\"")
+        let spec = try decode(text)
+        #expect(spec.common.seed == .max)
+        #expect(try decode(spec.json.text).common.seed == .max)
+        for (value, shown) in [
+            ("18446744073709551616", "1.8446744073709552e+19"), ("-1", "-1"), ("1e308", "1e+308"),
+        ] {
+            let text = Self.spiral.replacing("{\"kind\"", with: "{\"seed\": \(value), \"kind\"")
+            let problems = try #require(throws: Problems.self) { try decode(text) }
+            #expect(problems.all.map(\.message) == ["seed is \(shown), outside 0 to 18446744073709551615"])
+        }
+        let problems = try #require(throws: Problems.self) {
+            try decode(Self.spiral.replacing("{\"kind\"", with: "{\"retries\": \"many\", \"kind\""))
+        }
+        #expect(problems.all.first?.remedy == "Give a whole number from 0 to 100.")
     }
 
     @Test func readsQuantities() throws {

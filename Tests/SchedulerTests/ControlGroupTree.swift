@@ -112,6 +112,9 @@ final class ControlGroupTree: FileSystem {
     }
     func link(_ path: String, as newPath: String) throws { try real.link(path, as: newPath) }
     func rename(_ path: String, to newPath: String) throws { try real.rename(path, to: newPath) }
+    func rename(unreadable name: [UInt8], in directory: String, to newPath: String) throws {
+        try real.rename(unreadable: name, in: directory, to: newPath)
+    }
     func exchange(_ path: String, with other: String) throws { try real.exchange(path, with: other) }
     func removeFile(_ path: String) throws { try real.removeFile(path) }
     func synchronizeFile(_ path: String) throws { try real.synchronizeFile(path) }
@@ -136,5 +139,4 @@ private final class ControlFile: WritableFile {
     func synchronize() throws {}
     func truncate(to size: Int) throws {}
     func size() throws -> Int { 0 }
-    func withExclusiveLock<Result>(_ body: () throws -> Result) throws -> Result { try body() }
 }

@@ -70,7 +70,8 @@ import Testing
                 now: { clock.now }, uptime: { clock.uptime() }, sleep: { _ in }, freeSpace: { _ in 1 << 40 },
                 bootID: { "boot" }, environment: [:])
             return try Scheduler(
-                settings: SchedulerSettings(spool: spool, stateDirectory: directory(store), worker: "/bin/false"),
+                settings: SchedulerSettings(
+                    spool: spool, stateDirectory: directory(store), worker: "/bin/false", intake: .atOnce),
                 machine: machine, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, files: files)
         }
 
@@ -138,7 +139,7 @@ import Testing
             } else if let change = operation.change {
                 _ = try await scheduler.change(1, change, by: Self.user)
             } else {
-                for _ in 0..<3 { try await scheduler.turn() }
+                for _ in 0..<3 { try await scheduler.wholeTurn() }
             }
             return !files.isDead
         } catch {
@@ -184,7 +185,7 @@ import Testing
     private func check(_ operation: Operation, _ place: Place, isDone: Bool, _ point: Comment) async throws {
         let scheduler = try place.scheduler(store: "store at the crash")
         try await scheduler.recover()
-        for _ in 0..<4 { try await scheduler.turn() }
+        for _ in 0..<4 { try await scheduler.wholeTurn() }
         let jobs = try await scheduler.list(JobFilter())
         let files = PosixFileSystem()
         let layout = SpoolLayout(root: place.spool)
@@ -213,5 +214,13 @@ import Testing
         // Readers of the copy are told the truth.
         let text = String(decoding: try files.read(job.directory + "/status.json", limit: 1 << 20), as: UTF8.self)
         #expect(text.contains("\"state\" : \"\(job.state.rawValue)\""), point)
+    }
+}
+
+extension Scheduler {
+    /// A turn, and the look into `incoming/` that it has begun.
+    fileprivate func wholeTurn() async throws {
+        try turn()
+        await intake?.value
     }
 }

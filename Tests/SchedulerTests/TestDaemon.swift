@@ -7,23 +7,37 @@ import Logging
 import Problems
 import Scheduler
 import ServiceLifecycle
+import Spool
 import Synchronization
 import Testing
 
-/// A clock that stands until it is moved.
+/// Clocks that stand until they are moved.
 final class TestClock: Sendable {
-    private let state = Mutex((date: Date(timeIntervalSince1970: 2_000_000_000), looks: 0))
+    private let state = Mutex((date: Date(timeIntervalSince1970: 2_000_000_000), uptime: 1000.0))
 
     var now: Date { state.withLock(\.date) }
 
-    func advance(_ seconds: Double) { state.withLock { $0.date += seconds } }
+    func uptime() -> Duration { .seconds(state.withLock(\.uptime)) }
 
-    /// A second later with each look, so that drops become quiet by being looked at.
-    func uptime() -> Duration {
+    /// Time passes.
+    func advance(_ seconds: Double) {
         state.withLock { state in
-            state.looks += 1
-            return .seconds(state.looks)
+            state.date += seconds
+            state.uptime += seconds
         }
+    }
+
+    /// Somebody sets the system's clock.
+    func set(ahead seconds: Double) { state.withLock { $0.date += seconds } }
+}
+
+extension IntakeTimes {
+    /// With clocks that stand, a drop counts when it is seen.
+    static var atOnce: IntakeTimes {
+        var times = IntakeTimes()
+        times.fileQuiet = .zero
+        times.directoryQuiet = .zero
+        return times
     }
 }
 
@@ -124,13 +138,14 @@ final class TestDaemon {
 
     init(
         _ spool: TestSpool, policy: QueuePolicy = QueuePolicy(checkpointWait: 60), minFreeDisk: Int = 1 << 20,
-        controlGroup: String? = nil, files: any FileSystem = PosixFileSystem()
+        controlGroup: String? = nil, files: any FileSystem = PosixFileSystem(), intake: IntakeTimes = .atOnce
     ) throws {
         self.spool = spool
         var logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         logger.logLevel = .trace
         let settings = SchedulerSettings(
-            spool: spool.root, worker: spool.root + "/worker", minFreeDisk: minFreeDisk, policy: policy)
+            spool: spool.root, worker: spool.root + "/worker", minFreeDisk: minFreeDisk, policy: policy,
+            intake: intake)
         var machine = spool.machine
         machine.controlGroup = controlGroup
         let scheduler = try Scheduler(settings: settings, machine: machine, logger: logger, files: files)

@@ -52,6 +52,8 @@ import Testing
             - more
             operators: staff
             min_free_disk: 2GiB
+            directory_quiet: 6
+            directory_limit: 7
             kill_wait: 1
             checkpoint_wait: 2
             crash_limit: 5
@@ -64,6 +66,7 @@ import Testing
         (expected.worker, expected.logLevel, expected.maxWorkers, expected.threads) = ("/work/bin/w", .debug, 2, 8)
         (expected.memory, expected.minFreeDisk) = (3 << 29, 2 << 30)
         (expected.allowedPaths, expected.operators) = (["/data", "/work/more"], "staff")
+        (expected.directoryQuiet, expected.directoryLimit) = (6, 7)
         (expected.killWait, expected.checkpointWait, expected.crashLimit) = (1, 2, 5)
         (expected.retryBackoff, expected.starvationLimit, expected.preempt) = (3, 4, true)
         #expect(try read(text.replacing("\n- more", with: "\n  - more")) == expected)

@@ -21,12 +21,14 @@ import Testing
         _ = try incoming.scan(at: .zero)
         let directories = JobDirectories(
             layout, try PathPolicy(spool: layout.root, allowedPaths: [], in: files), in: files)
-        return try incoming.scan(at: .seconds(1)).drops.map { drop in
+        return try incoming.scan(at: .seconds(20)).drops.map { drop in
             guard case .job(let spec, let bytes) = drop.content else { throw Problem(.internal, "refused") }
             let folder = drop.isDirectory ? drop.name : nil
             let resolved = try directories.resolveInputs(of: spec, file: drop.name, drop: folder)
-            let acceptance = Acceptance(id: ids(drop.token), submittedAt: time, owner: "ada", token: drop.token)
-            let name = try directories.prepare(resolved, request: bytes, acceptance: acceptance, drop: folder)
+            let acceptance = Acceptance(
+                id: ids(drop.token), submittedAt: time, owner: "ada", token: drop.token, inputs: drop.inputs)
+            let name = try directories.prepare(
+                resolved, request: bytes, acceptance: acceptance, drop: folder, seen: drop)
             try directories.removeDrop(drop.name, token: drop.token)
             return name
         }
@@ -56,7 +58,13 @@ import Testing
         #expect(try scene.text(directory + "/inputs/pictures/1.png") == "picture")
         let spec = try JobSpec.decode(
             try scene.files.read(directory + "/job.json", limit: 1 << 20), fileName: "job.json")
-        #expect(spec.inputs.map(\.path) == [directory + "/inputs/pictures"] && spec.name == "shirts")
+        // From the spool, which may move.
+        #expect(spec.inputs.map(\.path) == ["jobs/000001-shirts/inputs/pictures"] && spec.name == "shirts")
+        let directories = JobDirectories(
+            scene.layout, try PathPolicy(spool: scene.layout.root, allowedPaths: [], in: scene.files), in: scene.files)
+        let inputs = try directories.read("000001-shirts").acceptance.inputs
+        #expect(inputs?.files == 2 && inputs?.folders == [".": 1, "pictures": 1])
+        #expect(try directories.inputs(of: "000001-shirts") == inputs)
         #expect(try scene.names(scene.layout.incoming) == [])
     }
 
@@ -195,6 +203,53 @@ import Testing
         let receipt = try JSONText.decode(
             Receipt.self, from: try scene.files.read(scene.layout.rejected + "/a-2.error.json", limit: 1 << 20))
         #expect(receipt.problems == problems.all && receipt.name == "a.json" && receipt.rejectedAt == time)
+    }
+
+    /// With the ending of a receipt they would be longer than a file system allows.
+    @Test(arguments: [240, 245, 250, 255]) func longNamesAreRefused(length: Int) throws {
+        let scene = try SpoolScene()
+        for suffix in [".json", ""] {
+            let name = String(repeating: "y", count: length - suffix.count) + suffix
+            try scene.drop(name, "{bad}")
+            let problems = Problems([Problem(.invalid, "bad")])
+            let path = try scene.layout.reject(name, problems, at: time, in: scene.files)
+            let receipt = try JSONText.decode(Receipt.self, from: try scene.files.read(path, limit: 1 << 20))
+            #expect(receipt.name == name)
+        }
+        #expect(try scene.names(scene.layout.incoming).isEmpty && scene.names(scene.layout.rejected).count == 4)
+    }
+
+    /// Others write there too: what they have begun is not ours to remove, and never in the way.
+    @Test func temporariesOfOthersStay() throws {
+        let scene = try SpoolScene()
+        for directory in [scene.layout.incoming, scene.layout.rejected, scene.layout.models] {
+            try scene.files.createDirectory(directory + "/.x.tmp-0123456789abcdef", mode: 0o700)
+        }
+        #expect(try scene.layout.prepare(in: scene.files).isEmpty)
+        #expect(try scene.names(scene.layout.incoming) == [".x.tmp-0123456789abcdef"])
+        let later = Date(timeIntervalSinceNow: 2 * 86_400)
+        #expect(try scene.layout.prepare(at: later, in: scene.files).isEmpty)
+        #expect(try scene.names(scene.layout.incoming).isEmpty && scene.names(scene.layout.models).isEmpty)
+    }
+
+    /// Something comes between the look and the move: it is not taken in without it.
+    @Test func whatChangesWhileItIsTakenInIsLookedAtAgain() throws {
+        let scene = try SpoolScene()
+        try scene.drop("a/job.json", SpoolScene.folderJob)
+        try scene.drop("a/pictures/1.png", "x")
+        var incoming = scene.incoming
+        _ = try incoming.scan(at: .zero)
+        let drop = try #require(try incoming.scan(at: .seconds(10)).drops.first)
+        guard case .job(let spec, let bytes) = drop.content else { throw Problem(.internal, "refused") }
+        try scene.drop("a/pictures/2.png", "x")
+        let directories = JobDirectories(
+            scene.layout, try PathPolicy(spool: scene.layout.root, allowedPaths: [], in: scene.files), in: scene.files)
+        let acceptance = Acceptance(id: 1, submittedAt: time, owner: nil, token: drop.token, inputs: drop.inputs)
+        let problem = try #require(throws: Problem.self) {
+            try directories.prepare(spec, request: bytes, acceptance: acceptance, drop: "a", seen: drop)
+        }
+        #expect(problem.code == .unavailable && problem.file == "a")
+        #expect(try scene.names(scene.layout.incoming) == ["a"] && scene.names(scene.layout.jobs).isEmpty)
     }
 
     @Test func aRefusalSurvivesCrashes() throws {

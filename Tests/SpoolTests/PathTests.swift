@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import Glibc
 import JobSpec
 import Problems
 import Spool
@@ -135,6 +136,24 @@ import Testing
             #expect(problem.code == .missing && problem.remedy != nil && problem.path == "$.model")
         }
         #expect(throws: Problem.self) { try resolver.directory(of: .path("/etc")) }
+    }
+
+    /// Members may write into models/: a link that one of them has made, whatever its target is called, is no model for
+    /// others' jobs.
+    @Test(.enabled(if: geteuid() == 0, "only root can be several users")) func linksOfOthersAreNotFollowed() throws {
+        let scene = try SpoolScene()
+        try scene.files.createDirectoriesDurably(scene.layout.jobs + "/999999-x/model", mode: 0o770)
+        let link = scene.layout.models + "/flowers"
+        try scene.files.createSymbolicLink(link, to: "../jobs/999999-x/model")
+        let resolver = try resolver(scene)
+        #expect(try resolver.directory(of: .published("flowers")) == scene.layout.jobs + "/999999-x/model")
+        #expect(lchown(link, 64999, 64999) == 0)
+        let problem = try #require(throws: Problem.self) { try resolver.directory(of: .published("flowers")) }
+        #expect(problem.code == .denied && problem.message.contains("64999"))
+        // A training of that name takes the name over.
+        try scene.files.createDirectoriesDurably(scene.layout.jobs + "/000001-flowers/model", mode: 0o770)
+        try resolver.publish("flowers", from: "000001-flowers")
+        #expect(try resolver.directory(of: .published("flowers")) == scene.layout.jobs + "/000001-flowers/model")
     }
 
     @Test func directoryNamesReadBack() {

@@ -129,6 +129,13 @@ public final class CrashingFileSystem: FileSystem {
         }
     }
 
+    public func rename(unreadable name: [UInt8], in directory: String, to newPath: String) throws {
+        try step("rename", directory, newPath) { model in
+            try real.rename(unreadable: name, in: directory, to: newPath)
+            _ = try find(newPath, &model)
+        }
+    }
+
     public func exchange(_ path: String, with otherPath: String) throws {
         try step("exchange", path, otherPath) { model in
             let nodes = (try find(path, &model), try find(otherPath, &model))
@@ -295,8 +302,4 @@ private final class CrashingFile: WritableFile {
     }
 
     func size() throws -> Int { try real.size() }
-
-    func withExclusiveLock<Result>(_ body: () throws -> Result) throws -> Result {
-        try real.withExclusiveLock(body)
-    }
 }

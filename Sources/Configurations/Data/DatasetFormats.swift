@@ -17,7 +17,7 @@ public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
     public var name = Name.spiral
     /// Number of samples; 25,000 points, 10,000 images or 4,000 clips unless given.
     public var count = 25_000
-    public var seed = 0
+    public var seed: UInt64 = 0
     /// Frames of a clip; nil until it is known from the model.
     public var frames: Int?
     public var images = ImageOptions()
@@ -31,7 +31,7 @@ public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
             Field(
                 "count", \.count, .integer(in: 1...100_000_000),
                 "Number of samples; 10000 for shapes and 4000 for moving_shapes when left out."),
-            Field("seed", \.seed, .integer(in: 0...Int.max), "Seed of the set's own random numbers."),
+            Field("seed", \.seed, .unsigned, "Seed of the set's own random numbers."),
             Field(
                 "frames", \.frames, .optional(ClipLength.form),
                 "Frames of a clip of moving_shapes; the model's sample_frames when left out."),

@@ -126,7 +126,9 @@ package struct ResponseParser {
             guard coding.lowercased() == "chunked" else { throw Self.malformed("unknown transfer coding '\(coding)'") }
             state = .chunkSize
         } else if let text = head.fields["content-length"] {
-            guard let length = Int(text), length >= 0 else { throw Self.malformed("Content-Length is '\(text)'") }
+            guard let length = Int(text, radix: 10), length >= 0 else {
+                throw Self.malformed("Content-Length is '\(text)'")
+            }
             if length == 0 { end(&events) } else { state = .sized(remaining: length) }
         } else {
             state = .untilClose
@@ -162,7 +164,7 @@ package struct ResponseParser {
     private static func status(in line: String) throws(Problem) -> Int {
         let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count >= 2, parts[0] == "HTTP/1.1" || parts[0] == "HTTP/1.0", parts[1].utf8.count == 3,
-            let status = Int(parts[1]), (100...599).contains(status)
+            let status = Int(parts[1], radix: 10), (100...599).contains(status)
         else { throw malformed("the status line is '\(line.prefix(80))'") }
         return status
     }

@@ -73,7 +73,7 @@ enum PlanarSet {
 
 extension OpenedSource {
     init(_ configuration: SyntheticDatasetConfiguration) throws {
-        let seed = UInt64(configuration.seed)
+        let seed = configuration.seed
         func points(_ point: (inout Philox) -> (Float, Float)) -> OpenedSource {
             let cloud = PointCloud(count: configuration.count, seed: seed, point)
             return OpenedSource(source: cloud, shape: .point(dimension: 2), standardization: cloud.standardization)

@@ -27,7 +27,7 @@ struct BoundMeasurement {
     init(_ job: EvaluateJob, of model: ModelReference, _ context: JobContext) throws {
         self.context = context
         reference = model
-        let path = try context.models.directory(of: model, base: context.directory)
+        let path = try context.models.directory(of: model)
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
         self.pipeline = pipeline
         for warning in pipeline.warnings { context.log("warning: \(warning)") }
@@ -51,9 +51,9 @@ struct BoundMeasurement {
         }
         shape = dataset.shape
         condition = Self.conditioning(of: dataset, for: pipeline.configuration)
-        samples = MeasuredSamples(dataset, seed: UInt64(job.common.seed), count: job.count)
+        samples = MeasuredSamples(dataset, seed: job.common.seed, count: job.count)
         plan = BoundPlan(
-            count: samples.numbers.count, batchSize: job.batchSize, seed: UInt64(job.common.seed),
+            count: samples.numbers.count, batchSize: job.batchSize, seed: job.common.seed,
             timesteps: job.timesteps, of: bound.schedule.count)
         context.log(
             "\(pipeline.configuration.className) from \(path), measured on \(plan.count) pictures, "

@@ -1,4 +1,5 @@
 internal import Checkpoints
+internal import DurableFiles
 internal import Evaluation
 internal import JobSpec
 internal import Media

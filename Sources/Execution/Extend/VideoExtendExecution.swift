@@ -23,7 +23,7 @@ struct VideoExtendExecution {
 
     func run() throws -> Ending {
         let resident = JobContext.residentMemory
-        let path = try context.models.directory(of: job.drawing.model, base: context.directory)
+        let path = try context.models.directory(of: job.drawing.model)
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
         for warning in pipeline.warnings { context.log("warning: \(warning)") }
         let model = pipeline.configuration

@@ -34,7 +34,7 @@ extension JobContext {
                 }
             }
             let dataset = try Dataset(
-                resolved, seed: UInt64(common.seed),
+                resolved, seed: common.seed,
                 loading: LoadingOptions(
                     memory: Self.cacheLimit(common), threads: device.threads, limits: Self.imageLimits(common),
                     permit: permit)

@@ -82,9 +82,10 @@ final class JobContext {
         try files.writeDurably(bytes, to: path, mode: 0o660)
     }
 
-    /// A path that the job names, once more resolved and permitted: it was when the job was accepted, but files may have been
+    /// A path that the job names, from the spool or absolute, once more resolved and permitted: it was when the job was
+    /// accepted, but files may have been
     /// exchanged since.
-    func permitted(_ path: String) throws -> String { try policy.resolve(path, base: directory) }
+    func permitted(_ path: String) throws -> String { try policy.resolve(path, base: arguments.spool) }
 
     private static func timestamp() -> String {
         Date.now.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))

@@ -19,15 +19,15 @@ enum Kernels {
 extension JobContext {
     /// Writes `outputs/manifest.json`: what was made, from what, by what, and what the loop took.
     func writeManifest(
-        kind: JobKind, seed: Int, _ loop: StepLoop, _ members: KeyValuePairs<String, JSONNode>
+        kind: JobKind, seed: UInt64, _ loop: StepLoop, _ members: KeyValuePairs<String, JSONNode>
     ) throws {
         try writeManifest(kind: kind, seed: seed, loop, members.map { JSONNode.Member($0.key, $0.value) })
     }
 
-    func writeManifest(kind: JobKind, seed: Int, _ loop: StepLoop, _ members: [JSONNode.Member]) throws {
+    func writeManifest(kind: JobKind, seed: UInt64, _ loop: StepLoop, _ members: [JSONNode.Member]) throws {
         var all: [JSONNode.Member] = [
             .init("kind", JSONNode(.string(kind.rawValue))), .init("job", JSONNode(.string(directoryName))),
-            .init("seed", JSONNode(.integer(seed))),
+            .init("seed", .unsigned(seed)),
         ]
         all += members
         let timing: JSONNode = [

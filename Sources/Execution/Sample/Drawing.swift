@@ -9,7 +9,7 @@ internal import TensorCore
 /// What a job asks to be drawn with one setting: a whole sample or img2img job, or a single cell of a sweep.
 struct DrawingRequest {
     var options: DrawingOptions
-    var seed: Int
+    var seed: UInt64
     /// Samples in all.
     var count: Int
     /// Which noise each sample begins with.
@@ -25,11 +25,11 @@ struct DrawingRequest {
         count = job.count
         clip = job.clip
         if let seeds = job.seeds {
-            origin = .seeds(seeds.map(UInt64.init))
+            origin = .seeds(seeds)
         } else if let path = job.interpolate {
-            origin = .between(UInt64(path.fromSeed), UInt64(path.toSeed), count: path.steps)
+            origin = .between(path.fromSeed, path.toSeed, count: path.steps)
         } else {
-            origin = .seed(UInt64(seed))
+            origin = .seed(seed)
         }
     }
 
@@ -37,7 +37,7 @@ struct DrawingRequest {
         options = job.drawing
         seed = job.common.seed
         count = edits.count
-        origin = .seed(UInt64(seed))
+        origin = .seed(seed)
         self.edits = edits
     }
 
@@ -47,7 +47,7 @@ struct DrawingRequest {
         options.batchSize = 1
         seed = job.common.seed
         count = windows
-        origin = .seed(UInt64(seed))
+        origin = .seed(seed)
     }
 
     var noise: NoiseSource { options.randomSource == .torch ? .torch(origin) : .philox(origin) }

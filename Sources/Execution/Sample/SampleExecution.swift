@@ -36,7 +36,7 @@ struct SampleExecution {
     func run() throws -> Ending {
         let resident = JobContext.residentMemory
         let model = requests[0].options.model
-        let path = try context.models.directory(of: model, base: context.directory)
+        let path = try context.models.directory(of: model)
         let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
         for warning in pipeline.warnings { context.log("warning: \(warning)") }
         if let misfit = pipeline.configuration.network.misfit(with: pipeline.scheduler) {
@@ -135,7 +135,7 @@ struct SampleExecution {
     private func autoencoder(of pipeline: PipelineDirectory) throws -> AutoencoderDirectory? {
         guard let reference = requests[0].options.autoencoder else { return pipeline.autoencoder }
         let role = JobInput.Role.autoencoder
-        let path = try context.models.directory(of: reference, base: context.directory, as: role)
+        let path = try context.models.directory(of: reference, as: role)
         let directory = try pointing(to: role.jsonPath) { try AutoencoderDirectory(path) }
         for warning in directory.warnings { context.log("warning: \(warning)") }
         if var misfit = Compatibility.latents(of: directory.configuration, for: pipeline.configuration) {

@@ -270,11 +270,11 @@ struct SampleOutputs: SampleSink {
     private func entry(_ sample: Int) -> [JSONNode.Member] {
         let part = drawing.part(ofSample: sample)
         var entry: [JSONNode.Member] = [
-            .init("index", JSONNode(.integer(sample))), .init("seed", JSONNode(.integer(Int(seed(sample))))),
+            .init("index", JSONNode(.integer(sample))), .init("seed", .unsigned(seed(sample))),
             .init("class_label", classLabel(sample).map { JSONNode(.integer($0)) } ?? .null),
         ]
         if case .between(_, let end, let count) = part.request.origin {
-            entry.append(.init("to_seed", JSONNode(.integer(Int(end)))))
+            entry.append(.init("to_seed", .unsigned(end)))
             entry.append(.init("share", JSONNode(.number(Double(sample) / Double(max(count - 1, 1))))))
         }
         if let edits = part.request.edits {

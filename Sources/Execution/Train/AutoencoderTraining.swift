@@ -36,7 +36,7 @@ struct AutoencoderTraining: TrainingSubject {
     func task(on device: Device) -> AutoencodingTask {
         AutoencodingTask(
             AutoencoderKL(job.model, on: device), distance: job.reconstruction.distance,
-            klWeight: job.reconstruction.klWeight, seed: UInt64(job.common.seed))
+            klWeight: job.reconstruction.klWeight, seed: job.common.seed)
     }
 
     func network(of task: AutoencodingTask) -> any Module { task.autoencoder }
@@ -44,7 +44,7 @@ struct AutoencoderTraining: TrainingSubject {
     func groups(of task: AutoencodingTask) -> [LearnerGroup] {
         [
             LearnerGroup(
-                "autoencoder", task.autoencoder, .random(seed: UInt64(job.common.seed)), job.training.optimization)
+                "autoencoder", task.autoencoder, .random(seed: job.common.seed), job.training.optimization)
         ]
     }
 

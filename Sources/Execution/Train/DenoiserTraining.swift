@@ -47,13 +47,13 @@ struct DenoiserTraining: TrainingSubject {
         DenoisingTask(
             job.model.makeModel(numTrainTimesteps: job.diffusion.scheduler.numTrainTimesteps, on: device),
             takes: job.model.conditionParts, unconditional: job.model.unconditional, objective: objective,
-            conditionDropout: job.training.classDropoutProb, seed: UInt64(job.common.seed))
+            conditionDropout: job.training.classDropoutProb, seed: job.common.seed)
     }
 
     func network(of task: DenoisingTask) -> any Module { task.model }
 
     func groups(of task: DenoisingTask) -> [LearnerGroup] {
-        [LearnerGroup("denoiser", task.model, .random(seed: UInt64(job.common.seed)), job.training.optimization)]
+        [LearnerGroup("denoiser", task.model, .random(seed: job.common.seed), job.training.optimization)]
     }
 
     func deciding(_ task: DenoisingTask) -> [String] {

@@ -21,7 +21,7 @@ struct LatentStage {
     /// - Throws: `invalid` where the job and the autoencoder don't fit, with the job's key.
     init(_ reference: ModelReference, for job: TrainJob, _ context: JobContext) throws {
         self.context = context
-        let path = try context.models.directory(of: reference, base: context.directory, as: .autoencoder)
+        let path = try context.models.directory(of: reference, as: .autoencoder)
         let directory = try pointing(to: JobInput.Role.autoencoder.jsonPath) { try AutoencoderDirectory(path) }
         for warning in directory.warnings { context.log("warning: \(warning)") }
         if let mismatch = job.mismatch(with: directory.configuration) { throw mismatch }

@@ -49,7 +49,7 @@ struct TrainExecution<Subject: TrainingSubject> {
     // MARK: - Before the first step
 
     private func plan() throws -> TrainingPlan {
-        let (training, seed) = (job.training, UInt64(job.common.seed))
+        let (training, seed) = (job.training, job.common.seed)
         if let steps = training.steps { return training.plan(steps: steps, seed: seed) }
         guard let epochs = training.epochs else {
             throw Problem(

@@ -44,7 +44,7 @@ struct TrainingPreviews {
             count: job.training.sampleCount, batchSize: min(job.training.sampleCount, job.training.batchSize),
             condition: isConditional ? Condition(classes: Array(dataset.classes.indices)) : .none)
         var run = SamplingRun(
-            plan, model, from: SamplingCursor(noise: .philox(seed: UInt64(job.common.seed))), on: context.device)
+            plan, model, from: SamplingCursor(noise: .philox(seed: job.common.seed)), on: context.device)
         var samples: [[Float]] = []
         while let progress = try run.step() {
             if context.stop.wasMade { return }

@@ -33,7 +33,7 @@ public enum Worker {
             let identity = WorkerIdentity(pid: ProcessInfo.processInfo.processIdentifier, attempt: arguments.attempt)
             // Held until the process ends, however it ends.
             let lock = try FileLock.acquire(
-                Path.join(arguments.job, WorkerFiles.lock), identity: JSONText.encode(identity), mode: 0o660)
+                Path.join(arguments.job, WorkerFiles.lock), identity: JSONText.encode(identity))
             guard let lock else {
                 throw Problem(
                     .unavailable, "another worker runs this job", remedy: "Wait until it has ended.",

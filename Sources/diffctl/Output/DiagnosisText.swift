@@ -3,6 +3,11 @@ import Problems
 
 /// What the doctor has found.
 package enum DiagnosisText {
+    package static func render(_ outcome: Rebuilding.Outcome) -> String {
+        let kept = outcome.kept.map { "The old store is kept as \(printable($0)). " } ?? ""
+        return kept + "The new one has \(outcome.jobs) jobs, of which \(outcome.held) are held."
+    }
+
     package static func render(_ diagnosis: Diagnosis, spool: String, _ style: Style) -> String {
         let looked = "\(printable(spool)): \(diagnosis.jobs) jobs, \(diagnosis.statesRead) saved states read."
         guard !diagnosis.findings.isEmpty else { return looked + " " + style.paint("Nothing is wrong.", .green) }

@@ -24,7 +24,8 @@ package enum JobSheet {
         if let progress = job.progress {
             add(
                 "Progress",
-                "step \(progress.step) of \(progress.totalSteps), \(Int((progress.fraction * 100).rounded(.down)))%")
+                "step \(progress.step) of \(progress.totalSteps), \(Int(saturating: (progress.fraction * 100).rounded(.down)))%"
+            )
             if job.state == .running {
                 add("Rate", progress.stepsPerSecond.map { Quantity.significant($0) + " steps/s" })
                 add("Left", progress.etaSeconds.map { Quantity.duration(seconds: $0) })
@@ -37,6 +38,8 @@ package enum JobSheet {
         add("Starts", job.expectedStart.map { "about " + Quantity.time($0, in: zone) })
         add("Ends", job.expectedEnd.map { "about " + Quantity.time($0, in: zone) })
         add("Directory", job.directory)
+        add("Inputs", job.inputs?.text)
+        add("Late", job.inputs?.laterText)
         if let error = job.error {
             add("Error", error.message)
             add("Place", [error.file, error.path].compactMap(\.self).joined(separator: " "))

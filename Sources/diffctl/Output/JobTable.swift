@@ -17,7 +17,7 @@ package enum JobTable {
                 Table.Cell(job.state.rawValue, Style.color(of: job.state)),
                 Table.Cell(job.priority == 0 ? "" : String(job.priority)),
                 Table.Cell(progress.map { "\($0.step)/\($0.totalSteps)" } ?? ""),
-                Table.Cell(progress.map { "\(Int(($0.fraction * 100).rounded(.down)))%" } ?? ""),
+                Table.Cell(progress.map { "\(Int(saturating: ($0.fraction * 100).rounded(.down)))%" } ?? ""),
                 Table.Cell(bars ? running(job).map { WatchText.bar($0.fraction) } ?? "" : ""),
                 Table.Cell(running(job)?.stepsPerSecond.map { Quantity.significant($0) + "/s" } ?? ""),
                 Table.Cell(secondsLeft(job, now).map { Quantity.duration(seconds: $0) } ?? ""),
@@ -38,6 +38,11 @@ package enum JobTable {
 
     /// Why it waits, what went wrong, or how long it took.
     package static func note(on job: JobStatus) -> String {
+        let late = job.inputs.flatMap { $0.laterCount > 0 ? "files came after it was taken in (diffctl show)" : nil }
+        return [standing(of: job), late].compactMap(\.self).filter { !$0.isEmpty }.joined(separator: "; ")
+    }
+
+    private static func standing(of job: JobStatus) -> String {
         switch job.state {
         case .queued, .held:
             let reason = job.reason.map(\.rawValue)

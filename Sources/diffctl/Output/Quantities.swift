@@ -1,11 +1,13 @@
 package import Foundation
+import Problems
+import StrictJSON
 
 /// How people read amounts of time and of memory.
 package enum Quantity {
     /// `45s`, `10m06s`, `3h05m`, `2d04h`.
     package static func duration(seconds: Double) -> String {
         guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "?" }
-        let whole = Int(seconds.rounded())
+        let whole = Int(saturating: seconds.rounded())
         func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
         switch whole {
         case ..<60: return "\(whole)s"
@@ -29,7 +31,7 @@ package enum Quantity {
     /// Three significant digits: `0.0421`, `3.1`, `1234`.
     package static func significant(_ value: Double) -> String {
         guard value.isFinite else { return "\(value)" }
-        let magnitude = value == 0 ? 0 : Int(log10(abs(value)).rounded(.down))
+        let magnitude = value == 0 ? 0 : Int(saturating: log10(abs(value)).rounded(.down))
         let decimals = min(9, max(0, 2 - magnitude))
         let text = String(format: "%.\(decimals)f", value)
         guard text.contains(".") else { return text }
@@ -39,6 +41,6 @@ package enum Quantity {
     /// `2026-03-01 14:05:09` in local time.
     package static func time(_ date: Date, in zone: TimeZone = .current) -> String {
         let style = Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: zone)
-        return date.formatted(style.year().month().day().time(includingFractionalSeconds: false))
+        return date.printable.formatted(style.year().month().day().time(includingFractionalSeconds: false))
     }
 }

@@ -25,8 +25,8 @@ package struct Style: Sendable, Hashable {
         var size = winsize()
         let known = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
         return Style(
-            color: allowsColor(ProcessInfo.processInfo.environment), width: known ? Int(size.ws_col) : 80,
-            height: known && size.ws_row > 0 ? Int(size.ws_row) : 24)
+            color: allowsColor(ProcessInfo.processInfo.environment), width: known ? Int(clamping: size.ws_col) : 80,
+            height: known && size.ws_row > 0 ? Int(clamping: size.ws_row) : 24)
     }
 
     package static func allowsColor(_ environment: [String: String]) -> Bool {

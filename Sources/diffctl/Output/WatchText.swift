@@ -1,6 +1,8 @@
 package import ControlAPI
 package import Foundation
 package import JobSpec
+import Problems
+import StrictJSON
 
 /// What `watch` shows.
 package enum WatchText {
@@ -22,14 +24,14 @@ package enum WatchText {
 
     /// `[########------------]`
     package static func bar(_ fraction: Double) -> String {
-        let filled = Int((min(1, max(0, fraction)) * Double(barWidth)).rounded(.down))
+        let filled = Int(saturating: (min(1, max(0, fraction)) * Double(barWidth)).rounded(.down))
         return "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: barWidth - filled) + "]"
     }
 
     /// One change in one line, for files and pipes.
     package static func line(_ event: JobEvent) -> String {
         let job = event.job
-        var parts = [event.time.formatted(.iso8601), "\(job.id) \(job.name)", job.state.rawValue]
+        var parts = [event.time.printable.formatted(.iso8601), "\(job.id) \(job.name)", job.state.rawValue]
         if let progress = job.progress, job.state == .running {
             parts.append("step \(progress.step)/\(progress.totalSteps)")
             if let rate = progress.stepsPerSecond { parts.append(Quantity.significant(rate) + "/s") }

@@ -31,6 +31,7 @@ struct Status: ParsableCommand {
             jobs.isEmpty ? "No jobs." : JobTable.render(jobs, style) + Self.rest(left)
         }
         if let note = health.flatMap({ Self.note(on: $0.status) }) { standardError("diffctl: \(note)") }
+        for trouble in health?.troubles ?? [] { standardError("diffctl: \(printable(trouble.description))") }
     }
 
     /// What keeps every job from starting.
