@@ -26,7 +26,7 @@ import Training
         // The three seeds share the cores.
         let device = Device(threads: 1)
         var points = SyntheticDatasetConfiguration()
-        points.seed = Int(seed)
+        points.seed = seed
         let dataset = try Dataset(.synthetic(points), seed: seed)
         var scheduler = SchedulerConfiguration()
         scheduler.varianceType = .fixedLarge
