@@ -62,10 +62,15 @@ extension SpoolLayout {
         while stem.utf8.count > Self.longestStem { stem.removeLast() }
         var number = 1
         var kept: String { stem + (number == 1 ? "" : "-\(number)") }
-        // Anybody may have put something there.
-        while try files.exists(Path.join(rejected, kept + ending))
-            || files.status(Path.join(rejected, kept + ".error.json"))?.kind == .directory
-        { number += 1 }
+        // An earlier receipt stays, unless it is this drop's own, of before a crash; and anybody may have put something there.
+        func isTaken() throws -> Bool {
+            if try files.exists(Path.join(rejected, kept + ending)) { return true }
+            let earlier = Path.join(rejected, kept + ".error.json")
+            guard try files.exists(earlier) else { return false }
+            let bytes = try? files.read(earlier, limit: 16 << 20)
+            return bytes.flatMap { try? JSONText.decode(Receipt.self, from: $0) }?.name != receipt.name
+        }
+        while try isTaken() { number += 1 }
         let path = Path.join(rejected, kept + ".error.json")
         try files.writeDurably(try JSONText.encode(receipt), to: path, mode: 0o660)
         try move(Path.join(rejected, kept + ending))

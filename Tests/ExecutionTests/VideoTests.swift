@@ -240,7 +240,10 @@ import Testing
         try await job.succeed()
         let manifest = try job.json("outputs/manifest.json")
         let times = try #require(manifest["times"]?.elements).map { $0.number ?? -1 }
-        let wanted = (0..<20).map { Double($0 < 10 ? $0 : 10 + 3 * ($0 - 10)) / 20 }
+        let wanted: [Double] = (0..<20).map { (frame: Int) -> Double in
+            let ticks = frame < 10 ? frame : 10 + 3 * (frame - 10)
+            return Double(ticks) / 20
+        }
         #expect(times.count == 22 && zip(times, wanted).allSatisfy { abs($0 - $1) < 1e-4 }, "\(times)")
         #expect(manifest["fps"]?.number == 20 && job.log.contains("each counts once"))
         let written = try probe(job("outputs/video.mp4"), "frame=pts_time").split(separator: "\n").compactMap {
