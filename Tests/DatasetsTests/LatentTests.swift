@@ -14,7 +14,7 @@ import TestSupport
 
     init() throws { directory = try TemporaryDirectory() }
 
-    private func pictures(_ count: Int = 20, flip: Bool = true, seed: Int = 0) throws -> Dataset {
+    private func pictures(_ count: Int = 20, flip: Bool = true, seed: UInt64 = 0) throws -> Dataset {
         var shapes = SyntheticDatasetConfiguration()
         (shapes.name, shapes.count, shapes.seed) = (.shapes, count, seed)
         shapes.images = ImageOptions(resolution: 8, channels: 3, horizontalFlip: flip)

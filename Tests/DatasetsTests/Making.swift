@@ -56,7 +56,7 @@ enum Making {
         return folder
     }
 
-    static func shapes(count: Int, resolution: Int, channels: Int = 3, seed: Int = 0) throws -> Dataset {
+    static func shapes(count: Int, resolution: Int, channels: Int = 3, seed: UInt64 = 0) throws -> Dataset {
         var shapes = SyntheticDatasetConfiguration()
         shapes.name = .shapes
         shapes.count = count
@@ -65,7 +65,7 @@ enum Making {
         return try Dataset(.synthetic(shapes), seed: 0)
     }
 
-    static func points(_ name: SyntheticDatasetConfiguration.Name, count: Int, seed: Int = 0) throws -> Dataset {
+    static func points(_ name: SyntheticDatasetConfiguration.Name, count: Int, seed: UInt64 = 0) throws -> Dataset {
         var points = SyntheticDatasetConfiguration()
         points.name = name
         points.count = count

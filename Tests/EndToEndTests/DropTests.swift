@@ -148,14 +148,18 @@ import Testing
             job("flowers").replacing(
                 "\"format\": \"synthetic\", \"name\": \"shapes\", \"count\": 100",
                 with: "\"format\": \"image_folder\", \"path\": \"no-such-pictures\""), "\(bundle)/job.json")
-        async let mine = service.diffctl("submit", bundle)
+        let errors = service.directory("submit-errors")
+        let mine = try ChildProcess(
+            Program.control.path, ["submit", bundle],
+            environment: ["PATH": "/usr/bin:/bin", "DIFFD_SOCKET": service.socket], output: errors)
         // Before the directory has been quiet for long enough.
         try await eventually("the directory has been handed in") {
             try service.names("incoming").contains("flowers") || !service.names("rejected").isEmpty
         }
         _ = try service.client.submit(Submission(bytes: Array(job("flowers").utf8), suggestedName: "flowers"))
-        let answer = try await mine
-        #expect(answer.status == 65 && answer.errors.contains("no-such-pictures"), "\(answer)")
+        #expect(try await mine.wait(within: .seconds(300)) == .status(65))
+        let said = String(decoding: try PosixFileSystem().read(errors, limit: 1 << 20), as: UTF8.self)
+        #expect(said.contains("no-such-pictures"), "\(said)")
     }
 
     @Test("through the socket is a job when the answer comes")
