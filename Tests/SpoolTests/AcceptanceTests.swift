@@ -266,7 +266,8 @@ import Testing
             check: { root, point in
                 let files = PosixFileSystem()
                 let layout = SpoolLayout(root: root)
-                try layout.prepare(in: files)
+                // Others write in rejected/ too: a temporary is only removed when it must have been abandoned.
+                try layout.prepare(at: .now + 30 * 86_400, in: files)
                 if try files.exists(layout.incoming + "/a.json") {
                     try layout.reject("a.json", Problems([Problem(.invalid, "bad")]), at: time, in: files)
                 }

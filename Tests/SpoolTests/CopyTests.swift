@@ -129,7 +129,9 @@ import Testing
                 clock.now = max(clock.now, next)
                 let scan = try incoming.scan(at: .seconds(clock.now))
                 if let drop = scan.drops.first { return drop }
-                next = min(scan.nextLook.map { $0 / .seconds(1) } ?? .infinity, clock.now + 10)
+                // Seconds as a floating-point number may lie a rounding before the moment that is meant.
+                let wanted = scan.nextLook.map { $0 / .seconds(1) } ?? .infinity
+                next = max(min(wanted, clock.now + 10), clock.now + 1e-3)
             }
             clock.now = end
             return nil
