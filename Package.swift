@@ -205,7 +205,10 @@ let package = Package(
             ]),
         tests(
             "DiffctlTests",
-            ["ControlTestSupport", "diffctl", "ControlAPI", "JobSpec", "Problems", "StrictJSON", argumentParser]),
+            [
+                "ControlTestSupport", "diffctl", "ControlAPI", "DurableFiles", "JobSpec", "Spool", "Problems", "StrictJSON",
+                argumentParser,
+            ]),
         tests("SpoolTests", ["Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool"]),
         tests(
             "SchedulerTests",

@@ -24,7 +24,7 @@ public struct ListeningSocket: Sendable {
             var length = socklen_t(MemoryLayout<Int32>.size)
             return getsockopt(descriptor, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
         }
-        guard option(SO_DOMAIN) == AF_UNIX, option(SO_TYPE) == Int32(SOCK_STREAM.rawValue) else {
+        guard option(SO_DOMAIN) == AF_UNIX, option(SO_TYPE) == Int32(clamping: SOCK_STREAM.rawValue) else {
             throw Problem(
                 .invalid, "descriptor \(descriptor) that was passed in is not a Unix stream socket",
                 remedy: "Let the socket unit name the path of a socket file in ListenStream=.")
@@ -42,7 +42,7 @@ public struct ListeningSocket: Sendable {
         try Self.checkFree(path)
         let temporary = path + ".tmp"
         let address = try UnixAddress(path: temporary)
-        let made = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let made = socket(AF_UNIX, Int32(clamping: SOCK_STREAM.rawValue) | Int32(clamping: SOCK_CLOEXEC.rawValue), 0)
         guard made >= 0 else { throw Self.failure("make a socket for", path) }
         do {
             unlink(temporary)  // Left by a daemon that died half-way; bind fails if it cannot go.

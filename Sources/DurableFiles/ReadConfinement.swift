@@ -28,7 +28,7 @@ public enum ReadConfinement {
     package static func sealed(_ paths: [String]) throws -> Int32? {
         let descriptors = paths.map { clandlock_target($0) }.filter { $0 >= 0 }
         defer { for descriptor in descriptors { close(descriptor) } }
-        let result = clandlock_sealed(descriptors, Int32(descriptors.count))
+        let result = clandlock_sealed(descriptors, Int32(clamping: descriptors.count))
         switch -result {
         case ENOSYS, EOPNOTSUPP, EPERM: return nil
         case 1...: throw Problem(errno: -result, cannot: "restrict a helper program to", paths.joined(separator: ", "))

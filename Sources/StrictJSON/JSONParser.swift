@@ -226,7 +226,7 @@ struct JSONParser {
         }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
         if isInteger, let integer = Int(text, radix: 10), text != "-0" { return .integer(integer) }
-        if isInteger, let integer = UInt64(text, radix: 10) { return .unsigned(integer) }
+        if isInteger, text != "-0", let integer = UInt64(text, radix: 10) { return .unsigned(integer) }
         guard let number = Double(text), number.isFinite else {
             at = start
             throw malformed("the number \(text.prefix(40)) is too large", "Give a number below 1.8e308.")

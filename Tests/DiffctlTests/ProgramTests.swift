@@ -1,8 +1,11 @@
 import ControlAPI
 import ControlTestSupport
+import DurableFiles
 import Foundation
 import JobSpec
 import Problems
+import Spool
+import StrictJSON
 import Testing
 
 /// The built program against a server on a socket, as a user or a script sees it.
@@ -101,7 +104,9 @@ import Testing
         try await withControlServer(FakeJobService(spool: spool.path)) { client in
             let daemon = Task {
                 while !FileManager.default.fileExists(atPath: spool.path + "/incoming/pair") { await Task.yield() }
-                try receipt.replacing("MESSAGE", with: "there is no in.png").write(
+                let token = try PosixFileSystem().status(spool.path + "/incoming/pair")?.dropToken
+                let own = receipt.replacing("\"name\": \"pair\"", with: "\"name\": \"pair\", \"token\": \"\(token ?? "")\"")
+                try own.replacing("MESSAGE", with: "there is no in.png").write(
                     to: spool.appending(path: "rejected/pair-2.error.json"), atomically: true, encoding: .utf8)
             }
             let result = try await run(["submit", spool.path + "/home/pair", "--socket", client.socket])
@@ -257,10 +262,20 @@ import Testing
             while !FileManager.default.fileExists(atPath: dropped) { await Task.yield() }
             #expect(try String(contentsOfFile: dropped + "/images/1.png", encoding: .utf8) == "pixels")
             #expect(FileManager.default.fileExists(atPath: dropped + "/job.json"))
-            await service.put(.example(6, "pictures", .queued))
+            let token = try #require(try PosixFileSystem().status(dropped)?.dropToken)
+            // Somebody else's job of that name, and then the drop's own.
+            for (id, token) in [(6, "another's"), (7, token)] {
+                var status = JobStatus.example(id, "pictures", .queued)
+                status.directory = root.appending(path: "spool/jobs/\(id)").path
+                try FileManager.default.createDirectory(atPath: status.directory, withIntermediateDirectories: true)
+                let acceptance = Acceptance(id: id, submittedAt: .now, owner: nil, token: token)
+                try Data(JSONText.encode(acceptance)).write(
+                    to: URL(filePath: Path.join(status.directory, JobFiles.acceptance)))
+                await service.put(status)
+            }
             let run = try await result
             #expect(run.status == 0, "\(run.errors)")
-            #expect(run.output == "6 pictures\n")
+            #expect(run.output == "7 pictures\n")
             #expect(try FileManager.default.contentsOfDirectory(atPath: incoming.path) == ["mine"])
         }
     }
