@@ -12,7 +12,7 @@ enum Layers {
     static let rows: [[Column: [String]]] = [
         [
             .shared: ["COpenSSL", "CLandlock"],
-            .numeric: ["COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CChild", "CZlib"],
+            .numeric: ["COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CCairo", "CChild", "CZlib"],
             .control: ["CSystemd"],
         ],
         [.shared: ["Problems"]],
@@ -43,7 +43,7 @@ enum Layers {
     /// The only user of each C library.
     static let soleUsers = [
         "COpenBLAS": "TensorCore", "CKernels": "TensorCore", "CPNG": "Media", "CJPEG": "Media", "CGIF": "Media",
-        "CChild": "Media", "CZlib": "Datasets", "COpenSSL": "DurableFiles", "CLandlock": "DurableFiles",
+        "CCairo": "Media", "CChild": "Media", "CZlib": "Datasets", "COpenSSL": "DurableFiles", "CLandlock": "DurableFiles",
         "CSystemd": "Service",
     ]
 }
