@@ -16,13 +16,14 @@ BUILT    := .build/release
 SOURCES  := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .DEFAULT_GOAL := build
-.PHONY: help deps build test torture fuzz demo demo-video run bench bench-queue install deb test-systemd format lint clean
+.PHONY: help deps build test test-busy torture fuzz demo demo-video run bench bench-queue install deb test-systemd format lint clean
 
 help:
 	@echo "make build    build in release mode (the default)"
 	@echo "make demo     train a spiral, a small U-Net and a latent transformer from job files, sample, edit, and rate the pictures"
 	@echo "make demo-video  train a small model of video, carry clips on that it has not seen, and rate them (about 20 minutes)"
 	@echo "make test     lint, build and run all tests"
+	@echo "make test-busy  the same beside a busy loop for each core"
 	@echo "make torture  kill daemon and workers 300 times over a mixed load, and compare what comes out"
 	@echo "make fuzz     a million damaged inputs for everything that reads files and requests"
 	@echo "make run      run diffd in the foreground on $(SPOOL)/"
@@ -39,16 +40,23 @@ deps:
 build: deps
 	$(SWIFT) build -c release
 
-# These run one after the other: tests of the real programs wait for what happens within seconds on an idle machine, and damaged input
-# must not take much memory of a process that is its own.
-WHOLE := ^(ExecutionTests|EndToEndTests|FuzzTests)
+# Swift Testing starts all tests of a process at once. Those that compute would keep those with sockets, daemons and
+# children from their turn, so each kind has a process of its own. The whole ones run one after the other: they start
+# the real programs, and damaged input must not take much memory of a process.
+COMPUTING := ^(CKernels|TensorCore|NeuralNet|Diffusion|Models|Checkpoints|Training|Sampling|Evaluation)Tests
+WHOLE     := ^(Execution|EndToEnd|Fuzz)Tests
 
 # The tests come last: their summary is the last thing to be seen.
 test: deps lint
 	$(SWIFT) build -c release --build-tests
 	@PYTHON="$(PYTHON)" scripts/check-published $(BUILT)
-	$(SWIFT) test -c release --skip-build --skip '$(WHOLE)'
+	$(SWIFT) test -c release --skip-build --filter '$(COMPUTING)'
+	$(SWIFT) test -c release --skip-build --skip '$(COMPUTING)|$(WHOLE)'
 	$(SWIFT) test -c release --skip-build --filter '$(WHOLE)' --no-parallel
+
+# No test may depend on how fast the machine is.
+test-busy:
+	scripts/busy $(MAKE) test
 
 # Some minutes; DIFFD_TORTURE is the number of kills.
 torture: deps
@@ -126,4 +134,4 @@ test-systemd: deb
 	scripts/test-systemd "$$(ls -t .build/deb/*.deb | head -n 1)"
 
 clean:
-	rm -rf .build Benchmarks/.build
+	rm -rf .build .build-* Benchmarks/.build

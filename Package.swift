@@ -192,7 +192,9 @@ let package = Package(
             ["Problems", "DurableFiles", "Configurations", "TensorCore", "Media", "Models", "Datasets", "CZlib"]),
         .target(
             name: "ControlTestSupport",
-            dependencies: ["ControlAPI", "ControlServer", "JobSpec", "Problems", logging, serviceLifecycle],
+            dependencies: [
+                "TestSupport", "ControlAPI", "ControlServer", "JobSpec", "Problems", logging, serviceLifecycle,
+            ],
             path: "Tests/ControlTestSupport", swiftSettings: settings),
         tests("ControlAPITests", ["ControlAPI", "JobSpec", "Problems", "StrictJSON"]),
         tests(
@@ -233,7 +235,8 @@ let package = Package(
                 "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets", "Training", "Sampling",
             ]),
         .target(
-            name: "ProgramTestSupport", dependencies: ["Problems", "DurableFiles"], path: "Tests/ProgramTestSupport",
+            name: "ProgramTestSupport", dependencies: ["Problems", "DurableFiles", "TestSupport"],
+            path: "Tests/ProgramTestSupport",
             swiftSettings: settings),
         tests(
             "ExecutionTests",

@@ -3,10 +3,11 @@ import ControlTestSupport
 import Foundation
 import JobSpec
 import Problems
+import TestSupport
 import Testing
 
 /// The built program against a server on a socket, as a user or a script sees it.
-@Suite(.timeLimit(.minutes(2))) struct ProgramTests {
+@Suite struct ProgramTests {
     struct Run: Sendable {
         var status: Int32
         var output: String
@@ -100,7 +101,9 @@ import Testing
         try Self.goodJob.write(to: spool.appending(path: "home/pair/job.json"), atomically: true, encoding: .utf8)
         try await withControlServer(FakeJobService(spool: spool.path)) { client in
             let daemon = Task {
-                while !FileManager.default.fileExists(atPath: spool.path + "/incoming/pair") { await Task.yield() }
+                try await eventually("the bundle is handed in") {
+                    FileManager.default.fileExists(atPath: spool.path + "/incoming/pair")
+                }
                 try receipt.replacing("MESSAGE", with: "there is no in.png").write(
                     to: spool.appending(path: "rejected/pair-2.error.json"), atomically: true, encoding: .utf8)
             }
@@ -189,7 +192,7 @@ import Testing
         await service.put(.example(1, "a", .running))
         try await withControlServer(service) { client in
             async let result = run(["watch", "a", "--socket", client.socket])
-            while await service.listenerCount == 0 { await Task.yield() }
+            try await eventually("somebody listens") { await service.listenerCount > 0 }
             await service.put(.example(2, "b", .succeeded))
             await service.put(.example(1, "a", .succeeded))
             let run = try await result
@@ -214,7 +217,7 @@ import Testing
         for id in ends.indices { await service.put(.example(id + 1, "job\(id + 1)", .running)) }
         try await withControlServer(service) { client in
             async let result = run(["wait", "--json", "--socket", client.socket] + ends.indices.map { "job\($0 + 1)" })
-            while await service.listenerCount == 0 { await Task.yield() }
+            try await eventually("somebody listens") { await service.listenerCount > 0 }
             await service.endStreams()  // As a daemon does that restarts; the verb takes the thread up again.
             for (id, end) in ends.enumerated() { await service.put(.example(id + 1, "job\(id + 1)", end)) }
             let run = try await result
@@ -254,7 +257,7 @@ import Testing
         try await withControlServer(service) { client in
             async let result = run(["submit", root.appending(path: "mine").path, "--socket", client.socket])
             let dropped = incoming.appending(path: "mine").path
-            while !FileManager.default.fileExists(atPath: dropped) { await Task.yield() }
+            try await eventually("the bundle is handed in") { FileManager.default.fileExists(atPath: dropped) }
             #expect(try String(contentsOfFile: dropped + "/images/1.png", encoding: .utf8) == "pixels")
             #expect(FileManager.default.fileExists(atPath: dropped + "/job.json"))
             await service.put(.example(6, "pictures", .queued))
