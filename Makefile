@@ -16,13 +16,16 @@ BUILT    := .build/release
 SOURCES  := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .DEFAULT_GOAL := build
-.PHONY: help deps build test torture fuzz demo demo-video run bench bench-queue install deb test-systemd format lint clean
+.PHONY: help deps build test test-busy test-old-cpu sanitize torture fuzz demo demo-video run bench bench-queue install deb test-systemd format lint clean
 
 help:
 	@echo "make build    build in release mode (the default)"
 	@echo "make demo     train a spiral, a small U-Net and a latent transformer from job files, sample, edit, and rate the pictures"
 	@echo "make demo-video  train a small model of video, carry clips on that it has not seen, and rate them (about 20 minutes)"
 	@echo "make test     lint, build and run all tests"
+	@echo "make test-busy  the same beside a busy loop for each core"
+	@echo "make test-old-cpu  the kernels on an emulated processor without AVX"
+	@echo "make sanitize  kernels, threads and the control column under ASan with UBSan, and under TSan"
 	@echo "make torture  kill daemon and workers 300 times over a mixed load, and compare what comes out"
 	@echo "make fuzz     a million damaged inputs for everything that reads files and requests"
 	@echo "make run      run diffd in the foreground on $(SPOOL)/"
@@ -39,16 +42,38 @@ deps:
 build: deps
 	$(SWIFT) build -c release
 
-# These run one after the other: tests of the real programs wait for what happens within seconds on an idle machine, and damaged input
-# must not take much memory of a process that is its own.
-WHOLE := ^(ExecutionTests|EndToEndTests|FuzzTests)
+# Swift Testing starts all tests of a process at once. Those that compute would keep those with sockets, daemons and
+# children from their turn, so each kind has a process of its own. The whole ones run one after the other: they start
+# the real programs, and damaged input must not take much memory of a process.
+COMPUTING := ^(CKernels|TensorCore|NeuralNet|Diffusion|Models|Checkpoints|Training|Sampling|Evaluation)Tests
+WHOLE     := ^(Execution|EndToEnd|Fuzz)Tests
 
 # The tests come last: their summary is the last thing to be seen.
 test: deps lint
 	$(SWIFT) build -c release --build-tests
 	@PYTHON="$(PYTHON)" scripts/check-published $(BUILT)
-	$(SWIFT) test -c release --skip-build --skip '$(WHOLE)'
+	$(SWIFT) test -c release --skip-build --filter '$(COMPUTING)'
+	$(SWIFT) test -c release --skip-build --skip '$(COMPUTING)|$(WHOLE)'
 	$(SWIFT) test -c release --skip-build --filter '$(WHOLE)' --no-parallel
+
+# No test may depend on how fast the machine is.
+test-busy:
+	scripts/busy $(MAKE) test
+
+# The test runner of the package in qemu, as a processor of 2008: SSE4.2 and no AVX.
+test-old-cpu: deps
+	@scripts/install-packages qemu-user
+	$(SWIFT) build -c release --build-tests
+	qemu-x86_64 -cpu Nehalem $(BUILT)/diffdPackageTests.xctest --testing-library swift-testing --filter '^CKernelsTests'
+
+# Debug builds of the whole package, each in a directory of its own: half an hour the first time. Undefined behaviour
+# is looked for in C only; OpenBLAS is not instrumented.
+SANITIZED := ^(CKernelsTests|TensorCoreTests.(ThreadTeam|Tape)Tests|(Spool|Scheduler|JobQueue|ControlServer)Tests)
+sanitized  = $(SWIFT) test --sanitize=$(1) --scratch-path .build-$(1) --filter '$(SANITIZED)'
+
+sanitize: deps
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(call sanitized,address) -Xcc -fsanitize=undefined
+	TSAN_OPTIONS=halt_on_error=1 $(call sanitized,thread)
 
 # Some minutes; DIFFD_TORTURE is the number of kills.
 torture: deps
@@ -126,4 +151,4 @@ test-systemd: deb
 	scripts/test-systemd "$$(ls -t .build/deb/*.deb | head -n 1)"
 
 clean:
-	rm -rf .build Benchmarks/.build
+	rm -rf .build .build-* Benchmarks/.build

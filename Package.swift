@@ -73,6 +73,7 @@ let package = Package(
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCairo", pkgConfig: "cairo-ft", providers: [.apt(["libcairo2-dev"])]),
         .target(name: "CPNG", linkerSettings: [.linkedLibrary("png")]),
         .target(name: "CJPEG", linkerSettings: [.linkedLibrary("jpeg")]),
         .target(name: "CGIF", linkerSettings: [.linkedLibrary("gif")]),
@@ -95,7 +96,9 @@ let package = Package(
 
         // Numeric column.
         library("TensorCore", ["Problems", "CKernels", "COpenBLAS"]),
-        library("Media", ["Problems", "DurableFiles", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CChild"]),
+        library(
+            "Media",
+            ["Problems", "DurableFiles", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CCairo", "CChild"]),
         library("NeuralNet", ["Configurations", "TensorCore"]),
         library("Diffusion", ["Problems", "Configurations", "TensorCore"]),
         library("Models", ["Configurations", "TensorCore", "NeuralNet"]),
@@ -194,7 +197,9 @@ let package = Package(
             ["Problems", "DurableFiles", "Configurations", "TensorCore", "Media", "Models", "Datasets", "CZlib"]),
         .target(
             name: "ControlTestSupport",
-            dependencies: ["ControlAPI", "ControlServer", "JobSpec", "Problems", logging, serviceLifecycle],
+            dependencies: [
+                "TestSupport", "ControlAPI", "ControlServer", "JobSpec", "Problems", logging, serviceLifecycle,
+            ],
             path: "Tests/ControlTestSupport", swiftSettings: settings),
         tests("ControlAPITests", ["ControlAPI", "JobSpec", "Problems", "StrictJSON"]),
         tests(
@@ -238,7 +243,8 @@ let package = Package(
                 "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets", "Training", "Sampling",
             ]),
         .target(
-            name: "ProgramTestSupport", dependencies: ["Problems", "DurableFiles"], path: "Tests/ProgramTestSupport",
+            name: "ProgramTestSupport", dependencies: ["Problems", "DurableFiles", "TestSupport"],
+            path: "Tests/ProgramTestSupport",
             swiftSettings: settings),
         tests(
             "ExecutionTests",

@@ -2,8 +2,15 @@
 #ifndef CK_MULTIVERSION_H
 #define CK_MULTIVERSION_H
 
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+/// The functions that choose a variant run before this sanitizer has started, and it calls itself in them.
+#define CK_THREAD_SANITIZER
+#endif
+#endif
+
 /// Put before a public kernel. The header's declaration stays without attributes, so that Swift sees a plain function.
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__x86_64__) && defined(__linux__) && !defined(CK_THREAD_SANITIZER)
 #define CK_MULTIVERSION __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CK_MULTIVERSION

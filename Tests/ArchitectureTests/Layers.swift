@@ -13,7 +13,7 @@ enum Layers {
         [
             .shared: ["COpenSSL", "CLandlock"],
             .numeric: [
-                "COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CChild", "CZlib",
+                "COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CCairo", "CChild", "CZlib",
             ],
             .control: ["CSystemd"],
         ],
@@ -45,7 +45,7 @@ enum Layers {
     /// The only user of each C library.
     static let soleUsers = [
         "COpenBLAS": "TensorCore", "CKernels": "TensorCore", "CPNG": "Media", "CJPEG": "Media", "CGIF": "Media",
-        "CWebP": "Media", "CTIFF": "Media", "CLCMS": "Media", "CChild": "Media", "CZlib": "Datasets",
+        "CWebP": "Media", "CTIFF": "Media", "CLCMS": "Media", "CCairo": "Media", "CChild": "Media", "CZlib": "Datasets",
         "COpenSSL": "DurableFiles", "CLandlock": "DurableFiles",
         "CSystemd": "Service",
     ]

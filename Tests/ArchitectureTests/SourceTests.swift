@@ -55,7 +55,7 @@ import Testing
     @Test func importsAreDeclared() {
         let modules = Dictionary(uniqueKeysWithValues: package.targets.map { ($0.module, $0.name) })
         let system: Set = [
-            "Foundation", "Glibc", "Dispatch", "CDispatch", "Synchronization", "Testing",
+            "Foundation", "FoundationXML", "Glibc", "Dispatch", "CDispatch", "Synchronization", "Testing",
         ]
         for file in swiftFiles {
             for module in file.imports.subtracting(system) {
@@ -124,6 +124,8 @@ import Testing
             // Codecs.
             "Media/PNG.swift", "Media/JPEG.swift", "Media/TIFF.swift", "Media/GIF.swift", "Media/GIFPicture.swift",
             "Media/FileBytes.swift",
+            // Drawing.
+            "Media/Plot/Canvas.swift",
             // Files: reading, mapping, listing, digests.
             "DurableFiles/Descriptor.swift", "DurableFiles/PosixFileSystem.swift", "DurableFiles/ReadableFile.swift",
             "DurableFiles/Reading.swift", "DurableFiles/SHA256.swift", "Safetensors/SafetensorsFile.swift",

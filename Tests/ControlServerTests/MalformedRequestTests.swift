@@ -3,10 +3,11 @@ import ControlServer
 import ControlTestSupport
 import JobSpec
 import Problems
+import TestSupport
 import Testing
 
 /// Whatever is sent, the server goes on and answers the next one.
-@Suite(.timeLimit(.minutes(2))) struct MalformedRequestTests {
+@Suite struct MalformedRequestTests {
     private static let seeds = [
         "GET /v1/jobs?state=queued&limit=3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
         "POST /v1/jobs?name=a HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 17\r\nConnection: close\r\n\r\n{\"kind\": \"train\"}",
@@ -33,7 +34,7 @@ import Testing
                         }
                         if bytes.isEmpty { bytes = [0] }
                     }
-                    let connection = try UnixConnection(path: client.socket, timeout: .seconds(20))
+                    let connection = try UnixConnection(path: client.socket, timeout: patience)
                     try connection.write(bytes)
                     // Closed without reading: also the server's answer may meet nobody.
                 }

@@ -6,10 +6,11 @@ import JobSpec
 import Problems
 import StrictJSON
 import Synchronization
+import TestSupport
 import Testing
 
 /// What only a real socket shows: its file, streams, callers, and a client's errors.
-@Suite(.timeLimit(.minutes(2))) struct SocketTests {
+@Suite struct SocketTests {
     @Test func theSocketIsForUserAndGroupAndGoesAtTheEnd() async throws {
         let path = try await withControlServer(FakeJobService()) { client in
             let attributes = try FileManager.default.attributesOfItem(atPath: client.socket)
@@ -131,7 +132,7 @@ import Testing
         }
         try await Transport.socket.run(service) { connection in
             Task {
-                while await service.listenerCount == 0 { await Task.yield() }
+                try await eventually("somebody listens") { await service.listenerCount > 0 }
                 await service.endStreams()
             }
             let answer = try await connection.send(
@@ -150,7 +151,7 @@ import Testing
         let service = FakeJobService()
         try await withControlServer(service) { client in
             try await blocking { try client.events(began: { false }, { _ in true }) }
-            while await service.listenerCount > 0 { await Task.yield() }
+            try await eventually("the listener is forgotten") { await service.listenerCount == 0 }
         }
         #expect(await service.listenerCount == 0)
     }

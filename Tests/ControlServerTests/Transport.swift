@@ -8,6 +8,7 @@ import Logging
 import NIOCore
 import NIOEmbedded
 import Problems
+import TestSupport
 
 struct Answer: Sendable {
     var status: Int
@@ -78,12 +79,12 @@ enum Transport: String, CaseIterable, Sendable {
 /// Sends bytes and reads one answer.
 func exchange(_ bytes: [UInt8], _ socket: String) async throws -> Answer {
     try await blocking {
-        let connection = try UnixConnection(path: socket, timeout: .seconds(20))
+        let connection = try UnixConnection(path: socket, timeout: patience)
         try connection.write(bytes)
         var parser = ResponseParser()
         var answer = Answer(status: 0, fields: [:], body: [])
         while true {
-            let bytes = try connection.read(timeout: .seconds(20))
+            let bytes = try connection.read(timeout: patience)
             for event in bytes.isEmpty ? try parser.finish() : try parser.feed(bytes) {
                 switch event {
                 case .head(let head): (answer.status, answer.fields) = (head.status, head.fields)

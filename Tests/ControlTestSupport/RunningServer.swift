@@ -3,6 +3,7 @@ public import ControlServer
 import Foundation
 import Logging
 import ServiceLifecycle
+import TestSupport
 
 /// Runs `body` beside a control server that listens on a socket of its own, in a directory that is removed afterwards. Without
 /// `permissions`, whoever runs the test is the daemon's user.
@@ -26,12 +27,14 @@ public func withControlServer<Result: Sendable>(
         tasks.addTask { try await group.run() }
         for await _ in listening {}
         do {
-            let result = try await body(ControlClient(socket: path, timeout: .seconds(20)))
+            let result = try await body(ControlClient(socket: path, timeout: patience))
             await group.triggerGracefulShutdown()
             try await tasks.waitForAll()
             return result
         } catch {
             await group.triggerGracefulShutdown()
+            // Leaving the group would cancel the server, at which NIO traps (swift-nio #3481). The first error counts.
+            try? await tasks.waitForAll()
             throw error
         }
     }

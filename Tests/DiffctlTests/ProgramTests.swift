@@ -6,10 +6,11 @@ import JobSpec
 import Problems
 import Spool
 import StrictJSON
+import TestSupport
 import Testing
 
 /// The built program against a server on a socket, as a user or a script sees it.
-@Suite(.timeLimit(.minutes(2))) struct ProgramTests {
+@Suite struct ProgramTests {
     struct Run: Sendable {
         var status: Int32
         var output: String
@@ -103,7 +104,9 @@ import Testing
         try Self.goodJob.write(to: spool.appending(path: "home/pair/job.json"), atomically: true, encoding: .utf8)
         try await withControlServer(FakeJobService(spool: spool.path)) { client in
             let daemon = Task {
-                while !FileManager.default.fileExists(atPath: spool.path + "/incoming/pair") { await Task.yield() }
+                try await eventually("the bundle is handed in") {
+                    FileManager.default.fileExists(atPath: spool.path + "/incoming/pair")
+                }
                 let token = try PosixFileSystem().status(spool.path + "/incoming/pair")?.dropToken
                 let own = receipt.replacing("\"name\": \"pair\"", with: "\"name\": \"pair\", \"token\": \"\(token ?? "")\"")
                 try own.replacing("MESSAGE", with: "there is no in.png").write(
@@ -194,7 +197,7 @@ import Testing
         await service.put(.example(1, "a", .running))
         try await withControlServer(service) { client in
             async let result = run(["watch", "a", "--socket", client.socket])
-            while await service.listenerCount == 0 { await Task.yield() }
+            try await eventually("somebody listens") { await service.listenerCount > 0 }
             await service.put(.example(2, "b", .succeeded))
             await service.put(.example(1, "a", .succeeded))
             let run = try await result
@@ -219,7 +222,7 @@ import Testing
         for id in ends.indices { await service.put(.example(id + 1, "job\(id + 1)", .running)) }
         try await withControlServer(service) { client in
             async let result = run(["wait", "--json", "--socket", client.socket] + ends.indices.map { "job\($0 + 1)" })
-            while await service.listenerCount == 0 { await Task.yield() }
+            try await eventually("somebody listens") { await service.listenerCount > 0 }
             await service.endStreams()  // As a daemon does that restarts; the verb takes the thread up again.
             for (id, end) in ends.enumerated() { await service.put(.example(id + 1, "job\(id + 1)", end)) }
             let run = try await result
@@ -259,7 +262,7 @@ import Testing
         try await withControlServer(service) { client in
             async let result = run(["submit", root.appending(path: "mine").path, "--socket", client.socket])
             let dropped = incoming.appending(path: "mine").path
-            while !FileManager.default.fileExists(atPath: dropped) { await Task.yield() }
+            try await eventually("the bundle is handed in") { FileManager.default.fileExists(atPath: dropped) }
             #expect(try String(contentsOfFile: dropped + "/images/1.png", encoding: .utf8) == "pixels")
             #expect(FileManager.default.fileExists(atPath: dropped + "/job.json"))
             let token = try #require(try PosixFileSystem().status(dropped)?.dropToken)

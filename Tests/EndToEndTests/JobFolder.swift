@@ -37,8 +37,8 @@ struct JobFolder {
     func products() throws -> [String: [UInt8]] {
         var products = try contents("outputs")
         products["outputs/manifest.json"] = nil
-        // Its title is the job's name.
-        products["outputs/loss.png"] = nil
+        // Their title is the job's name.
+        for plot in ["loss.png", "loss.svg"] { products["outputs/\(plot)"] = nil }
         if try exists("model") { products.merge(try contents("model")) { $1 } }
         return products
     }

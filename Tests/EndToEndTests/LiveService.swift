@@ -18,7 +18,7 @@ final class LiveService {
     let spool: String
     var socket: String { directory("socket") }
     var log: String { text(directory("diffd.log")) }
-    var client: ControlClient { ControlClient(socket: socket) }
+    var client: ControlClient { ControlClient(socket: socket, timeout: patience) }
 
     /// Starts the daemon.
     ///
@@ -101,7 +101,7 @@ final class LiveService {
         let process = try ChildProcess(
             Program.control.path, arguments, environment: ["PATH": "/usr/bin:/bin", "DIFFD_SOCKET": socket],
             output: output, errors: errors)
-        guard case .status(let status) = try await process.wait(within: .seconds(300)) else {
+        guard case .status(let status) = try await process.wait() else {
             throw Unexpected("diffctl \(arguments) died")
         }
         return Answer(status: status, output: text(output), errors: text(errors))
@@ -146,8 +146,8 @@ final class LiveService {
     }
 
     /// Waits for the end of jobs by what any user can read, their `status.json`.
-    func ended(_ names: [String], within limit: Duration = .seconds(240)) async throws -> [JobState] {
-        try await eventually("\(names) end", within: limit) {
+    func ended(_ names: [String]) async throws -> [JobState] {
+        try await eventually("\(names) end") {
             let states = try names.map { try job($0)?.status()?.state }
             return states.allSatisfy { $0?.isFinal == true } ? states.compactMap(\.self) : nil
         }

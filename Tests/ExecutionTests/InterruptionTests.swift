@@ -102,9 +102,9 @@ import Testing
     @Test("goes on from an older state when the newest is damaged")
     func damagedState() async throws {
         let scene = try Scene()
-        let undisturbed = try scene.job(1, TinyJobs.training())
+        let undisturbed = try scene.job(1, TinyJobs.training(steps: 200))
         try await undisturbed.succeed()
-        let job = try scene.job(2, TinyJobs.training())
+        let job = try scene.job(2, TinyJobs.training(steps: 200))
         let worker = try job.start()
         try await eventually("there are two states") {
             try job.exists("checkpoints/step-00000015.safetensors") || !worker.isRunning

@@ -28,6 +28,7 @@ import Testing
         for name in ["loss.png", "preview-00000020.png", "preview-00000040.png"] {
             #expect(try ImageFile.read(job("outputs/\(name)")).width > 0)
         }
+        #expect(String(decoding: try job.bytes("outputs/loss.svg"), as: UTF8.self).contains("<svg"))
         #expect(try job.bytes("outputs/previews.gif").starts(with: Array("GIF89a".utf8)))
         #expect(try job.bytes("outputs/preview-00000020.png") != job.bytes("outputs/preview-00000040.png"))
 

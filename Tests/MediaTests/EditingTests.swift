@@ -50,19 +50,24 @@ struct ImageEditingTests {
         #expect(ramp(9, 30).centreFitted(width: 3, height: 2).height == 2)
     }
 
-    @Test func labelledGridsHoldTheirPictures() {
-        let red = Image(width: 20, height: 10, channels: 3, bytes: (0..<200).flatMap { _ in [255, 0, 0] as [UInt8] })
+    @Test func labelledGridsHoldTheirImages() throws {
         func isRed(_ pixel: ArraySlice<UInt16>) -> Bool { Array(pixel) == [255, 0, 0] }
         for rows in [nil, (name: "sampler.name", values: ["ddim", "a long name that needs room"])] {
-            let count = 3 * (rows?.values.count ?? 1)
-            let grid = Image.grid(
-                [Image](repeating: red, count: count), columns: (name: "steps", values: ["5", "10", "20"]), rows: rows)
-            let found = (0..<grid.height).reduce(0) { sum, y in
-                sum + (0..<grid.width).count { x in isRed(grid[x, y]) }
+            // Images smaller than their labels, too.
+            for (width, height) in [(20, 10), (100, 40), (1, 1)] {
+                let bytes = [[UInt8]](repeating: [255, 0, 0], count: width * height).flatMap(\.self)
+                let red = Image(width: width, height: height, channels: 3, bytes: bytes)
+                let count = 3 * (rows?.values.count ?? 1)
+                let grid = try Image.grid(
+                    [Image](repeating: red, count: count), columns: (name: "steps", values: ["5", "10", "20"]),
+                    rows: rows)
+                let found = (0..<grid.height).reduce(0) { sum, y in
+                    sum + (0..<grid.width).count { x in isRed(grid[x, y]) }
+                }
+                #expect(found == count * width * height)
+                // Something is written above the images.
+                #expect((0..<20).contains { y in (0..<grid.width).contains { x in grid[x, y].contains { $0 < 128 } } })
             }
-            #expect(found == count * 200)
-            // Something is written above the pictures.
-            #expect((0..<20).contains { y in (0..<grid.width).contains { x in grid[x, y].contains { $0 < 128 } } })
         }
     }
 }

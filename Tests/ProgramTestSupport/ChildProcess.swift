@@ -1,6 +1,7 @@
 import Glibc
 import Problems
 import Synchronization
+import TestSupport
 
 /// A process that a test has started, with its output in a file. Killed when the last reference goes.
 public final class ChildProcess: Sendable {
@@ -93,7 +94,7 @@ public final class ChildProcess: Sendable {
 
     /// Waits for the end.
     @discardableResult
-    public func wait(within limit: Duration = .seconds(120)) async throws -> Exit {
-        try await eventually("process \(pid) ends", within: limit) { self.poll() }
+    public func wait() async throws -> Exit {
+        try await eventually("process \(pid) ends") { self.poll() }
     }
 }

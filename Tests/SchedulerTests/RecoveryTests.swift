@@ -5,20 +5,19 @@ import JobSpec
 import Problems
 import Scheduler
 import Synchronization
+import TestSupport
 import Testing
 
 /// Runs `body` with the daemon that follows on one that has died, then stops it.
 func withExtendedRestart(of spool: TestSpool, _ body: (TestDaemon) async throws -> Void) async throws {
-    var daemon: TestDaemon?
     // The dead one's lock goes with its last reference, which other tasks may hold for a moment.
-    for _ in 0..<2_000 where daemon == nil {
+    let next: TestDaemon = try await eventually("the next daemon starts") {
         do {
-            daemon = try TestDaemon(spool)
+            return try TestDaemon(spool)
         } catch let problem as Problem where problem.code == .unavailable {
-            try await Task.sleep(for: .milliseconds(5))
+            return nil
         }
     }
-    let next = try #require(daemon)
     // As diffd does before its socket answers.
     try await next.scheduler.recover()
     try await body(next)
@@ -76,7 +75,7 @@ func withExtendedRestart(of spool: TestSpool, _ body: (TestDaemon) async throws 
         let spool = try TestSpool()
         try await dieRunning("wait", in: spool)
         try spool.go("wait")
-        while !spool.exists("jobs/000001-wait/.result-1.json") { try await Task.sleep(for: .milliseconds(5)) }
+        try await eventually("the worker ends") { spool.exists("jobs/000001-wait/.result-1.json") }
         try await withExtendedRestart(of: spool) { daemon in
             let job = try await daemon.wait(for: "wait", .succeeded)
             #expect(job.attempt == 1)
@@ -89,7 +88,7 @@ func withExtendedRestart(of spool: TestSpool, _ body: (TestDaemon) async throws 
         let lock = try String(contentsOfFile: spool.root + "/jobs/000001-stubborn/.lock", encoding: .utf8)
         let pid = try #require(lock.firstMatch(of: /"pid":(\d+)/).flatMap { Int32($0.1) })
         kill(-pid, SIGKILL)
-        while kill(pid, 0) == 0 { try await Task.sleep(for: .milliseconds(5)) }
+        try await eventually("the worker is gone") { kill(pid, 0) != 0 }
         if rebooted { spool.bootID.withLock { $0 = "boot 2" } }
         try await withExtendedRestart(of: spool) { daemon in
             if rebooted {

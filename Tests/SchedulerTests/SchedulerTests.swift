@@ -6,6 +6,7 @@ import Logging
 import Problems
 import Scheduler
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite struct SchedulerTests {
@@ -220,7 +221,7 @@ import Testing
         spool.freeSpace.withLock { $0 = 1000 }
         let daemon = try TestDaemon(spool)
         try spool.drop("ok")
-        while await daemon.scheduler.health().status != .diskFull { await Task.yield() }
+        try await eventually("the disk is full") { await daemon.scheduler.health().status == .diskFull }
         let problems = await #expect(throws: Problems.self) {
             let bytes = Array(#"{"kind": "sample", "model": "shirts"}"#.utf8)
             return try await daemon.scheduler.submit(

@@ -9,6 +9,7 @@ import Scheduler
 import ServiceLifecycle
 import Spool
 import Synchronization
+import TestSupport
 import Testing
 
 /// Clocks that stand until they are moved.
@@ -179,16 +180,15 @@ final class TestDaemon {
         until condition: (JobStatus) -> Bool
     ) async throws -> JobStatus {
         var last: JobStatus?
-        for _ in 0..<4_000 {
-            if let job = try await scheduler.list(JobFilter(name: name)).last {
-                last = job
-                if condition(job) { return job }
+        do {
+            return try await eventually("\(name): \(comment)") {
+                last = try await scheduler.list(JobFilter(name: name)).last
+                return last.flatMap { condition($0) ? $0 : nil }
             }
-            try await Task.sleep(for: .milliseconds(5))
+        } catch {
+            Issue.record("\(error); it was \(String(describing: last))", sourceLocation: sourceLocation)
+            throw error
         }
-        Issue.record(
-            "\(name) never came to: \(comment); it was \(String(describing: last))", sourceLocation: sourceLocation)
-        throw Problem(.internal, "waited in vain for \(name): \(comment)")
     }
 
     @discardableResult

@@ -1,6 +1,7 @@
 import Foundation
 import Synchronization
 import TensorCore
+import TestSupport
 import Testing
 
 /// Threads that compute beside the one that calls them.
@@ -86,7 +87,7 @@ import Testing
     }
 
     /// A team that ends leaves no thread behind.
-    @Test func threadsEndWithTheirTeam() throws {
+    @Test func threadsEndWithTheirTeam() async throws {
         func threads() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count }
         func compute() {
             let team = ThreadTeam(helpers: 40)
@@ -96,11 +97,6 @@ import Testing
         compute()
         let before = try threads()
         for _ in 0..<5 { compute() }
-        var tries = 0
-        while try threads() > before + 40, tries < 1000 {
-            usleep(1000)
-            tries += 1
-        }
-        #expect(try threads() <= before + 40)
+        try await eventually("the threads end") { try threads() <= before + 40 }
     }
 }

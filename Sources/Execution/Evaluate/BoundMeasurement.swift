@@ -121,8 +121,8 @@ struct BoundMeasurement {
                 "by_timestep": JSONNode(.array(strata)),
             ])
         report.addText(text(state, isHeldOut: isHeldOut))
-        report.add("bits.png", plot("bits per dimension of each timestep", state, ["": \.bits]))
-        report.add(
+        try report.add("bits.png", plot("bits per dimension of each timestep", state, ["": \.bits]))
+        try report.add(
             "errors.png",
             plot(
                 "mean squared error at each timestep", state, ["of the noise": \.noiseError, "of x_0": \.sampleError]))
@@ -158,14 +158,16 @@ struct BoundMeasurement {
 
     private func plot(
         _ title: String, _ state: BoundState, _ curves: KeyValuePairs<String, KeyPath<BoundState.Stratum, Moments>>
-    ) -> Image {
+    ) throws -> Image {
         let series = zip(curves, [Colour.blue, .orange]).map { curve, colour in
             let points = zip(plan.strata, state.strata).map { range, found in
                 Point(Double(range.lowerBound + range.upperBound - 1) / 2, found[keyPath: curve.value].mean)
             }
-            return LinePlot.Series(curve.key, points: points, colour: colour, width: 2)
+            return Plot.Series(curve.key, as: .line(width: 2), points: points, colour: colour)
         }
-        return LinePlot(title: title, xLabel: "timestep", yLabel: "", logarithmic: true, series: series).image()
+        var plot = Plot(title, yScale: .logarithmic, series: series)
+        plot.xLabel = "timestep"
+        return try plot.image()
     }
 
     // MARK: - What only model and data can tell

@@ -142,7 +142,7 @@ struct SampleOutputs: SampleSink {
         case .image: return .grid(samples.map(picture))
         case .video: return Filmstrip.picture(samples.map { Filmstrip.frames(of: $0, shape) })
         case .point:
-            return plot(samples.map(restored), title: "step \(index) of \(drawing.parts[0].plan.stepsPerBatch)")
+            return try plot(samples.map(restored), title: "step \(index) of \(drawing.parts[0].plan.stepsPerBatch)")
         }
     }
 
@@ -177,10 +177,11 @@ struct SampleOutputs: SampleSink {
     private func restored(_ sample: [Float]) -> [Float] { points?.restored(sample) ?? sample }
 
     /// Restored samples, over the training points where the model has them.
-    private func plot(_ restored: [[Float]], title: String) -> Image {
-        if let points { return points.plot(restored: restored, title: title) }
+    private func plot(_ restored: [[Float]], title: String) throws -> Image {
+        if let points { return try points.plot(restored: restored, title: title) }
         let own = restored.map { Point(Double($0[0]), $0.count > 1 ? Double($0[1]) : 0) }
-        return ScatterPlot(title: title, series: [.init("samples", points: own, colour: .blue)]).image()
+        let series = Plot.Series("samples", as: .discs(radius: 2), points: own, colour: .blue)
+        return try Plot(title, yScale: .equal, series: [series]).image()
     }
 
     // MARK: - At the end
@@ -207,12 +208,12 @@ struct SampleOutputs: SampleSink {
         }
     }
 
-    private func grid(_ pictures: [Image]) -> Image {
+    private func grid(_ pictures: [Image]) throws -> Image {
         guard let sweep else { return .grid(pictures) }
         func labels(_ axis: Sweep.Axis) -> (name: String, values: [String]) {
             (axis.key, axis.values.map { $0.string ?? $0.line })
         }
-        return .grid(pictures, columns: labels(sweep.columns), rows: sweep.rows.map(labels))
+        return try .grid(pictures, columns: labels(sweep.columns), rows: sweep.rows.map(labels))
     }
 
     private func finishPoints() throws {
@@ -221,7 +222,7 @@ struct SampleOutputs: SampleSink {
         let rows = String(decoding: table, as: UTF8.self).split(separator: "\n").map { line in
             line.split(separator: ",").compactMap { Float($0) }
         }
-        let plot = plot(rows, title: "\(rows.count) samples of \(drawing.parts[0].request.options.model)")
+        let plot = try plot(rows, title: "\(rows.count) samples of \(drawing.parts[0].request.options.model)")
         try context.write(PNG.encode(plot), to: context.output("scatter.png"))
     }
 

@@ -1,7 +1,7 @@
 internal import Checkpoints
 internal import Media
 
-/// The losses of a training as a plot, `outputs/loss.png`.
+/// The losses of a training as a plot, `outputs/loss.png` and `outputs/loss.svg`.
 struct LossCurves {
     private let record: TrainingRecord
 
@@ -13,16 +13,18 @@ struct LossCurves {
     /// Writes the plot, once there are losses.
     func write(title: String, _ context: JobContext) throws {
         guard let total = record.losses.first, !total.points.isEmpty else { return }
-        var plot = LinePlot.loss(
+        var plot = Plot.loss(
             title, training: Self.points(total), validation: record.validationLosses.first.map(Self.points) ?? [])
         for (index, curve) in record.losses.dropFirst().enumerated() {
             let points = Self.points(curve)
             plot.series.append(
-                LinePlot.Series(
-                    curve.name, points: LinePlot.smoothed(points, window: max(1, Double(points.count) / 50)),
+                Plot.Series(
+                    curve.name, as: .line(width: 1.6),
+                    points: Plot.smoothed(points, window: max(1, Double(points.count) / 50)),
                     colour: Self.colours[index % Self.colours.count]))
         }
         try context.write(PNG.encode(plot.image()), to: context.output("loss.png"))
+        try context.write(plot.svg(), to: context.output("loss.svg"))
     }
 
     private static func points(_ curve: TrainingRecord.Curve) -> [Point] {

@@ -58,19 +58,21 @@ struct TrainingPoints {
     func restored(_ sample: [Float]) -> [Float] { sample.map { $0 * deviation + mean } }
 
     /// Samples as the model makes them, over the training points; the first two coordinates.
-    func plot(_ samples: [[Float]], title: String) -> Image {
-        plot(restored: samples.map(restored), title: title)
+    func plot(_ samples: [[Float]], title: String) throws -> Image {
+        try plot(restored: samples.map(restored), title: title)
     }
 
     /// The same for samples in the data's own coordinates.
-    func plot(restored samples: [[Float]], title: String) -> Image {
-        ScatterPlot(
-            title: title,
+    func plot(restored samples: [[Float]], title: String) throws -> Image {
+        let samples = points(samples.flatMap(\.self))
+        var plot = Plot(
+            title, yScale: .equal,
             series: [
-                .init("training data", points: points(values), colour: .grey, radius: 1.5, opacity: 0.5),
-                .init("samples", points: points(samples.flatMap(\.self)), colour: .blue, radius: 2, opacity: 0.8),
-            ], xRange: range(0), yRange: range(1)
-        ).image()
+                .init("training data", as: .discs(radius: 1.5), points: points(values), colour: .grey, opacity: 0.5),
+                .init("samples", as: .discs(radius: 2), points: samples, colour: .blue, opacity: 0.8),
+            ])
+        (plot.xRange, plot.yRange) = (range(0), range(1))
+        return try plot.image()
     }
 
     private func points(_ values: [Float]) -> [Point] {

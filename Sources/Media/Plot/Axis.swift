@@ -1,4 +1,4 @@
-import Glibc
+import Foundation
 
 /// One axis of a plot: the range of its data, linear or logarithmic, and where its ticks are.
 struct Axis {
@@ -22,8 +22,8 @@ struct Axis {
         self.range = range
     }
 
-    /// An axis that holds all finite (on a logarithmic scale: positive) `values`, with a margin of a fraction of their range.
-    /// Values beyond 1e100 say only that something went wrong; an axis that held them would show nothing else.
+    /// An axis that holds all finite (on a logarithmic scale: positive) `values`, with a margin of a fraction of their
+    /// range. Values beyond 1e100 say only that something went wrong; an axis that held them would show nothing else.
     init(holding values: some Sequence<Double>, scale: Scale = .linear, margin: Double) {
         let used = values.filter { abs($0) < 1e100 && (scale == .linear || $0 > 1e-100) }
         let low = used.min() ?? (scale == .linear ? 0 : 0.1)
@@ -38,7 +38,8 @@ struct Axis {
         }
     }
 
-    /// Where a value lies: 0 at the start of the axis, 1 at its end; not finite for a value that the scale has no place for.
+    /// Where a value lies: 0 at the start of the axis, 1 at its end; not finite for a value that the scale has no place
+    /// for.
     func position(_ value: Double) -> Double {
         switch scale {
         case .linear: (value - range.lowerBound) / (range.upperBound - range.lowerBound)
@@ -68,8 +69,8 @@ struct Axis {
         }
     }
 
-    /// Powers of ten, and their multiples: labelled too when there are less than three powers. Within less than one power, ticks
-    /// are as on a linear axis.
+    /// Powers of ten, and their multiples: labelled too when there are less than three powers. Within less than one
+    /// power, ticks are as on a linear axis.
     private func logarithmicTicks(_ count: Int) -> [Tick] {
         let decades = log10(range.upperBound) - log10(range.lowerBound)
         if decades < 0.7 { return linearTicks(count) }
@@ -101,13 +102,7 @@ struct Axis {
     }
 
     private static func decimal(_ value: Double, places: Int) -> String {
-        let scaled = (abs(value) * pow(10, Double(places))).rounded()
-        guard scaled < 1e15 else { return "\(value)" }
-        var digits = String(Int(scaled))
-        if places > 0 {
-            digits = String(repeating: "0", count: max(0, places + 1 - digits.count)) + digits
-            digits.insert(".", at: digits.index(digits.endIndex, offsetBy: -places))
-        }
-        return value < 0 && scaled != 0 ? "-" + digits : digits
+        let text = String(format: "%.\(places)f", value)
+        return Double(text) == 0 ? String(text.drop { $0 == "-" }) : text
     }
 }

@@ -25,7 +25,7 @@ public struct Colour: Sendable, Hashable {
     public static let green = Colour(0x3B9659)
 }
 
-/// A place in a plot's data or on a canvas.
+/// A point in a plot's data or on a canvas.
 public struct Point: Sendable, Hashable {
     public var x: Double
     public var y: Double

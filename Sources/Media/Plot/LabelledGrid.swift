@@ -1,5 +1,5 @@
 extension Image {
-    /// Pictures of one size as a table: columns and rows with a label each, and what the labels are values of.
+    /// Images of one size as a table: columns and rows with a label each, and what the labels are values of.
     ///
     /// - Parameters:
     ///   - images: row by row, as many as there are labels of columns times labels of rows.
@@ -7,51 +7,54 @@ extension Image {
     ///   - rows: the same for rows; nil for a single row.
     public static func grid(
         _ images: [Image], columns: (name: String, values: [String]), rows: (name: String, values: [String])?
-    ) -> Image {
-        let padding = 4
+    ) throws -> Image {
         let count = columns.values.count
-        precondition(images.count == count * (rows?.values.count ?? 1), "a picture for each pair of labels")
-        let (size, line) = (12.0, 22)
+        precondition(images.count == count * (rows?.values.count ?? 1), "an image for each pair of labels")
+        let (width, height) = (images[0].width, images[0].height)
+        let font = Font(size: 14)
+        let columnName = try label(columns.name, font)
+        let line = columnName.height
+        // Images smaller than a line of text stand so far apart that their labels do not overlap.
+        let padding = max(4, line - width, rows == nil ? 0 : line - height)
         let cells = grid(images, columns: count, padding: padding)
-        let cell = (width: images[0].width + padding, height: images[0].height + padding)
-        let longest = (columns.values.map { Canvas.length(of: $0, size: size) }.max() ?? 0) + Double(2 * padding)
-        // Labels wider than their pictures are turned upright.
-        let isUpright = longest > Double(cell.width)
-        let top = line + (isUpright ? Int(longest) + padding : line)
-        let widest = rows?.values.map { Canvas.length(of: $0, size: size) }.max() ?? 0
-        let left = rows == nil ? padding : line + Int(widest) + 3 * padding
-        let title = Int(Canvas.length(of: columns.name, size: size)) + 2 * padding
-        let side = rows.map { Int(Canvas.length(of: $0.name, size: size)) + 2 * padding } ?? 0
-        let (width, height) = (max(left + cells.width, title), max(top + cells.height, side))
+        var columnLabels = try columns.values.map { try label($0, font) }
+        // Labels wider than their images are turned upright.
+        if columnLabels.contains(where: { $0.width > width }) {
+            columnLabels = try columns.values.map { try label($0, font, upwards: true) }
+        }
+        let rowName = try rows.map { try label($0.name, font, upwards: true) }
+        let rowLabels = try rows?.values.map { try label($0, font) } ?? []
 
-        var canvas = Canvas(width: width, height: height)
-        canvas.text(
-            columns.name, at: Point(Double(max(padding, min(left, width - title))), Double(line) - 6), size: size)
-        for (i, label) in columns.values.enumerated() {
-            let middle = Double(left + padding + i * cell.width) + Double(cell.width - padding) / 2
-            if isUpright {
-                canvas.text(label, at: Point(middle + size / 2, Double(top) - 4), size: size, upwards: true)
-            } else {
-                canvas.text(label, at: Point(middle, Double(top) - 6), size: size, anchor: .middle)
-            }
+        let top = line + (columnLabels.map(\.height).max() ?? 0)
+        let left = rows == nil ? 0 : line + (rowLabels.map(\.width).max() ?? 0)
+        var sheet = Collage(
+            width: max(left + cells.width, columnName.width), height: max(top + cells.height, rowName?.height ?? 0),
+            channels: 3)
+        sheet.place(cells, left: left, top: top)
+        sheet.place(columnName, left: min(left, sheet.width - columnName.width), top: 0)
+        for (i, label) in columnLabels.enumerated() {
+            let middle = left + padding + i * (width + padding) + width / 2
+            sheet.place(label, left: middle - label.width / 2, top: top - label.height)
         }
-        if let rows {
-            let centre = Double(top) + Double(cells.height) / 2
-            canvas.text(
-                rows.name, at: Point(Double(line) - 6, max(centre, Double(side) / 2)), size: size, anchor: .middle,
-                upwards: true)
-            for (i, label) in rows.values.enumerated() {
-                let middle = Double(top + padding + i * cell.height) + Double(cell.height - padding) / 2
-                canvas.text(label, at: Point(Double(left - padding), middle + size / 2), size: size, anchor: .end)
-            }
+        if let rowName {
+            let middle = top + cells.height / 2
+            sheet.place(rowName, left: 0, top: min(max(middle - rowName.height / 2, 0), sheet.height - rowName.height))
         }
-        var bytes = canvas.image.bytes
-        let colours = cells.converted(toChannels: 3).bytes
-        for row in 0..<cells.height {
-            let to = ((top + row) * width + left) * 3
-            bytes.replaceSubrange(
-                to..<to + cells.width * 3, with: colours[row * cells.width * 3..<(row + 1) * cells.width * 3])
+        for (i, label) in rowLabels.enumerated() {
+            let middle = top + padding + i * (height + padding) + height / 2
+            sheet.place(label, left: left - label.width, top: middle - label.height / 2)
         }
-        return Image(width: width, height: height, channels: 3, bytes: bytes)
+        return sheet.image
+    }
+
+    /// A line of text with a little room around it; a long one loses its end.
+    private static func label(_ text: String, _ font: Font, upwards: Bool = false) throws -> Image {
+        let text = font.fitted(text, within: 600)
+        let (length, height) = (Int(font.length(of: text).rounded(.up)) + 8, Int(1.4 * font.size))
+        let baseline = Double(height) / 2 + font.capitalHeight / 2
+        return try Canvas.image(width: upwards ? height : length, height: upwards ? length : height) {
+            let start = upwards ? Point(baseline, Double(length) - 4) : Point(4, baseline)
+            $0.text(text, at: start, font, upwards: upwards)
+        }
     }
 }

@@ -1,0 +1,7 @@
+#ifndef DIFFD_CCAIRO_SHIM_H
+#define DIFFD_CCAIRO_SHIM_H
+
+#include <cairo-ft.h>
+#include <cairo-svg.h>
+
+#endif
