@@ -111,7 +111,8 @@ let package = Package(
         library(
             "Datasets",
             [
-                "Problems", "StrictJSON", "DurableFiles", "Safetensors", "Configurations", "TensorCore", "Media", "Models",
+                "Problems", "StrictJSON", "DurableFiles", "Safetensors", "Configurations", "TensorCore", "Media",
+                "Models",
                 "CZlib",
             ]),
         library(
@@ -211,7 +212,8 @@ let package = Package(
         tests(
             "DiffctlTests",
             [
-                "ControlTestSupport", "diffctl", "ControlAPI", "DurableFiles", "JobSpec", "Spool", "Problems", "StrictJSON",
+                "ControlTestSupport", "diffctl", "ControlAPI", "DurableFiles", "JobSpec", "Spool", "Problems",
+                "StrictJSON",
                 argumentParser,
             ]),
         tests("SpoolTests", ["Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool"]),

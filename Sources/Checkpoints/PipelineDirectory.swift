@@ -152,7 +152,8 @@ public struct PipelineDirectory: Sendable {
     ) throws {
         try files.publishDirectory(path) { directory in
             try writeJSON(
-                index(configuration, hasAutoencoder: autoencoder != nil), Path.join(directory, "model_index.json"), files)
+                index(configuration, hasAutoencoder: autoencoder != nil), Path.join(directory, "model_index.json"),
+                files)
             let modelDirectory = Path.join(directory, configuration.component)
             try files.createDirectory(modelDirectory, mode: 0o777)
             try writeJSON(

@@ -37,7 +37,8 @@ public enum Compatibility {
             case .data: "Leave dataset.resolution and dataset.channels out."
             }
         return Misfit(
-            "dataset", "the \(areLatents ? "latents" : "samples") are \(shape.dimensions), but the model takes \(expected)",
+            "dataset",
+            "the \(areLatents ? "latents" : "samples") are \(shape.dimensions), but the model takes \(expected)",
             remedy: remedy)
     }
 
@@ -99,7 +100,8 @@ public enum Compatibility {
                 side == .network ? "model.num_train_timesteps" : "dataset",
                 "the data set has \(count) classes, more than the \(known) rows of the model's table of timesteps",
                 remedy: side == .network
-                    ? "Set it to at least \(count)." : "Use the data that the model was trained on, or others of its classes.")
+                    ? "Set it to at least \(count)."
+                    : "Use the data that the model was trained on, or others of its classes.")
         }
     }
 

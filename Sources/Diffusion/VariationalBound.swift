@@ -1,7 +1,7 @@
 public import Configurations
 internal import Foundation
 public import Problems
-public import TensorCore
+internal import TensorCore
 
 /// The variational bound on -log p(x_0) of a diffusion model, L_T + sum L_t-1 + L_0 (Ho et al. 2020, equation 5), in bits per dimension:
 /// as a figure of a trained model, for each sample by itself, and as a loss for a model that learns the variance of its reverse steps

@@ -100,7 +100,8 @@ extension Condition {
             }
         }
         result.text = text.map { text in
-            Text(tokens: text.tokens.rows(of: indices), counts: text.counts.map { counts in indices.map { counts[$0] } })
+            Text(
+                tokens: text.tokens.rows(of: indices), counts: text.counts.map { counts in indices.map { counts[$0] } })
         }
         result.pooledText = pooledText?.rows(of: indices)
         result.added = added?.rows(of: indices)

@@ -13,7 +13,8 @@ enum Layers {
         [
             .shared: ["COpenSSL", "CLandlock"],
             .numeric: [
-                "COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CCairo", "CChild", "CZlib",
+                "COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CCairo", "CChild",
+                "CZlib",
             ],
             .control: ["CSystemd"],
         ],

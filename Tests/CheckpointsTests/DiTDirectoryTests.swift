@@ -52,7 +52,8 @@ import Testing
         let model = try load(test.tensors(under: "weights."))
         let labels = try #require(test.options["class_labels"]?.elements).map { $0.integer ?? -1 }
         let timesteps = try #require(test.options["timesteps"]?.elements).map { Float($0.number ?? .nan) }
-        let output = model(try test.tensor("sample", on: device), timesteps: timesteps, condition: Condition(classes: labels))
+        let output = model(
+            try test.tensor("sample", on: device), timesteps: timesteps, condition: Condition(classes: labels))
         #expect(relativeError(output, try test.tensor("output", on: device)) < 1e-5)
     }
 

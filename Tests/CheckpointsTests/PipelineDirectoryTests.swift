@@ -69,7 +69,8 @@ import Testing
         var inContext = dit
         (inContext.normType, inContext.posEmbedType) = (.inContext, .learned)
         let networks: [any DenoiserConfiguration] = [
-            MLPConfiguration(dataDimension: 2, hiddenSize: 8, hiddenLayers: 2), unet, fourier, annotated, dit, inContext,
+            MLPConfiguration(dataDimension: 2, hiddenSize: 8, hiddenLayers: 2), unet, fourier, annotated, dit,
+            inContext,
         ]
         return networks.map { ModelConfiguration($0) }
     }()

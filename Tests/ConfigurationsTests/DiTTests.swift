@@ -66,7 +66,9 @@ import Testing
         let names = Set(try JSONNode.parse(Array(transformer.utf8)).members?.map(\.name) ?? [])
         #expect(Set(written.members?.map(\.name) ?? []) == names)
         #expect(try read(written.text) == model)
-        #expect(model.className == "DiTTransformer2DModel" && model.isDiffusersClass && model.classConditioning == .table(count: 3, null: 3))
+        #expect(
+            model.className == "DiTTransformer2DModel" && model.isDiffusersClass
+                && model.classConditioning == .table(count: 3, null: 3))
         #expect(model.sampleShape == .image(ImageSize(32), channels: 3))
     }
 

@@ -5,8 +5,8 @@ import Media
 import Models
 import Problems
 import TensorCore
-import Testing
 import TestSupport
+import Testing
 
 @Suite("IDX and CIFAR-10") struct BinaryTests {
     private func idx(_ images: String, labels: String? = nil, resolution: Int? = nil, channels: Int? = nil)

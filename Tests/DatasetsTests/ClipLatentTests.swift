@@ -3,8 +3,8 @@ import Datasets
 import DurableFiles
 import Models
 import TensorCore
-import Testing
 import TestSupport
+import Testing
 
 /// Clips as latents, frame by frame, and the pictures among them.
 @Suite struct ClipLatentTests {
@@ -46,7 +46,9 @@ import TestSupport
         )
         for step in 0..<8 {
             let (x, z) = (try own.batch(step: step), try others.batch(step: step))
-            #expect(z.x.shape == [4, 3, 4, 4, 3] && z.x.array() == halved(x.x).array() && z.condition.classNumbers == x.condition.classNumbers)
+            #expect(
+                z.x.shape == [4, 3, 4, 4, 3] && z.x.array() == halved(x.x).array()
+                    && z.condition.classNumbers == x.condition.classNumbers)
         }
         #expect(try encoded(clips, directory).news == 0)
     }

@@ -5,8 +5,8 @@ import Media
 import Models
 import Problems
 import TensorCore
-import Testing
 import TestSupport
+import Testing
 
 @Suite("image folders") struct FolderTests {
     /// The labels of the training samples in the folder's order.

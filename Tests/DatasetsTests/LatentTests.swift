@@ -4,8 +4,8 @@ import DurableFiles
 import Models
 import Problems
 import TensorCore
-import Testing
 import TestSupport
+import Testing
 
 /// Data sets as latents, kept on disk. The encoder here halves a picture's sides, brightens it, and counts what it is given.
 @Suite struct LatentTests {
@@ -48,7 +48,9 @@ import TestSupport
     /// Every batch of two epochs: pictures and labels.
     private func batches(_ dataset: Dataset) throws -> [[Float]] {
         let batches = dataset.trainingBatches(seed: 3, size: 4, on: device)
-        return try (0..<8).map { try batches.batch(step: $0) }.map { $0.x.array() + ($0.condition.classNumbers ?? []).map(Float.init) }
+        return try (0..<8).map { try batches.batch(step: $0) }.map {
+            $0.x.array() + ($0.condition.classNumbers ?? []).map(Float.init)
+        }
     }
 
     @Test func latentsAreThoseOfTheSamePictures() throws {
@@ -63,7 +65,9 @@ import TestSupport
         // Pooling and mirroring commute, so this holds for mirrored samples too.
         for step in 0..<8 {
             let (x, z) = (try own.batch(step: step), try others.batch(step: step))
-            #expect(z.x.array() == (x.x.averagePooled(2) + 0.25).array() && z.condition.classNumbers == x.condition.classNumbers)
+            #expect(
+                z.x.array() == (x.x.averagePooled(2) + 0.25).array()
+                    && z.condition.classNumbers == x.condition.classNumbers)
         }
         let (x, z) = (
             try pictures.validationBatch(0, size: 4, on: device), try latents.validationBatch(0, size: 4, on: device)

@@ -3,15 +3,17 @@ import Datasets
 import Models
 import Problems
 import TensorCore
-import Testing
 import TestSupport
+import Testing
 
 @Suite("the order of samples") struct OrderTests {
     let device = Device(threads: 1)
 
     private func labels(_ batches: TrainingBatches, steps: Range<Int>) throws -> [Int] {
         try steps.flatMap { step in
-            try (0..<batches.perStep).flatMap { try #require(try batches.batch(step: step, microbatch: $0).condition.classNumbers) }
+            try (0..<batches.perStep).flatMap {
+                try #require(try batches.batch(step: step, microbatch: $0).condition.classNumbers)
+            }
         }
     }
 
@@ -73,7 +75,9 @@ import TestSupport
         let place = try Workplace()
         let data = try Making.numbered(23, in: place, validation: .count(6), seed: 4)
         #expect(data.trainingCount == 17 && data.validationCount == 6 && data.validationBatchCount(size: 4) == 2)
-        let held = try (0..<2).flatMap { try #require(try data.validationBatch($0, size: 4, on: device).condition.classNumbers) }
+        let held = try (0..<2).flatMap {
+            try #require(try data.validationBatch($0, size: 4, on: device).condition.classNumbers)
+        }
         let trained = try labels(data.trainingBatches(seed: 1, size: 17, on: device), steps: 0..<1)
         #expect(held.count == 6 && Set(held).isDisjoint(with: trained) && (held + trained).sorted() == Array(0..<23))
         let again = try Making.numbered(23, in: place, validation: .count(6), seed: 4)

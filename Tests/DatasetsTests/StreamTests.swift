@@ -4,8 +4,8 @@ import Foundation
 import Models
 import Problems
 import TensorCore
-import Testing
 import TestSupport
+import Testing
 
 @Suite("samples streamed by a loader thread") struct StreamTests {
     let device = Device(threads: 1)
@@ -33,7 +33,8 @@ import TestSupport
                     try expected.batch(step: step, microbatch: microbatch),
                     try batches.batch(step: step, microbatch: microbatch)
                 )
-                #expect(a.x.array() == b.x.array() && a.condition.classNumbers == b.condition.classNumbers, "step \(step)")
+                #expect(
+                    a.x.array() == b.x.array() && a.condition.classNumbers == b.condition.classNumbers, "step \(step)")
             }
         }
     }
@@ -65,7 +66,8 @@ import TestSupport
         let told = #expect(throws: Problem.self) { try Dataset(.imageFolder(folder), seed: 0) }
         #expect(told?.file == place.path("numbered/1005.png"))
         let labels = try (0..<12).map {
-            try #require(try data.trainingBatches(seed: 0, size: 1, on: device).batch(step: $0).condition.classNumbers)[0]
+            try #require(try data.trainingBatches(seed: 0, size: 1, on: device).batch(step: $0).condition.classNumbers)[
+                0]
         }
         for (step, label) in labels.enumerated() {
             if label == 5 {

@@ -5,8 +5,8 @@ import Media
 import Models
 import Problems
 import TensorCore
-import Testing
 import TestSupport
+import Testing
 
 @Suite("clips") struct VideoTests {
     // MARK: - moving_shapes

@@ -108,7 +108,8 @@ import Testing
                     FileManager.default.fileExists(atPath: spool.path + "/incoming/pair")
                 }
                 let token = try PosixFileSystem().status(spool.path + "/incoming/pair")?.dropToken
-                let own = receipt.replacing("\"name\": \"pair\"", with: "\"name\": \"pair\", \"token\": \"\(token ?? "")\"")
+                let own = receipt.replacing(
+                    "\"name\": \"pair\"", with: "\"name\": \"pair\", \"token\": \"\(token ?? "")\"")
                 try own.replacing("MESSAGE", with: "there is no in.png").write(
                     to: spool.appending(path: "rejected/pair-2.error.json"), atomically: true, encoding: .utf8)
             }

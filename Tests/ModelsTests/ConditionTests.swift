@@ -29,7 +29,8 @@ import Testing
         #expect(a.parts == b.parts && a.count == b.count && a.classNumbers == b.classNumbers, comment)
         #expect(a.text?.counts == b.text?.counts, comment)
         let pairs = [
-            (a.text?.tokens, b.text?.tokens), (a.pooledText, b.pooledText), (a.added, b.added), (a.channels, b.channels),
+            (a.text?.tokens, b.text?.tokens), (a.pooledText, b.pooledText), (a.added, b.added),
+            (a.channels, b.channels),
         ]
         for (left, right) in pairs {
             #expect(left?.shape == right?.shape && left?.array() == right?.array(), comment)

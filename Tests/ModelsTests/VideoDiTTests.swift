@@ -162,7 +162,8 @@ import Testing
         let x = clips(frames: 4)
         let changed = Tensor.concatenated([x.sliced(axis: 1, 0..<3), x.sliced(axis: 1, 0..<1)], axis: 1)
         let (a, b) = (
-            model(x, timesteps: [7, 421], condition: condition(c)), model(changed, timesteps: [7, 421], condition: condition(c))
+            model(x, timesteps: [7, 421], condition: condition(c)),
+            model(changed, timesteps: [7, 421], condition: condition(c))
         )
         #expect(a.sliced(axis: 1, 0..<1).array() != b.sliced(axis: 1, 0..<1).array())
     }

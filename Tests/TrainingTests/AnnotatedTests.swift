@@ -120,7 +120,8 @@ import Testing
             let tape = Tape()
             parameters.track(on: tape)
             let prediction = model(
-                objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init), condition: .none, dropout: nil)
+                objective.schedule.addNoise(x0, noise, at: t), timesteps: t.map(Float.init), condition: .none,
+                dropout: nil)
             let loss = objective(prediction, objective.target(x0, noise, at: t), at: t)
             tape.backward(from: loss)
             parameters.untrack()

@@ -15,7 +15,8 @@ struct Scaling: ParsableCommand {
         ProductKernels.select()
         let machine = Machine(threads: common.threads)
         Report.say("\(machine.description), \(ProductKernels.description(Device(threads: common.threads)))")
-        guard let unet = try Catalogue(common.benchmarks).model(named: "unet2d-cifar10").network as? UNet2DConfiguration else { return }
+        guard let unet = try Catalogue(common.benchmarks).model(named: "unet2d-cifar10").network as? UNet2DConfiguration
+        else { return }
         let series = [
             Series("U-Net forward, 32x32", by: "batch", [1, 2, 4, 8, 16, 32]) {
                 forward(unet, batch: $0, size: 32, threads: common.threads)

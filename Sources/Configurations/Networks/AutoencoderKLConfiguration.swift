@@ -1,4 +1,3 @@
-public import Problems
 public import StrictJSON
 
 /// `AutoencoderKL` of diffusers (Rombach et al. 2022): every key of its `config.json`, with its defaults.

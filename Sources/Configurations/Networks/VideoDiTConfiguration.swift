@@ -160,7 +160,8 @@ extension VideoDiTConfiguration {
         let (layers, steps, perFrame) = (Double(numLayers), Double(patches(frames: frames)), Double(image.tokens))
         /// The products of the two attention matrices, each token with so many others.
         func attention(to others: Double) -> Double { 2 * steps * perFrame * others * Double(image.width) }
-        var cost = NetworkCost(parameters: image.costPerSample.parameters, multiplyAdds: steps * image.costPerSample.multiplyAdds)
+        var cost = NetworkCost(
+            parameters: image.costPerSample.parameters, multiplyAdds: steps * image.costPerSample.multiplyAdds)
         switch self.attention {
         case .factorized:
             cost.parameters += numLayers * block.parameters

@@ -16,7 +16,8 @@ package struct UnixConnection: ~Copyable {
 
     private static func connected(to path: String, timeout: Duration) throws(Problem) -> Int32 {
         let address = try UnixAddress(path: path)
-        let made = Glibc.socket(AF_UNIX, Int32(clamping: SOCK_STREAM.rawValue) | Int32(clamping: SOCK_CLOEXEC.rawValue), 0)
+        let made = Glibc.socket(
+            AF_UNIX, Int32(clamping: SOCK_STREAM.rawValue) | Int32(clamping: SOCK_CLOEXEC.rawValue), 0)
         guard made >= 0 else { throw Problem(.io, "cannot make a socket", cause: message(errno)) }
 
         // On Unix sockets the send timeout also bounds the wait for a place in the listener's backlog.

@@ -32,7 +32,8 @@ struct SamplingWork<Sink: SampleSink>: ResumableWork {
     ///
     /// - Throws: `invalid` when the saved state belongs to another sampling.
     init(
-        _ drawing: Drawing, _ model: Component<any Denoiser>, _ sink: Sink, _ store: SamplingStateStore, _ context: JobContext
+        _ drawing: Drawing, _ model: Component<any Denoiser>, _ sink: Sink, _ store: SamplingStateStore,
+        _ context: JobContext
     ) throws {
         self.drawing = drawing
         self.model = model

@@ -133,5 +133,7 @@ public final class AnnotatedUNet: Denoiser {
 }
 
 extension AnnotatedUNetConfiguration: DenoiserBuilder {
-    public func makeDenoiser(numTrainTimesteps: Int, on device: Device) -> any Denoiser { AnnotatedUNet(self, on: device) }
+    public func makeDenoiser(numTrainTimesteps: Int, on device: Device) -> any Denoiser {
+        AnnotatedUNet(self, on: device)
+    }
 }

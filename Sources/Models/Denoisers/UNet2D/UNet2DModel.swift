@@ -119,5 +119,7 @@ extension UNet2DModel {
 }
 
 extension UNet2DConfiguration: DenoiserBuilder {
-    public func makeDenoiser(numTrainTimesteps: Int, on device: Device) -> any Denoiser { UNet2DModel(self, on: device) }
+    public func makeDenoiser(numTrainTimesteps: Int, on device: Device) -> any Denoiser {
+        UNet2DModel(self, on: device)
+    }
 }
