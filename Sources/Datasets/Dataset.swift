@@ -123,7 +123,7 @@ public struct Dataset: Sendable {
         guard count > loading.limits.memory / bytesPerSample else { return }
         throw Problem(
             .invalid,
-            "an index of \(count) samples takes \(count * bytesPerSample >> 20) MiB of memory, where "
+            "an index of \(count) samples takes \((count * bytesPerSample) >> 20) MiB of memory, where "
                 + "\(loading.limits.memory >> 20) MiB are allowed",
             remedy: "Lower count, or allow the job more memory.", path: "$.dataset.count")
     }

@@ -35,7 +35,7 @@ public struct ImageLimits: Sendable, Hashable {
         guard count <= memory / bytesPerPixel else {
             throw Problem(
                 .invalid,
-                "decoding \(width) x \(height) pixels takes \(count * bytesPerPixel >> 20) MiB of memory, where "
+                "decoding \(width) x \(height) pixels takes \((count * bytesPerPixel) >> 20) MiB of memory, where "
                     + "\(memory >> 20) MiB are allowed", remedy: "Scale it down, or allow the job more memory.")
         }
         guard plausible(count) else {
