@@ -35,8 +35,8 @@ struct CheckedTensorFile {
 
     /// Opens a file whose metadata are whole.
     ///
-    /// - Throws: `corrupt` when it is damaged; when it is whole, `unsupported` for one of another version and `invalid` for one that belongs
-    ///   to something else.
+    /// - Throws: `corrupt` when it is damaged; when it is whole, `unsupported` for one of another version and `invalid`
+    ///   for one that belongs to something else.
     init(_ path: String, fingerprint: String, version: Int = 1) throws {
         self.path = path
         do {

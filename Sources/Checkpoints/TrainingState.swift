@@ -1,6 +1,7 @@
 public import TensorCore
 
-/// All that a training needs to resume as if it had never stopped. Random numbers are functions of the step, so none are kept.
+/// All that a training needs to resume as if it had never stopped. Random numbers are functions of the step, so none
+/// are kept.
 public struct TrainingState {
     /// The part of it that belongs to one group of parameters.
     public struct Group {

@@ -14,7 +14,7 @@ public struct TrainingStateStore: Sendable {
 
     private static let prefix = "step-"
     private static let suffix = ".safetensors"
-    /// Of what a file holds. Files without a version hold the tensors of one network, without a group's name.
+    /// Version of the file format. Files without one hold the tensors of a single network, without a group's name.
     private static let version = 2
 
     /// - Parameters:
@@ -50,8 +50,8 @@ public struct TrainingStateStore: Sendable {
     /// - Parameters:
     ///   - groups: names and tensors like those that the state must have.
     ///   - limit: states from this step on are not looked at.
-    ///   - skipped: receives the problem of each newer state that is damaged (`corrupt`), or of the newest whole one when it is of another
-    ///     version of the program (`unsupported`).
+    ///   - skipped: receives the problem of each newer state that is damaged (`corrupt`), or of the newest whole one
+    ///     when it is of another version of the program (`unsupported`).
     /// - Returns: nil when there is none.
     /// - Throws: `invalid` when the newest whole state belongs to another configuration.
     public func newest(
@@ -105,8 +105,8 @@ public struct TrainingStateStore: Sendable {
             record: try JSONText.decode(TrainingRecord.self, from: Array(record.utf8), file: path))
     }
 
-    /// Removes what a newly saved state makes superfluous. States that claim to be newer were damaged, outdated or led nowhere, or the
-    /// training would have resumed from them; they must not take the places of good ones.
+    /// Removes what a newly saved state makes superfluous. States that claim to be newer were damaged, outdated or led
+    /// nowhere, or the training would have resumed from them; they must not take the places of good ones.
     private func remove(whenNewestIs newest: Int, best: Int?) throws {
         let steps = try steps()
         let kept = Set(steps.filter { $0 <= newest }.suffix(keep) + [best].compactMap(\.self))

@@ -103,8 +103,8 @@ public struct WeightsDirectory: Sendable {
         for (entry, value) in zip(found, values) { entry.parameter.assign(value) }
     }
 
-    /// Whether the files hold what `module` needs, by the names and shapes in their headers: to be known before hours of work that end
-    /// with loading it.
+    /// Whether the files hold what `module` needs, by the names and shapes in their headers: to be known before hours
+    /// of work that end with loading it.
     ///
     /// - Throws: as `load`, but for what only the values tell.
     public func check(for module: some Module) throws { _ = try places(in: module) { _ in false } }

@@ -1,7 +1,7 @@
 internal import Problems
 
-/// What fits what among a network, its samples, an autoencoder and a noise schedule. The rules of job files ask what the file alone
-/// tells, the worker asks again with the files in hand.
+/// What fits what among a network, its samples, an autoencoder and a noise schedule. The rules of job files ask what
+/// the file alone tells, the worker asks again with the files in hand.
 public enum Compatibility {
     /// What a job can change where two things do not fit.
     public enum Changeable: Sendable {
@@ -139,8 +139,8 @@ public enum Compatibility {
 
     // MARK: - Outputs and timesteps
 
-    /// Whether a finished network has the outputs that a variance of reverse steps takes: as many channels as its input, or twice as many
-    /// where it says the variance.
+    /// Whether a finished network has the outputs that a variance of reverse steps takes: as many channels as its
+    /// input, or twice as many where it says the variance.
     public static func outputs(of model: ModelConfiguration, learnedVariance: Bool) -> Misfit? {
         guard let channels = model.channels else { return nil }
         let outputs = model.predictedChannels ?? channels

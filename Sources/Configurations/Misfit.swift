@@ -1,8 +1,8 @@
 public import Problems
 public import StrictJSON
 
-/// Two things that do not fit each other: what is wrong, which key is to blame, and what to do. A rule of job files reports it at the key's
-/// place; a worker, with the files in hand, throws it.
+/// Two things that do not fit each other: what is wrong, which key is to blame, and what to do. A rule of job files
+/// reports it at the key's place; a worker, with the files in hand, throws it.
 public struct Misfit: Error, Sendable, Hashable {
     /// Dotted, such as `model.sample_size`.
     public var key: String

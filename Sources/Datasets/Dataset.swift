@@ -61,7 +61,7 @@ public struct Dataset: Sendable {
     ///     them.
     ///   - seed: decides what is held out for validation.
     ///   - progress: told how many samples of how many are decoded; what it throws ends the work and is thrown on.
-    /// - Throws: a `Problem`, or `Problems` where several files are at fault (all are told): `missing`, `denied`, `io`
+    /// - Throws: a `Problem`, or `Problems` where several files are at fault (all are listed): `missing`, `denied`, `io`
     ///   for what cannot be opened; `corrupt`, `unsupported` for what cannot be decoded; `invalid` for settings that
     ///   don't fit the files.
     public init(

@@ -12,7 +12,7 @@ extension FileSource {
     var isInMemory: Bool { false }
 }
 
-/// Every file of a data set read once before anything is computed with it: all that is wrong with any of them is told
+/// Every file of a data set read once before anything is computed with it: every fault in any of them is reported
 /// at once.
 struct FileSurvey {
     /// The places in the source of those that can be read.

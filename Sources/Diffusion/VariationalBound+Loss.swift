@@ -3,7 +3,8 @@ internal import TensorCore
 
 /// The bound as a loss of a model that learns the variance of its reverse steps: differentiable, the mean over a batch.
 extension VariationalBound {
-    /// The mean over samples and elements of L_t: KL(q(x_t-1 | x_t, x_0) || p(x_t-1 | x_t)), and -log p(x_0 | x_1) at t = 0.
+    /// The mean over samples and elements of L_t: KL(q(x_t-1 | x_t, x_0) || p(x_t-1 | x_t)), and -log p(x_0 | x_1) at t
+    /// = 0.
     ///
     /// - Parameters:
     ///   - x0: (N, ..., C) in [-1, 1].
@@ -28,8 +29,8 @@ extension VariationalBound {
         return terms.mean() * Float(1 / M_LN2)
     }
 
-    /// -log p(x_0) where each of 256 levels in [-1, 1] has the probability that a normal gives to its interval (Ho et al. 2020,
-    /// equation 13), with the usual approximation of the normal's distribution by tanh.
+    /// -log p(x_0) where each of 256 levels in [-1, 1] has the probability that a normal gives to its interval (Ho et
+    /// al. 2020, equation 13), with the usual approximation of the normal's distribution by tanh.
     private func negativeLogLikelihood(of x0: Tensor, _ mean: Tensor, _ logVariance: Tensor) -> Tensor {
         let centred = x0 - mean
         let inverse = (logVariance * -0.5).exp()

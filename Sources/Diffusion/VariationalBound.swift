@@ -3,9 +3,10 @@ internal import Foundation
 public import Problems
 internal import TensorCore
 
-/// The variational bound on -log p(x_0) of a diffusion model, L_T + sum L_t-1 + L_0 (Ho et al. 2020, equation 5), in bits per dimension:
-/// as a figure of a trained model, for each sample by itself, and as a loss for a model that learns the variance of its reverse steps
-/// (Nichol & Dhariwal 2021, section 3.1).
+/// The variational bound on -log p(x_0) of a diffusion model, L_T + sum L_t-1 + L_0 (Ho et al. 2020, equation 5), in
+/// bits per dimension:
+/// as a figure of a trained model, for each sample by itself, and as a loss for a model that learns the variance of its
+/// reverse steps (Nichol & Dhariwal 2021, section 3.1).
 public struct VariationalBound: Sendable {
     public let schedule: NoiseSchedule
     /// How x_0 follows from x_t and the output, at each timestep.
@@ -13,8 +14,8 @@ public struct VariationalBound: Sendable {
     let clipping: SampleClipping
     /// log of the posterior's variance at each timestep.
     let posterior: [Double]
-    /// log of the reverse step's variance at each timestep, where it is fixed; nil where the model predicts it, between the posterior's and
-    /// beta_t.
+    /// log of the reverse step's variance at each timestep, where it is fixed; nil where the model predicts it, between
+    /// the posterior's and beta_t.
     let fixedLogVariances: [Double]?
 
     /// Whether the model has twice the channels of its input, the second half for the variance.
@@ -22,8 +23,8 @@ public struct VariationalBound: Sendable {
 
     /// The bound of a trained model, the chain over all timesteps that it was trained with.
     ///
-    /// - Parameter configuration: the schedule of the training, what the model predicts, the variance of its reverse steps, and what is
-    ///   done to x_0 in them.
+    /// - Parameter configuration: the schedule of the training, what the model predicts, the variance of its reverse
+    ///   steps, and what is done to x_0 in them.
     /// - Throws: a `Problem` for an impossible schedule, or epsilon prediction from pure noise.
     public init(_ configuration: SchedulerConfiguration) throws(Problem) {
         let schedule = try NoiseSchedule(configuration)

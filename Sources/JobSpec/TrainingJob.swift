@@ -1,7 +1,8 @@
 public import Configurations
 public import StrictJSON
 
-/// What the jobs have in common that train something, whatever it is. They differ in the model and in what is minimized, and so in their keys.
+/// What the jobs have in common that train something, whatever it is. They differ in the model and in what is
+/// minimized, and so in their keys.
 public protocol TrainingJob: Described {
     var common: CommonOptions { get set }
     var dataset: DatasetConfiguration { get set }

@@ -1,10 +1,10 @@
 public import TensorCore
 
-/// All that a denoiser receives about each sample beside x and the timestep. Each part that is present has one row for each of N
-/// samples; with no part at all, it is the condition of a model that takes none.
+/// All that a denoiser receives about each sample beside x and the timestep. Each part that is present has one row for
+/// each of N samples; with no part at all, it is the condition of a model that takes none.
 ///
-/// Unconditional is a condition too: the null class, or the embedding of the empty prompt. Classifier-free guidance (Ho & Salimans 2022)
-/// is between two of these.
+/// Unconditional is a condition too: the null class, or the embedding of the empty prompt. Classifier-free guidance (Ho
+/// & Salimans 2022) is between two of these.
 public struct Condition {
     public enum Classes {
         /// N numbers, each below the model's number of classes.
@@ -146,8 +146,8 @@ extension Condition {
         return result
     }
 
-    /// The condition with some of its rows replaced by the only row of another one: condition dropout, which teaches a model to do
-    /// without (Ho & Salimans 2022, algorithm 1, line 3).
+    /// The condition with some of its rows replaced by the only row of another one: condition dropout, which teaches a
+    /// model to do without (Ho & Salimans 2022, algorithm 1, line 3).
     ///
     /// - Parameter isReplaced: for each row.
     public func replacingRows(where isReplaced: [Bool], by other: Condition) -> Condition {

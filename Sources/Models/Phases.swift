@@ -1,7 +1,9 @@
 public import TensorCore
 
-/// The networks of a job that take turns in memory, such as text encoders, denoiser and autoencoder: each is loaded when its phase begins,
-/// and released when that of another does. So a job takes as much memory as its largest phase, not as all of them together.
+/// The networks of a job that take turns in memory, such as text encoders, denoiser and autoencoder: each is loaded
+/// when its phase begins,
+/// and released when that of another does. So a job takes as much memory as its largest phase, not as all of them
+/// together.
 public final class Phases {
     private let device: Device
     private var release: (() -> Void)?

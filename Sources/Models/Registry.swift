@@ -2,8 +2,8 @@ public import Configurations
 public import NeuralNet
 public import TensorCore
 
-/// A configuration from which its network is built. Every one of `Networks` is a `DenoiserBuilder` or a `NetworkBuilder`, declared beside
-/// the network.
+/// A configuration from which its network is built. Every one of `Networks` is a `DenoiserBuilder` or a
+/// `NetworkBuilder`, declared beside the network.
 public protocol NetworkBuilder: NetworkConfiguration {
     associatedtype Network: Module
 

@@ -27,8 +27,8 @@ public final class Linear: Module {
     /// (..., inputs) -> (..., outputs).
     public func callAsFunction(_ x: Tensor) -> Tensor { self(x, then: nil) }
 
-    /// f(x W^T + b) + residual, the latter (..., outputs). All products of the layer are this one: what is added to x W^T, such
-    /// as a low-rank adapter's share, is added here.
+    /// f(x W^T + b) + residual, the latter (..., outputs). All products of the layer are this one: what is added to x
+    /// W^T, such as a low-rank adapter's share, is added here.
     package func callAsFunction(
         _ x: Tensor, then activation: Activation? = nil, plus residual: Tensor? = nil
     ) -> Tensor {

@@ -6,8 +6,8 @@ public enum OptimizerRule: Sendable, Hashable {
     case sgd(momentum: Double, weightDecay: Double)
     /// Adam or AdamW (torch.optim.Adam, torch.optim.AdamW).
     case adam(Adam)
-    /// Muon for hidden matrices (Jordan et al. 2024; torch.optim.Muon with Nesterov momentum and "match_rms_adamw"), Adam for all else;
-    /// the matrices decay as the others do, by themselves.
+    /// Muon for hidden matrices (Jordan et al. 2024; torch.optim.Muon with Nesterov momentum and "match_rms_adamw"),
+    /// Adam for all else; the matrices decay as the others do, by themselves.
     case muon(momentum: Double, others: Adam)
 }
 

@@ -1,7 +1,7 @@
 public import TensorCore
 
-/// Trainable parameters of a network in one run of memory, and their gradients in another of the same layout: an optimizer step,
-/// clipping or a checkpoint is one sweep.
+/// Trainable parameters of a network in one run of memory, and their gradients in another of the same layout: an
+/// optimizer step, clipping or a checkpoint is one sweep.
 ///
 /// This is the one place where tensors change: a step updates `weights` in place between two passes, when no tape holds
 /// them.
@@ -15,8 +15,8 @@ public final class ParameterBuffer {
     private let gradientViews: [Tensor]
     private let weightViews: [Tensor]
 
-    /// Moves the values of the selected parameters that are trainable into one buffer; the parameters then refer to it. Others
-    /// stay where they are: they are constants, without gradients.
+    /// Moves the values of the selected parameters that are trainable into one buffer; the parameters then refer to it.
+    /// Others stay where they are: they are constants, without gradients.
     public init(_ module: some Module, selecting selection: ParameterSelection = .all) {
         var entries: [(String, Parameter, Range<Int>)] = []
         var count = 0

@@ -16,7 +16,8 @@ public struct ParameterSelection: Sendable, Hashable {
         patterns.contains { Self.matches($0, name) } && !exceptions.contains { Self.matches($0, name) }
     }
 
-    /// Whether the parts of the pattern between its stars follow each other in the name, the first at its start and the last at its end.
+    /// Whether the parts of the pattern between its stars follow each other in the name, the first at its start and the
+    /// last at its end.
     private static func matches(_ pattern: String, _ name: String) -> Bool {
         let parts = pattern.split(separator: "*", omittingEmptySubsequences: false)
         guard parts.count > 1, let first = parts.first, let last = parts.last else { return pattern == name }

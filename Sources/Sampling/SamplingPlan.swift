@@ -12,7 +12,8 @@ public struct SamplingPlan {
     public var batchSize: Int
     /// Sample i receives row i mod N; `.none` for a model that takes no condition.
     public var condition: Condition
-    /// How the outputs for the condition and for another one, whose rows are given to samples alike, are combined; nil: only the former.
+    /// How the outputs for the condition and for another one, whose rows are given to samples alike, are combined; nil:
+    /// only the former.
     public var guidance: (Guidance, unconditional: Condition)?
     /// What samples are made from, in the place of nothing but noise.
     public var editing: Editing?

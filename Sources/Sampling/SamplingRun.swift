@@ -41,7 +41,8 @@ public struct SamplingRun {
         case finished(batch: Int, x: Tensor)
     }
 
-    /// - Parameter model: its phase begins with the first step of a batch, once the images that the batch is made from are read.
+    /// - Parameter model: its phase begins with the first step of a batch, once the images that the batch is made from
+    ///   are read.
     public init(
         _ plan: SamplingPlan, _ model: Component<any Denoiser>, from cursor: SamplingCursor, on device: Device
     ) {

@@ -62,7 +62,8 @@ extension SpoolLayout {
         while stem.utf8.count > Self.longestStem { stem.removeLast() }
         var number = 1
         var kept: String { stem + (number == 1 ? "" : "-\(number)") }
-        // An earlier receipt stays, unless it is this drop's own, of before a crash; and anybody may have put something there.
+        // An earlier receipt stays, unless it is this drop's own, of before a crash; and anybody may have put something
+        // there.
         func isTaken() throws -> Bool {
             if try files.exists(Path.join(rejected, kept + ending)) { return true }
             let earlier = Path.join(rejected, kept + ".error.json")

@@ -9,8 +9,8 @@ extension Tensor {
     /// - Parameters:
     ///   - key: (N, S, D). `value`: (N, S, E). D and E hold the heads side by side.
     ///   - scale: most often 1 / sqrt(D / heads).
-    ///   - bias: added to the scaled scores: (heads, L, S) for all samples alike, or (N, heads, L, S). It may be -infinity, but not
-    ///     for all keys of a query.
+    ///   - bias: added to the scaled scores: (heads, L, S) for all samples alike, or (N, heads, L, S). It may be
+    ///     -infinity, but not for all keys of a query.
     /// - Returns: (N, L, E) for queries (N, L, D); 0 where the mask leaves a sample no keys.
     public func attention(
         key: Tensor, value: Tensor, heads: Int, scale: Float, mask: AttentionMask = .none, bias: Tensor? = nil
@@ -180,8 +180,8 @@ struct Attention {
         for row in 0..<rows { ck_fill(scores + row * keyBlock + visible, 0, columns - visible) }
     }
 
-    /// Calls `body` for runs of rows that attend to equally many of the keys `columns`: the first row, counted from the first
-    /// of `rows`, how many rows, and how many keys.
+    /// Calls `body` for runs of rows that attend to equally many of the keys `columns`: the first row, counted from the
+    /// first of `rows`, how many rows, and how many keys.
     func forEachVisibleRun(
         _ rows: Range<Int>, _ columns: Range<Int>, pair: Int, _ body: (_ row: Int, _ count: Int, _ visible: Int) -> Void
     ) {

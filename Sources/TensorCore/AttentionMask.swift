@@ -2,8 +2,8 @@
 public struct AttentionMask: Sendable, Hashable {
     /// Whether query i attends to no key behind key i.
     public var isCausal: Bool
-    /// How many keys each sample has, from the first; those behind are padding. nil: all. A sample without keys attends to nothing:
-    /// its result is 0, and so are its gradients.
+    /// How many keys each sample has, from the first; those behind are padding. nil: all. A sample without keys attends
+    /// to nothing: its result is 0, and so are its gradients.
     public var keyCounts: [Int]?
 
     public init(isCausal: Bool = false, keyCounts: [Int]? = nil) {

@@ -1,7 +1,7 @@
 internal import CKernels
 
-/// A head's rows (tokens x features) packed block by block for products: across, as the columns of Q K^T, or down, as the inner
-/// dimension of P V.
+/// A head's rows (tokens x features) packed block by block for products: across, as the columns of Q K^T, or down, as
+/// the inner dimension of P V.
 struct AttentionPacking {
     let columns: Int
     let block: Int

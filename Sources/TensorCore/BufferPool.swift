@@ -49,7 +49,8 @@ final class BufferPool: Sendable {
     private let outOfMemory: OutOfMemory.Handler
 
     /// - Parameters:
-    ///   - isRehearsal: whether to count only. All buffers are then the same memory, which can be touched but holds nothing.
+    ///   - isRehearsal: whether to count only. All buffers are then the same memory, which can be touched but holds
+    ///     nothing.
     ///   - outOfMemory: called when the operating system has no more memory.
     init(isRehearsal: Bool, outOfMemory: @escaping OutOfMemory.Handler) {
         self.isRehearsal = isRehearsal

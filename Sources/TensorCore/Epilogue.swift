@@ -72,8 +72,8 @@ struct Epilogue {
         return (bias.map { vectors.detached + $0.detached } ?? vectors.detached, outputs)
     }
 
-    /// The gradients to the inputs that there are, where they are wanted, from the gradients to the result and to what the
-    /// activation is applied to.
+    /// The gradients to the inputs that there are, where they are wanted, from the gradients to the result and to what
+    /// the activation is applied to.
     ///
     /// - Parameter wanted: for the inputs of the operation, those of the epilogue from the third on.
     static func gradients(_ parts: EpilogueParts, _ g: Tensor, before u: Tensor, wanted: [Bool]) -> [Tensor?] {

@@ -1,6 +1,6 @@
 extension Operation {
-    /// The gradient rules, all of them. g is d(loss)/d(result); the answer has d(loss)/d(input) for every input whose gradient is
-    /// wanted, and nil for the others. The bits of a gradient do not depend on which others are wanted.
+    /// The gradient rules, all of them. g is d(loss)/d(result); the answer has d(loss)/d(input) for every input whose
+    /// gradient is wanted, and nil for the others. The bits of a gradient do not depend on which others are wanted.
     ///
     /// - Parameters:
     ///   - saved: what the operation saved, in the order of its `recorded(... saving:)`.

@@ -83,7 +83,8 @@ extension Tensor {
         return result
     }
 
-    /// The parts of axis `axis` with the given extents, those that are wanted, off the tape: the adjoint of concatenation.
+    /// The parts of axis `axis` with the given extents, those that are wanted, off the tape: the adjoint of
+    /// concatenation.
     func split(axis: Int, extents: [Int], wanted: [Bool]) -> [Tensor?] {
         var start = 0
         return zip(extents, wanted).map { extent, isWanted in

@@ -67,8 +67,8 @@ extension Tensor {
             saving: [self, weight] + (keepsResult ? [result] : epilogue.preactivation.map { [$0] } ?? []))
     }
 
-    /// The same with weights in 16 bits, which are widened where they are packed: the matrix never exists in 32 bits. The bits of
-    /// the result are those with `weight.widened()`.
+    /// The same with weights in 16 bits, which are widened where they are packed: the matrix never exists in 32 bits.
+    /// The bits of the result are those with `weight.widened()`.
     package func linear(
         _ weight: HalfTensor, bias: Tensor?, then activation: Activation?, plus residual: Tensor? = nil
     ) -> Tensor {
@@ -259,8 +259,8 @@ extension MatrixBlock {
 extension MatrixBlock {
     /// Rows of B that are packed at a time: as many as the kernels multiply before they go on to other columns.
     private static let packedRows = Int(CK_PRODUCT_INNER)
-    /// The longest sum in one chain. A batch of images has a hundred thousand rows, and one chain of so many additions is wrong
-    /// in its fifth digit.
+    /// The longest sum in one chain. A batch of images has a hundred thousand rows, and one chain of so many additions
+    /// is wrong in its fifth digit.
     private static let longestChain = 4 * packedRows
 
     /// C = A^T B, or C + A^T B, on the calling thread: this block is `rows` x `columns`, A `inner` x `rows`, B `inner` x

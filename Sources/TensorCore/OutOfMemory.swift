@@ -2,8 +2,8 @@
     internal import Glibc
 #endif
 
-/// What happens when the operating system has no more memory: the process ends. A tensor operation has no other way to fail, and unwinding
-/// a half-done step would need memory itself.
+/// What happens when the operating system has no more memory: the process ends. A tensor operation has no other way to
+/// fail, and unwinding a half-done step would need memory itself.
 public enum OutOfMemory {
     /// Ends the process; receives the number of bytes that were requested.
     public typealias Handler = @Sendable (_ bytes: Int) -> Never

@@ -16,12 +16,12 @@ public enum RotaryPairs: Sendable, Hashable {
 }
 
 extension Tensor {
-    /// Rotary position embedding of queries or keys (Su et al. 2021, "RoFormer", section 3.4.2): each pair (a, b) of a head's
-    /// features becomes (a cos - b sin, b cos + a sin).
+    /// Rotary position embedding of queries or keys (Su et al. 2021, "RoFormer", section 3.4.2): each pair (a, b) of a
+    /// head's features becomes (a cos - b sin, b cos + a sin).
     ///
     /// - Parameters:
-    ///   - cosines: of the angles of each position and pair (L, size / 2), the same for all samples and heads. Constants, as are the
-    ///     `sines` (L, size / 2).
+    ///   - cosines: of the angles of each position and pair (L, size / 2), the same for all samples and heads.
+    ///     Constants, as are the `sines` (L, size / 2).
     ///   - pairs: which features are pair 0, 1, ...
     /// - Returns: (N, L, D) for tokens (N, L, D) with heads of an even size side by side.
     public func rotated(cosines: Tensor, sines: Tensor, pairs: RotaryPairs) -> Tensor {

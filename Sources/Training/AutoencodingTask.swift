@@ -2,8 +2,8 @@ public import Datasets
 public import Models
 public import TensorCore
 
-/// Teaches an autoencoder to give images back from latents that are nearly standard normal (Kingma & Welling 2014, equation 10; with the
-/// weights of Rombach et al. 2022, but neither perceptual nor adversarial loss).
+/// Teaches an autoencoder to give images back from latents that are nearly standard normal (Kingma & Welling 2014,
+/// equation 10; with the weights of Rombach et al. 2022, but neither perceptual nor adversarial loss).
 public struct AutoencodingTask: TrainingTask {
     public let autoencoder: AutoencoderKL
     private let distance: Loss
@@ -35,7 +35,8 @@ public struct AutoencodingTask: TrainingTask {
         return losses(batch.x, latents, latents.mean)
     }
 
-    /// Both terms are sums over an image, divided by the count of its numbers. The divergence is logged without its weight.
+    /// Both terms are sums over an image, divided by the count of its numbers. The divergence is logged without its
+    /// weight.
     private func losses(_ x: Tensor, _ latents: LatentDistribution, _ z: Tensor) -> Losses {
         let numbers = x.elementCount / max(1, x.shape[0])
         let (reconstruction, divergence) = (distance(autoencoder.decode(z), x), latents.divergence)

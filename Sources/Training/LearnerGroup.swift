@@ -10,7 +10,8 @@ public struct LearnerGroup {
     public var selection: ParameterSelection
     public var initialWeights: InitialWeights
     public var optimization: Optimization
-    /// The turn of a step in which the group is updated. Groups of one turn follow one loss and their gradients are clipped together; turns
+    /// The turn of a step in which the group is updated. Groups of one turn follow one loss and their gradients are
+    /// clipped together; turns
     /// follow each other in ascending order, each with the weights that the one before has left.
     public var turn: Int
 
@@ -31,8 +32,8 @@ public struct LearnerGroup {
 public enum InitialWeights {
     /// Random numbers for the group's parameters.
     case random(seed: UInt64)
-    /// Those that a function gives to the network: it is called when the training begins, and again if the training must return to its
-    /// beginning.
+    /// Those that a function gives to the network: it is called when the training begins, and again if the training
+    /// must return to its beginning.
     case loaded(() throws -> Void)
 }
 

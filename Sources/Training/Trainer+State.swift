@@ -57,8 +57,8 @@ extension Trainer {
         try report(.recovered(step: failed, resumed: step, learningRateScale: scale, reason: reason))
     }
 
-    /// The newest saved state; but if the training went back to it before and came to the same end, the state was itself on
-    /// its way out of range, and the one before it is taken, if there is one.
+    /// The newest saved state; but if the training went back to it before and came to the same end, the state was
+    /// itself on its way out of range, and the one before it is taken, if there is one.
     private func stateToReturnTo() throws -> TrainingState? {
         if let suspect, let older = try savedState(before: suspect) { return older }
         return try savedState()

@@ -4,8 +4,8 @@ internal import NeuralNet
 internal import Problems
 internal import TensorCore
 
-/// Trains parameters of networks at a task, with what a long run needs around it. The caller takes one step at a time, and does all else
-/// in between.
+/// Trains parameters of networks at a task, with what a long run needs around it. The caller takes one step at a time,
+/// and does all else in between.
 ///
 /// Everything random is a function of the seed and the step, and a state is saved between steps only. So a training that
 /// is interrupted anywhere and resumes from its newest state ends with the weights of one that was not, bit for bit.
@@ -37,7 +37,8 @@ public final class Trainer {
     ///   - store: where states are saved; the training resumes from the newest one there.
     ///   - preview: shows the networks as they would be published now; called every `previewEvery` steps.
     ///   - report: receives what happens besides the steps; what it throws, `takeStep` throws.
-    /// - Throws: `invalid` where a group selects nothing that can be trained, or the saved states belong to another training.
+    /// - Throws: `invalid` where a group selects nothing that can be trained, or the saved states belong to another
+    ///   training.
     public init(
         _ task: any TrainingTask, _ groups: [LearnerGroup], dataset: Dataset, plan: TrainingPlan,
         store: TrainingStateStore, preview: @escaping (_ step: Int) throws -> Void,
@@ -82,7 +83,8 @@ public final class Trainer {
     /// Takes the next step and does all that is due after it.
     ///
     /// - Returns: nil when the numbers went out of range and the training went back to an earlier state.
-    /// - Throws: `numerical` when numbers go out of range once too often; what the data set, the disk, `preview` or `report` throw.
+    /// - Throws: `numerical` when numbers go out of range once too often; what the data set, the disk, `preview` or
+    ///   `report` throw.
     @discardableResult
     public func takeStep() throws -> StepReport? {
         precondition(step < plan.steps, "the training is finished")

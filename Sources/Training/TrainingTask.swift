@@ -1,8 +1,8 @@
 public import Datasets
 public import TensorCore
 
-/// What a training minimizes: the losses of what networks make of a batch. Which parameters follow them is up to the training's
-/// `LearnerGroup`s.
+/// What a training minimizes: the losses of what networks make of a batch. Which parameters follow them is up to the
+/// training's `LearnerGroup`s.
 ///
 /// Everything random about a loss is a function of seeds of the task and of the batch's place.
 public protocol TrainingTask {

@@ -5,7 +5,8 @@ import StrictJSON
 import TensorCore
 import Testing
 
-/// Every row of the registry is whole: it has names of its own, a builder, and a configuration that its files give back.
+/// Every row of the registry is whole: it has names of its own, a builder, and a configuration that its files give
+/// back.
 @Suite struct RegistryTests {
     @Test func namesAreUnique() {
         let all = Networks.all

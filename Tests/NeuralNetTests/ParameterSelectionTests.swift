@@ -29,7 +29,8 @@ import Testing
         func callAsFunction(_ x: Tensor) -> Tensor { parts.reduce(x) { $1($0) } }
     }
 
-    /// What lies before the first selected parameter is not even recorded, and behind it only gradients of activations are computed.
+    /// What lies before the first selected parameter is not even recorded, and behind it only gradients of activations
+    /// are computed.
     @Test("leaves the others out of the buffer and of the tape") func frozen() {
         let device = Device(threads: 1)
         let chain = Chain(on: device)

@@ -61,8 +61,8 @@ import Testing
         }
     }
 
-    /// As in a network of which parts are frozen: nothing is computed for inputs that are not tracked, and what is wanted has the
-    /// bits that it has beside all other gradients.
+    /// As in a network of which parts are frozen: nothing is computed for inputs that are not tracked, and what is
+    /// wanted has the bits that it has beside all other gradients.
     @Test(arguments: OperationTable.rows.filter { $0.inputs.count > 1 })
     func gradientsAreComputedWhereTheyAreWanted(_ row: OperationRow) {
         let device = Device(threads: 2)

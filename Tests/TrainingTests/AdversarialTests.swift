@@ -9,7 +9,8 @@ import TestSupport
 import Testing
 import Training
 
-/// Two networks of 30 numbers in turns: one makes points from noise, the other tells them from the data (least squares GAN, Mao et al. 2017).
+/// Two networks of 30 numbers in turns: one makes points from noise, the other tells them from the data (least squares
+/// GAN, Mao et al. 2017).
 private struct Adversaries: TrainingTask {
     final class Network: Module {
         let (first, last): (Linear, Linear)

@@ -29,8 +29,8 @@ public struct ClipTraits: Sendable, Hashable {
 public enum FrameNoiseKind: String, Sendable, CaseIterable {
     /// All the same one.
     case shared
-    /// Some frames at either end are known: they have no noise, or that of `context_timestep`. In half of the clips all others have
-    /// the same one, in the other half one each. Such a model extends clips.
+    /// Some frames at either end are known: they have no noise, or that of `context_timestep`. In half of the clips all
+    /// others have the same one, in the other half one each. Such a model extends clips.
     case context
     /// Each patch in time has one of its own (Chen et al. 2024, "Diffusion Forcing"). Such a model extends clips too.
     case independent

@@ -17,7 +17,8 @@ public protocol DenoiserConfiguration: NetworkConfiguration {
     var predictedChannels: Int? { get }
     /// The classes that it takes.
     var classConditioning: ClassConditioning { get }
-    /// Height and width of a patch, of which a side of its samples must be a multiple; nil for networks without patches.
+    /// Height and width of a patch, of which a side of its samples must be a multiple; nil for networks without
+    /// patches.
     var patchSide: Int? { get }
     /// What a network of clips was made for; nil for others.
     var clips: ClipTraits? { get }

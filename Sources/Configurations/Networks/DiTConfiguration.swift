@@ -5,8 +5,8 @@ public import StrictJSON
 /// defaults, and a few of ours for what that class lacks.
 public struct DiTConfiguration: DenoiserConfiguration {
     public static let architecture = "dit"
-    /// `Transformer2DModel` is what diffusers called a DiT before that had a class of its own, and other transformers, which are not
-    /// supported; `DiT` one that diffusers' class does not compute.
+    /// `Transformer2DModel` is what diffusers called a DiT before that had a class of its own, and other transformers,
+    /// which are not supported; `DiT` one that diffusers' class does not compute.
     public static let classNames = ["DiTTransformer2DModel", "Transformer2DModel", "DiT"]
     public static let component = "transformer"
     public static let classCountKey = "num_embeds_ada_norm"

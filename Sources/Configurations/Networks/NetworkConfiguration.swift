@@ -1,7 +1,8 @@
 public import Problems
 public import StrictJSON
 
-/// What a network is built from: the keys of its `config.json` with their rules, and what must be known of it before it is built.
+/// What a network is built from: the keys of its `config.json` with their rules, and what must be known of it before it
+/// is built.
 public protocol NetworkConfiguration: Described, Hashable {
     /// The `architecture` of a job file's `model`.
     static var architecture: String { get }
@@ -43,8 +44,8 @@ extension NetworkConfiguration {
         configJSON.asConfig(className: className, diffusersVersion: diffusersVersion)
     }
 
-    /// Reads a `config.json` of one of its classes. Absent keys take the class's defaults; unknown keys are warnings, since newer versions
-    /// of diffusers add some.
+    /// Reads a `config.json` of one of its classes. Absent keys take the class's defaults; unknown keys are warnings,
+    /// since newer versions of diffusers add some.
     public static func read(
         config bytes: [UInt8], file: String? = nil
     ) throws(Problems) -> (configuration: Self, warnings: [Problem]) {
@@ -58,8 +59,8 @@ extension NetworkConfiguration {
 public struct NetworkCost: Sendable, Hashable {
     /// Trainable numbers.
     public var parameters: Int
-    /// Multiply-adds of matrix products in one forward pass of one sample. Papers on diffusion transformers call a billion of
-    /// them a "Gflop".
+    /// Multiply-adds of matrix products in one forward pass of one sample. Papers on diffusion transformers call a
+    /// billion of them a "Gflop".
     public var multiplyAdds: Double
 }
 

@@ -1,4 +1,5 @@
-/// The networks that diffd knows, a row each. What builds one from its configuration stands beside the network, in Models.
+/// The networks that diffd knows, a row each. What builds one from its configuration stands beside the network, in
+/// Models.
 public enum Networks {
     /// Those that predict noise.
     public static let denoisers: [any DenoiserConfiguration.Type] = [

@@ -15,7 +15,7 @@ public struct FolderPictures: Sendable {
         paths = try Self.told(listing.files, below: root).images.map { "\(root)/\($0)" }
     }
 
-    /// Whether the file `root/name` is taken for a picture: any that is called one must be one; others are told by what
+    /// Whether `root/name` is an image file: one with an image's extension must be one; others are identified by what
     /// they hold.
     public static func isPicture(_ name: String, below root: String) throws -> Bool {
         try ImageFile.Format(name: name) != nil

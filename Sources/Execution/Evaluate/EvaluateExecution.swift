@@ -18,7 +18,7 @@ struct EvaluateExecution {
 
     func run() throws -> Ending {
         let resident = JobContext.residentMemory
-        // What is wrong with either is told before hours of work on the other.
+        // Faults of either are reported before hours of work on the other.
         let bound = try job.model.map { try BoundMeasurement(job, of: $0, context) }
         let distance = try job.samples.map { try DistanceMeasurement(job, of: $0, context) }
         try admit(bound, distance, beside: resident)

@@ -14,7 +14,8 @@ protocol ResumableWork {
 
     /// Takes the next step.
     ///
-    /// - Returns: nil where none was completed: a stop request came within the step, or the work returned to an earlier state.
+    /// - Returns: nil where none was completed: a stop request came within the step, or the work returned to an earlier
+    ///   state.
     mutating func step() throws -> Step?
 
     /// Writes and reports what a step has given.
@@ -36,8 +37,8 @@ struct StepOutcome {
     var loss: Double?
 }
 
-/// The loop of everything that goes step by step: it asks before each step whether to stop, saves the state from time to time, and reports
-/// how far the job is.
+/// The loop of everything that goes step by step: it asks before each step whether to stop, saves the state from time
+/// to time, and reports how far the job is.
 final class StepLoop {
     /// Between two steps the state is saved at most this often.
     private static let saveInterval = Duration.seconds(20)

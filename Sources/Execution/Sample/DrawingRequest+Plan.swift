@@ -12,7 +12,7 @@ extension DrawingRequest {
     ///
     /// - Parameters:
     ///   - shape: of the model's samples.
-    ///   - codec: from those samples to what is shown.
+    ///   - codec: decodes those samples to images.
     ///   - firstFrame: of each clip, for a model of video; nil: none is given.
     /// - Throws: what does not fit between the request and the model, with the job's key.
     func plan(

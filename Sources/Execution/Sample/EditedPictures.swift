@@ -106,7 +106,7 @@ struct EditedPictures: Sendable {
         return mask.blurred(deviation: job.maskBlur)
     }
 
-    /// Looks at every picture once, so that what is wrong with any is told before hours of work.
+    /// Reads every image once, so that faults are reported before hours of work.
     func check(warn: (String) -> Void) throws {
         var problems: [Problem] = []
         for index in paths.indices {

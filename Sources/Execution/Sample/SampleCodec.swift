@@ -14,7 +14,7 @@ struct SampleCodec {
 
     /// - Parameters:
     ///   - shape: of the denoiser's samples.
-    ///   - autoencoder: its configuration, and the network; nil for a denoiser of what is shown.
+    ///   - autoencoder: its configuration, and the network; nil for a denoiser of pixels or points.
     init(_ shape: SampleShape, _ autoencoder: (AutoencoderKLConfiguration, Component<AutoencoderKL>)?) {
         self.autoencoder = autoencoder?.1
         self.shape = Self.shape(of: shape, autoencoder?.0)

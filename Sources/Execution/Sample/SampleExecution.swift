@@ -162,7 +162,7 @@ struct SampleExecution {
         return try requests[0].clip.shape(of: pipeline.configuration, shape, autoencoder)
     }
 
-    /// The first frame of each clip, where one is given, at the size of what is shown.
+    /// The first frame of each clip, where one is given, at the size of decoded samples.
     private func firstFrame(_ codec: SampleCodec) throws -> Image? {
         guard let path = try firstFramePath(), let (size, channels) = codec.shape.frame else { return nil }
         return try pointing(to: JobInput.Role.image.jsonPath) {

@@ -129,7 +129,8 @@ struct SampleOutputs: SampleSink {
             ])
     }
 
-    /// Keeps a frame of the animation, which shows the first batch. Latents are decoded at the end, when the denoiser has left.
+    /// Keeps a frame of the animation, which shows the first batch. Latents are decoded at the end, when the denoiser
+    /// has left.
     func step(_ index: Int, batch: Int, _ x: Tensor) throws {
         guard batch == 0, frameSteps.contains(index) else { return }
         if codec.isLossy { return try frameLatents.save(x, window: index) }

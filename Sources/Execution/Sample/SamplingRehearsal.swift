@@ -5,7 +5,8 @@ internal import NeuralNet
 internal import Sampling
 internal import TensorCore
 
-/// How much memory the tensors of a sampling take, found by going through each of its phases on a device that computes nothing.
+/// How much memory the tensors of a sampling take, found by going through each of its phases on a device that computes
+/// nothing.
 struct SamplingRehearsal {
     let pipeline: PipelineDirectory
     /// Format of the denoiser's weights in memory; nil for 32 bits.

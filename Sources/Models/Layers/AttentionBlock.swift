@@ -1,7 +1,8 @@
 package import NeuralNet
 package import TensorCore
 
-/// Self-attention over the pixels of an image with its norm and residual, as in the DDPM U-Net (Ho et al. 2020, section 4).
+/// Self-attention over the pixels of an image with its norm and residual, as in the DDPM U-Net (Ho et al. 2020, section
+/// 4).
 package final class AttentionBlock: Module {
     /// nil: no norm before the attention.
     private let norm: GroupNorm?

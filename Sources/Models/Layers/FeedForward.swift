@@ -1,13 +1,14 @@
 package import NeuralNet
 package import TensorCore
 
-/// The feed-forward layer of a transformer block, which sees each token alone, or mixed with those beside it (Xie et al. 2021,
-/// "SegFormer", section 3.1, Mix-FFN).
+/// The feed-forward layer of a transformer block, which sees each token alone, or mixed with those beside it (Xie et
+/// al. 2021, "SegFormer", section 3.1, Mix-FFN).
 package final class FeedForward: Module {
     package enum Activation: Sendable, Hashable {
         /// f(W x).
         case plain(TensorCore.Activation)
-        /// V x f(W x), where V and W are one matrix of twice as many rows (Shazeer 2020, "GLU variants improve transformer").
+        /// V x f(W x), where V and W are one matrix of twice as many rows (Shazeer 2020, "GLU variants improve
+        /// transformer").
         case gated(TensorCore.Activation)
     }
 
