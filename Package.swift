@@ -34,6 +34,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioExtras: Target.Dependency = .product(name: "NIOExtras", package: "swift-nio-extras")
+let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let serviceLifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -140,7 +141,7 @@ let package = Package(
             [
                 "Problems", "StrictJSON", "JobSpec", "ControlAPI", httpTypes, hummingbird, hummingbirdCore, logging,
                 nioCore,
-                nioExtras, nioPosix, serviceLifecycle,
+                nioExtras, nioHTTPTypes, nioPosix, serviceLifecycle,
             ]),
         library("Manuals", ["Problems", "StrictJSON", "JobSpec", "Service"]),
         library("Service", ["CSystemd", "Problems", logging, configuration, systemPackage]),

@@ -30,8 +30,8 @@ public protocol JobService: Sendable {
     /// The part of the job's `log.txt` from byte `offset` on, at most `limit` bytes. An offset past the end gives no bytes.
     func log(of id: Int, from offset: Int, limit: Int) async throws(Problem) -> LogChunk
 
-    /// Changes from now on, until the consumer stops iterating. The stream keeps a bounded number of the newest events for
-    /// a slow consumer; one that missed some sees a gap in `JobEvent.sequence` and should list again.
+    /// Changes from now on, until the consumer stops iterating. The stream of a consumer that does not keep up ends with
+    /// `JobEvents.Lost`: it should list again.
     ///
     /// - Parameter last: the number of the last event that the consumer has got; the changes of state after that come first.
     func events(after last: Int?) async -> JobEvents
@@ -57,11 +57,15 @@ public struct JobFilter: Sendable, Hashable {
     public var limit: Int?
     /// Of the queued, only so many: those that come first. Has no effect where finished jobs are asked for.
     public var next: Int?
+    /// Only the job that the drop with this token has become, if it is among those selected.
+    public var drop: String?
 
     public init(
-        states: Set<JobState> = Set(JobState.allCases), name: String? = nil, limit: Int? = nil, next: Int? = nil
+        states: Set<JobState> = Set(JobState.allCases), name: String? = nil, limit: Int? = nil, next: Int? = nil,
+        drop: String? = nil
     ) {
         self.next = next
+        self.drop = drop
         self.states = states
         self.name = name
         self.limit = limit
@@ -102,11 +106,18 @@ public enum ServiceCommand: String, Sendable, Hashable, CaseIterable {
 
 /// Changes of jobs as they come.
 public struct JobEvents: Sendable {
-    public var stream: AsyncStream<JobEvent>
+    /// Why the stream of a consumer ends that was too far behind.
+    public struct Lost: Error {
+        public init() {}
+    }
+
+    public typealias Stream = AsyncThrowingStream<JobEvent, any Error>
+
+    public var stream: Stream
     /// Nothing is missing but progress; otherwise the consumer has to list again what it follows.
     public var isComplete: Bool
 
-    public init(_ stream: AsyncStream<JobEvent>, isComplete: Bool) {
+    public init(_ stream: Stream, isComplete: Bool) {
         self.stream = stream
         self.isComplete = isComplete
     }

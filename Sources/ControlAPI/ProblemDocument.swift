@@ -2,7 +2,7 @@ public import Problems
 
 /// An `application/problem+json` answer (RFC 9457).
 ///
-/// The standard members and the extension members beside them tell the first problem; `problems` holds them all.
+/// The standard members and the extension members beside them tell the first problem; `problems` holds them all, up to `Problems.limit`.
 public struct ProblemDocument: Sendable, Codable, Hashable {
     public static let mediaType = "application/problem+json"
 
@@ -35,7 +35,7 @@ public struct ProblemDocument: Sendable, Codable, Hashable {
         path = first.path
         line = first.line
         column = first.column
-        self.problems = problems.all
+        self.problems = problems.bounded.all
     }
 }
 

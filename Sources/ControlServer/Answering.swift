@@ -36,8 +36,22 @@ extension Response {
     ) -> Response {
         var headers = headers
         headers[.contentType] = type
-        return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+        let whole = ByteBuffer(bytes: bytes)
+        guard bytes.count > piece else {
+            return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: whole))
+        }
+        // In pieces, so that it is seen whether a slow client takes any.
+        let body = ResponseBody(contentLength: bytes.count) { writer in
+            var rest = whole
+            while let part = rest.readSlice(length: min(piece, rest.readableBytes)), part.readableBytes > 0 {
+                try await writer.write(part)
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: status, headers: headers, body: body)
     }
+
+    private static let piece = 64 << 10
 
     static func refusal(_ refusal: Refusal) throws(Problem) -> Response {
         let document = ProblemDocument(refusal.problems, status: Int(clamping: refusal.status.code))

@@ -12,16 +12,19 @@ package struct ControlRoutes: Sendable {
     let service: any JobService
     let permissions: Permissions
     let limits: ControlLimits
+    let connections: ConnectionTable
     let identify: @Sendable (any Channel) async throws -> Caller
 
     /// `identify` tells who called; by default the kernel does.
     package init(
         service: any JobService, permissions: Permissions, limits: ControlLimits = ControlLimits(),
+        connections: ConnectionTable? = nil,
         identify: @escaping @Sendable (any Channel) async throws -> Caller = PeerCredentials.caller(of:)
     ) {
         self.service = service
         self.permissions = permissions
         self.limits = limits
+        self.connections = connections ?? ConnectionTable(limits)
         self.identify = identify
     }
 
@@ -70,24 +73,4 @@ package struct ControlRoutes: Sendable {
     private static let knownMethods: [HTTPRequest.Method] = [
         .get, .head, .post, .put, .delete, .connect, .options, .trace, .patch,
     ]
-}
-
-/// Bounds that keep one client from hurting the others.
-public struct ControlLimits: Sendable, Hashable {
-    /// Largest job file in bytes.
-    public var jobFile = JobSpec.maximumFileSize
-    /// Longest time for a request's body to arrive.
-    public var bodyTimeout = Duration.seconds(30)
-    /// A connection on which nothing is asked for so long is closed.
-    public var idleTimeout = Duration.seconds(60)
-    /// Open connections; more wait to be accepted.
-    public var connections = 256
-    /// A silent event stream carries a comment this often, so that both ends notice a dead one.
-    public var heartbeat = Duration.seconds(15)
-    /// How often a followed log is looked at.
-    public var logInterval = Duration.milliseconds(250)
-    /// Size of all header fields of a request in bytes.
-    public var headerBytes = 16 << 10
-
-    public init() {}
 }

@@ -16,6 +16,7 @@ public struct ControlServer: Service {
     private let routes: ControlRoutes
     private let socket: ListeningSocket
     private let limits: ControlLimits
+    private let connections: ConnectionTable
     private let logger: Logger
     private let onListening: @Sendable () async -> Void
 
@@ -25,16 +26,17 @@ public struct ControlServer: Service {
         limits: ControlLimits = ControlLimits(),
         logger: Logger, onListening: @escaping @Sendable () async -> Void = {}
     ) {
-        routes = ControlRoutes(service: service, permissions: permissions, limits: limits)
+        connections = ConnectionTable(limits)
+        routes = ControlRoutes(
+            service: service, permissions: permissions, limits: limits, connections: connections)
         self.socket = socket
         self.limits = limits
         self.logger = logger
         self.onListening = onListening
     }
 
-    /// Returns after a graceful shutdown: no connection is accepted any more, requests in progress have been answered, and
-    /// event streams have ended. A client that does not take its answer delays that until the task is cancelled
-    /// (`maximumGracefulShutdownDuration` of the service group).
+    /// Returns after a graceful shutdown: no connection is accepted any more, event streams have ended, and requests in progress have
+    /// been answered, or have had the time to be (`ControlLimits.farewell`): no client delays that.
     public func run() async throws {
         defer { socket.removeFile() }
         let http = connectionHandler()
@@ -52,22 +54,16 @@ public struct ControlServer: Service {
         try await withGracefulShutdownHandler {
             await onListening()
             // Discarding: what a connection took goes with it.
-            try await withThrowingDiscardingTaskGroup { connections in
-                let (places, free) = AsyncStream.makeStream(of: Void.self)
-                for _ in 0..<limits.connections { free.yield() }
-                var place = places.makeAsyncIterator()
+            try await withThrowingDiscardingTaskGroup { tasks in
                 try await listener.executeThenClose { accepted in
                     for try await connection in accepted {
-                        await place.next()
-                        connections.addTask {
-                            await http.handle(value: connection, logger: logger)
-                            free.yield()
-                        }
+                        tasks.addTask { await http.handle(value: connection, logger: logger) }
                     }
                 }
             }
         } onGracefulShutdown: {
             quiescing.initiateShutdown(promise: nil)
+            group.any().scheduleTask(in: TimeAmount(limits.farewell)) { connections.closeAll() }
         }
     }
 
@@ -87,6 +83,7 @@ public struct ControlServer: Service {
                 if response.headers[.connection] == "close" { try await channel.close() }
             },
             configuration: HTTP1Channel.Configuration(
+                additionalChannelHandlers: [ConnectionHandler(connections, limits, logger)],
                 idleTimeout: TimeAmount(limits.idleTimeout),
                 httpDecoderConfiguration: HTTP1Channel.Configuration.DecoderConfiguration(
                     maxHeaderFieldSize: limits.headerBytes, maxHeaderListSize: limits.headerBytes,

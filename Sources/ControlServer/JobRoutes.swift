@@ -9,7 +9,7 @@ import Problems
 import StrictJSON
 
 extension ControlRoutes {
-    /// `GET /v1/jobs?state=queued,running&name=NAME&limit=N&next=N`
+    /// `GET /v1/jobs?state=queued,running&name=NAME&limit=N&next=N&drop=TOKEN`
     func listJobs(_ request: Request, _ context: ControlContext) async throws -> Response {
         let query = request.uri.queryParameters
         var filter = JobFilter()
@@ -25,6 +25,7 @@ extension ControlRoutes {
                 })
         }
         filter.name = query["name"].map { String($0) }
+        filter.drop = query["drop"].map { String($0) }
         filter.limit = try natural("limit", in: request)
         filter.next = try natural("next", in: request)
         return try .json(JobList(jobs: try await service.list(filter)))

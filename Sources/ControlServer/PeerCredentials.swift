@@ -12,6 +12,16 @@ package enum PeerCredentials {
         var gid: UInt32
     }
 
+    /// The uid of who made the connection, as the kernel tells it; nil for what is no Unix socket. To be called on the channel's loop.
+    static func user(of channel: any Channel) -> UInt32? {
+        guard let options = channel as? any SocketOptionProvider else { return nil }
+        let answer = option(options)
+        // On the loop itself the answer is there at once.
+        var credentials: Credentials?
+        answer.assumeIsolated().whenSuccess { credentials = $0 }
+        return credentials?.uid
+    }
+
     /// Asks the kernel for the peer's ids as they were when it connected, and the user database for its name and groups.
     package static func caller(of channel: any Channel) async throws(Problem) -> Caller {
         guard let options = channel as? any SocketOptionProvider else {
@@ -19,9 +29,7 @@ package enum PeerCredentials {
         }
         let credentials: Credentials
         do {
-            credentials = try await options.unsafeGetSocketOption(
-                level: .socket, name: NIOBSDSocket.Option(rawValue: SO_PEERCRED)
-            ).get()
+            credentials = try await option(options).get()
         } catch {
             throw unknown(String(describing: error))
         }
@@ -29,6 +37,10 @@ package enum PeerCredentials {
         return Caller(
             uid: credentials.uid, gid: credentials.gid, pid: credentials.pid, user: user,
             groups: user.map { groups(of: $0, with: credentials.gid) } ?? [credentials.gid])
+    }
+
+    private static func option(_ options: any SocketOptionProvider) -> EventLoopFuture<Credentials> {
+        options.unsafeGetSocketOption(level: .socket, name: NIOBSDSocket.Option(rawValue: SO_PEERCRED))
     }
 
     private static func unknown(_ cause: String) -> Problem {

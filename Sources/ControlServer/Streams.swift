@@ -13,36 +13,28 @@ extension ControlRoutes {
     /// later event will be missed. A client that comes back with `Last-Event-ID` gets the changes of state since; `missed` tells it that
     /// they are not known any more.
     func streamEvents(_ request: Request, _ context: ControlContext) async throws -> Response {
+        try connections.beginStream(context.channel)
         // What is no number is none of ours.
         let events = await service.events(after: request.headers[Self.lastEventID].map { Int($0, radix: 10) ?? -1 })
         let body = ResponseBody { writer in
             try await request.body.consumeWithCancellationOnInboundClose { _ in
-                try await writer.write(ByteBuffer(string: "event: \(EventStream.began)\ndata:\n\n"))
-                if !events.isComplete {
-                    try await writer.write(ByteBuffer(string: "event: \(EventStream.missed)\ndata:\n\n"))
-                }
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    let (messages, outlet) = AsyncStream.makeStream(
-                        of: ByteBuffer.self, bufferingPolicy: .bufferingNewest(1024))
-                    group.addTask {
-                        for await event in events.stream { outlet.yield(try Self.message(event)) }
-                        outlet.finish()
+                try await writer.write(Self.sign(EventStream.began))
+                if !events.isComplete { try await writer.write(Self.sign(EventStream.missed)) }
+                do {
+                    for try await event in events.stream.cancelOnGracefulShutdown() {
+                        try await writer.write(Self.message(event))
                     }
-                    group.addTask {
-                        while true {
-                            try await Task.sleep(for: limits.heartbeat)
-                            outlet.yield(ByteBuffer(string: ": still here\n\n"))
-                        }
-                    }
-                    for await message in messages.cancelOnGracefulShutdown() { try await writer.write(message) }
-                    group.cancelAll()
+                } catch is JobEvents.Lost {
+                    try await writer.write(Self.sign(EventStream.missed))
                 }
             }
             try await writer.finish(nil)
         }
         return Response(
-            status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], body: body)
+            status: .ok, headers: [.contentType: EventStream.mediaType, .cacheControl: "no-store"], body: body)
     }
+
+    private static func sign(_ name: String) -> ByteBuffer { ByteBuffer(string: "event: \(name)\ndata:\n\n") }
 
     private static let lastEventID = HTTPField.Name("Last-Event-ID")!
 
@@ -56,6 +48,7 @@ extension ControlRoutes {
         let id = try await job(context).id
         let offset = try natural("offset", in: request) ?? 0
         let follow = try flag("follow", in: request)
+        if follow { try connections.beginStream(context.channel) }
         // The first piece is read here, so that a log that cannot be read is an error answer and not a broken one.
         let first = try await service.log(of: id, from: offset, limit: Self.logPiece)
         let body = ResponseBody { writer in

@@ -72,6 +72,15 @@ public struct Problem: Error, Sendable, Codable, Hashable {
     }
 }
 
+extension Problem {
+    /// In the place of problems that are not told one by one.
+    public static func more(_ count: Int) -> Problem {
+        Problem(
+            .invalid, count == 1 ? "there is 1 more problem" : "there are \(count) more problems",
+            remedy: "Mend these first.")
+    }
+}
+
 extension Problem: CustomStringConvertible {
     /// `file:line:column: $.path: message (cause). remedy`, leaving out what is not known.
     public var description: String {
@@ -92,7 +101,16 @@ extension Problem: CustomStringConvertible {
 public struct Problems: Error, Sendable, Codable, Hashable, CustomStringConvertible {
     public var all: [Problem]
 
+    /// As many are told; of more it is said how many there are.
+    public static let limit = 100
+
     public init(_ all: [Problem]) { self.all = all }
+
+    /// The first `limit`, and how many more there are: what stands in an answer, a receipt or a log.
+    public var bounded: Problems {
+        guard all.count > Self.limit else { return self }
+        return Problems(all.prefix(Self.limit) + [.more(all.count - Self.limit)])
+    }
 
     public var description: String { all.map(\.description).joined(separator: "\n") }
 }

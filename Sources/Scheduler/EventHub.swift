@@ -7,8 +7,10 @@ import Problems
 package struct EventHub {
     /// Changes of state that are kept at least.
     private static let kept = 64
+    /// Events that a listener may be behind.
+    private static let patience = 256
 
-    private var listeners: [UUID: AsyncStream<JobEvent>.Continuation] = [:]
+    private var listeners: [UUID: JobEvents.Stream.Continuation] = [:]
     private var sequence: Int
     /// The newest changes of state. Progress is not kept: the next replaces it.
     private var recent: [JobEvent] = []
@@ -22,10 +24,11 @@ package struct EventHub {
         forgotten = sequence
     }
 
-    /// A stream of events from now on, and of those after the number `last`. `ended` is called, from anywhere, when its consumer has gone.
+    /// A stream of events from now on, and of those after the number `last`. It ends when its consumer does not keep up. `ended` is called,
+    /// from anywhere, when the consumer has gone.
     package mutating func listen(after last: Int?, ended: @escaping @Sendable (UUID) -> Void) -> JobEvents {
         let id = UUID()
-        let (stream, continuation) = AsyncStream.makeStream(of: JobEvent.self, bufferingPolicy: .bufferingNewest(1024))
+        let (stream, continuation) = JobEvents.Stream.makeStream(bufferingPolicy: .bufferingOldest(Self.patience))
         continuation.onTermination = { _ in ended(id) }
         listeners[id] = continuation
         guard let last else { return JobEvents(stream, isComplete: true) }
@@ -40,7 +43,13 @@ package struct EventHub {
         sequence += 1
         let event = JobEvent(sequence: sequence, kind: kind, time: time, job: job)
         if kind == .state { keep(event) }
-        for listener in listeners.values { listener.yield(event) }
+        for (id, listener) in listeners {
+            if case .dropped = listener.yield(event) {
+                // It gets the events up to here, and none after.
+                listener.finish(throwing: JobEvents.Lost())
+                listeners[id] = nil
+            }
+        }
     }
 
     private mutating func keep(_ event: JobEvent) {

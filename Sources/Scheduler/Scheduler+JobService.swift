@@ -5,10 +5,13 @@ import JobQueue
 public import JobSpec
 import Logging
 public import Problems
+import Spool
+import StrictJSON
 
 /// What the control server asks.
 extension Scheduler: JobService {
     public func list(_ filter: JobFilter) throws(Problem) -> [JobStatus] {
+        if let drop = filter.drop { return try jobs(filter, ofDrop: drop) }
         let hasFinal = filter.states.contains(where: \.isFinal)
         guard !hasFinal else {
             return try store.jobs(in: filter.states, named: filter.name, limit: filter.limit).map(statusWithTimes(of:))
@@ -23,6 +26,20 @@ extension Scheduler: JobService {
         guard shown.count > 200 else { return shown.map(statusWithTimes(of:)) }
         let waits = state.waits(at: machine.now())
         return shown.map { statusWithTimes(of: $0, wait: waits[$0.id]) }
+    }
+
+    /// Jobs among which the one of a drop is looked for: others may come in under its name, but not many in a minute.
+    private static let jobsOfDrop = 20
+
+    /// The daemon may read every record of acceptance; who dropped something may not.
+    private func jobs(_ filter: JobFilter, ofDrop token: String) throws(Problem) -> [JobStatus] {
+        let limit = min(filter.limit ?? .max, Self.jobsOfDrop)
+        return try store.jobs(in: filter.states, named: filter.name, limit: limit).filter { job in
+            let record = "\(directory(of: job))/\(JobFiles.acceptance)"
+            // One that cannot be read is not that of a drop of late.
+            guard let bytes = try? files.read(record, limit: 1 << 20) else { return false }
+            return (try? JSONText.decode(Acceptance.self, from: bytes))?.token == token
+        }.map(statusWithTimes(of:))
     }
 
     public func job(_ reference: JobReference) throws(Problem) -> JobStatus {

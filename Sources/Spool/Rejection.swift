@@ -36,7 +36,7 @@ extension SpoolLayout {
         _ name: String, _ problems: Problems, token: String? = nil, inputs: TakenInputs? = nil, at now: Date,
         in files: any FileSystem
     ) throws -> String {
-        let receipt = Receipt(name: name, token: token, rejectedAt: now, problems: problems.all, inputs: inputs)
+        let receipt = Receipt(name: name, token: token, rejectedAt: now, problems: problems.bounded.all, inputs: inputs)
         return try putAside(receipt, in: files) { try files.moveDurably(Path.join(incoming, name), to: $0) }
     }
 

@@ -18,11 +18,11 @@ extension JSONNode {
         var parser = JSONParser(bytes)
         do throws(JSONParser.Stop) {
             let node = try parser.document()
-            return parser.duplicates.isEmpty ? .complete(node) : .malformed(Problems(parser.duplicates))
+            return parser.duplicates.isEmpty ? .complete(node) : .malformed(parser.problems)
         } catch {
             switch error {
             case .endedEarly(let problem): return .incomplete(problem)
-            case .malformed(let problem): return .malformed(Problems(parser.duplicates + [problem]))
+            case .malformed(let problem): return .malformed(Problems(parser.problems.all + [problem]))
             }
         }
     }
@@ -48,6 +48,7 @@ struct JSONParser {
 
     /// Duplicate names, the one fault after which reading can go on.
     private(set) var duplicates: [Problem] = []
+    private var uncounted = 0
 
     private let bytes: [UInt8]
     private var at = 0
@@ -125,7 +126,7 @@ struct JSONParser {
             let name = try string()
             skipWhitespace()
             guard try peek() == UInt8(ascii: ":") else {
-                throw malformed("a colon is missing after the name \"\(name)\"", "Write \"name\": value.")
+                throw malformed("a colon is missing after the name \"\(name.shortened())\"", "Write \"name\": value.")
             }
             at += 1
             path.append(.member(name))
@@ -134,10 +135,7 @@ struct JSONParser {
             if isNew(name, among: members, &names) {
                 members.append(JSONNode.Member(name, node, place: place))
             } else {
-                duplicates.append(
-                    Problem(
-                        .invalid, "the name \"\(name)\" occurs twice in one object", remedy: "Keep one of them.",
-                        path: pathText.member(name).description, line: place.line, column: place.column))
+                noteDuplicate(name, place)
             }
             skipWhitespace()
             switch try peek() {
@@ -149,6 +147,20 @@ struct JSONParser {
             }
         }
     }
+
+    private mutating func noteDuplicate(_ name: String, _ place: JSONNode.Place) {
+        guard duplicates.count < Problems.limit else {
+            uncounted += 1
+            return
+        }
+        duplicates.append(
+            Problem(
+                .invalid, "the name \"\(name.shortened())\" occurs twice in one object", remedy: "Keep one of them.",
+                path: pathText.member(name).text, line: place.line, column: place.column))
+    }
+
+    /// The duplicates, and how many more of them there are.
+    var problems: Problems { Problems(uncounted > 0 ? duplicates + [.more(uncounted)] : duplicates) }
 
     /// Few names are compared one by one; many go through a set.
     private func isNew(_ name: String, among members: [JSONNode.Member], _ names: inout Set<String>) -> Bool {
@@ -411,7 +423,7 @@ struct JSONParser {
 
     private func problem(_ message: String, _ remedy: String) -> Problem {
         Problem(
-            .invalid, message, remedy: remedy, path: path.isEmpty ? nil : pathText.description, line: here.line,
+            .invalid, message, remedy: remedy, path: path.isEmpty ? nil : pathText.text, line: here.line,
             column: here.column)
     }
 }

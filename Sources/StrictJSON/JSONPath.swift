@@ -1,3 +1,5 @@
+import Problems
+
 /// Where in a JSON document: `$.training.steps`, `$.sizes[3]`, `$['odd name']` (the notation of RFC 9535).
 public struct JSONPath: Sendable, Hashable, CustomStringConvertible {
     public let description: String
@@ -10,6 +12,9 @@ public struct JSONPath: Sendable, Hashable, CustomStringConvertible {
         self.description = description
         self.name = name
     }
+
+    /// For messages: a path that is longer than anybody reads is cut off.
+    public var text: String { description.shortened(to: 300) }
 
     public func member(_ name: String) -> JSONPath {
         JSONPath(description: description + Self.step(name), name: name)

@@ -9,9 +9,6 @@ public struct Report: Sendable {
         case areWarnings
     }
 
-    /// More problems than this are only counted.
-    public static let limit = 100
-
     public let unknownKeys: UnknownKeys
     public private(set) var problems: [Problem] = []
     public private(set) var warnings: [Problem] = []
@@ -25,7 +22,7 @@ public struct Report: Sendable {
     public mutating func add(
         _ message: String, remedy: String, at path: JSONPath, _ place: JSONNode.Place?, code: Problem.Code = .invalid
     ) {
-        if unread.count < Self.limit { unread.insert(path.description) }
+        if unread.count < Problems.limit { unread.insert(path.description) }
         note(message, remedy: remedy, at: path, place, code: code)
     }
 
@@ -33,29 +30,29 @@ public struct Report: Sendable {
     fileprivate mutating func note(
         _ message: String, remedy: String, at path: JSONPath, _ place: JSONNode.Place?, code: Problem.Code
     ) {
-        guard problems.count < Self.limit else {
+        guard problems.count < Problems.limit else {
             uncounted += 1
             return
         }
         problems.append(
-            Problem(code, message, remedy: remedy, path: path.description, line: place?.line, column: place?.column))
+            Problem(code, message, remedy: remedy, path: path.text, line: place?.line, column: place?.column))
     }
 
     /// Takes over what another report of the same reading holds.
     mutating func append(_ other: Report) {
         for problem in other.problems {
-            if problems.count < Self.limit { problems.append(problem) } else { uncounted += 1 }
+            if problems.count < Problems.limit { problems.append(problem) } else { uncounted += 1 }
         }
-        warnings += other.warnings.prefix(Self.limit - warnings.count)
+        warnings += other.warnings.prefix(Problems.limit - warnings.count)
         uncounted += other.uncounted
         unread.formUnion(other.unread)
     }
 
     public mutating func warn(_ message: String, remedy: String, at path: JSONPath, _ place: JSONNode.Place?) {
-        guard warnings.count < Self.limit else { return }
+        guard warnings.count < Problems.limit else { return }
         warnings.append(
             Problem(
-                .unsupported, message, remedy: remedy, path: path.description, line: place?.line, column: place?.column)
+                .unsupported, message, remedy: remedy, path: path.text, line: place?.line, column: place?.column)
         )
     }
 
@@ -79,7 +76,7 @@ public struct Report: Sendable {
                 < ($1.element.line ?? .max, $1.element.column ?? .max, $1.offset)
         }.map(\.element)
         if uncounted > 0 {
-            all.append(Problem(.invalid, "there are \(uncounted) more problems", remedy: "Mend these first."))
+            all.append(.more(uncounted))
         }
         throw Problems(all.map { file.map($0.inFile) ?? $0 })
     }

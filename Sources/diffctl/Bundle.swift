@@ -17,7 +17,6 @@ struct BundleDrop {
     func submit(_ file: JobFile) throws -> JobStatus {
         let layout = SpoolLayout(root: try client.health().spool)
         let name = file.spec.name
-        let before = try newest(name)
         let directory = URL(fileURLWithPath: file.path).lastPathComponent
         let target = Path.join(layout.incoming, directory)
         let files = PosixFileSystem()
@@ -35,17 +34,14 @@ struct BundleDrop {
             try share(Path.join(temporary, "job.json"), mode: 0o640)
             return try files.status(temporary)?.dropToken
         }
+        guard let token else {
+            throw Problem(.interrupted, "\(target) is gone", remedy: "Hand it in again.")
+        }
 
         let deadline = ContinuousClock.now + limit
         while .now < deadline {
             // Others may hand in jobs of the same name meanwhile: the drop is known by its token.
-            for job in try client.jobs(JobFilter(name: name, limit: 100)).jobs where job.id > before?.id ?? 0 {
-                let record = Path.join(job.directory, JobFiles.acceptance)
-                guard let bytes = try? files.read(record, limit: 1 << 20),
-                    let acceptance = try? JSONText.decode(Acceptance.self, from: bytes), acceptance.token == token
-                else { continue }
-                return job
-            }
+            if let job = try client.jobs(JobFilter(name: name, drop: token)).jobs.last { return job }
             for entry in try files.list(layout.rejected).entries where entry.name.hasPrefix(directory.prefix(40)) {
                 guard let receipt = receipt(Path.join(layout.rejected, entry.name), files), receipt.token == token
                 else { continue }
@@ -62,10 +58,6 @@ struct BundleDrop {
     private func receipt(_ path: String, _ files: PosixFileSystem) -> Receipt? {
         guard path.hasSuffix(".error.json"), let bytes = try? files.read(path, limit: 16 << 20) else { return nil }
         return try? JSONText.decode(Receipt.self, from: bytes)
-    }
-
-    private func newest(_ name: String) throws(Problems) -> JobStatus? {
-        try client.jobs(JobFilter(name: name, limit: 1)).jobs.last
     }
 
     /// Sets the mode in spite of the user's umask: in the spool the group is the daemon's, which is to read it.

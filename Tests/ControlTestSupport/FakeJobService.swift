@@ -9,7 +9,8 @@ public actor FakeJobService: JobService {
     public private(set) var callers: [Caller] = []
     public private(set) var commands: [ServiceCommand] = []
     private var logs: [Int: [UInt8]] = [:]
-    private var listeners: [Int: AsyncStream<JobEvent>.Continuation] = [:]
+    private var drops: [Int: String] = [:]
+    private var listeners: [Int: JobEvents.Stream.Continuation] = [:]
     private var nextListener = 0
     private var sent: [JobEvent] = []
     private var sequence: Int { sent.count }
@@ -18,9 +19,10 @@ public actor FakeJobService: JobService {
 
     public init(spool: String = "/var/spool/diffd") { self.spool = spool }
 
-    /// Adds or replaces a job and tells the listeners.
-    public func put(_ job: JobStatus) {
+    /// Adds or replaces a job, which has come in by a drop with that token, and tells the listeners.
+    public func put(_ job: JobStatus, drop: String? = nil) {
         jobs[job.id] = job
+        drops[job.id] = drop ?? drops[job.id]
         let event = JobEvent(sequence: sequence + 1, kind: .state, time: job.submittedAt, job: job)
         sent.append(event)
         for listener in listeners.values { listener.yield(event) }
@@ -37,6 +39,7 @@ public actor FakeJobService: JobService {
 
     public func list(_ filter: JobFilter) throws(Problem) -> [JobStatus] {
         let found = jobs.values.filter { filter.states.contains($0.state) && (filter.name ?? $0.name) == $0.name }
+            .filter { filter.drop == nil || drops[$0.id] == filter.drop }
             .sorted { $0.id < $1.id }
             .reduce(into: [JobStatus]()) { found, job in
                 let queued = found.count { $0.state == .queued }
@@ -109,7 +112,7 @@ public actor FakeJobService: JobService {
     }
 
     public func events(after last: Int?) -> JobEvents {
-        let (stream, continuation) = AsyncStream.makeStream(of: JobEvent.self, bufferingPolicy: .bufferingNewest(256))
+        let (stream, continuation) = JobEvents.Stream.makeStream(bufferingPolicy: .bufferingOldest(256))
         let listener = nextListener
         nextListener += 1
         listeners[listener] = continuation

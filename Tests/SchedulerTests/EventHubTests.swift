@@ -14,35 +14,51 @@ import Testing
             directory: "/a")
     }
 
-    private func missed(_ hub: EventHub, after last: Int?) async -> (ids: [Int], isComplete: Bool) {
+    private func missed(_ hub: EventHub, after last: Int?) async throws -> (ids: [Int], isComplete: Bool) {
         var hub = hub
         let events = hub.listen(after: last) { _ in }
         hub.finish()
         var ids: [Int] = []
-        for await event in events.stream { ids.append(event.job.id) }
+        for try await event in events.stream { ids.append(event.job.id) }
         return (ids, events.isComplete)
     }
 
     @Test("that a reader has missed come again, save progress")
-    func again() async {
+    func again() async throws {
         var hub = EventHub(startedAt: Self.start)
         hub.send(.state, job(1), at: Self.start)
         hub.send(.progress, job(2), at: Self.start)
         hub.send(.state, job(3), at: Self.start)
-        #expect(await missed(hub, after: nil) == ([], true))
-        #expect(await missed(hub, after: Self.first) == ([1, 3], true))
-        #expect(await missed(hub, after: Self.first + 2) == ([3], true))
-        #expect(await missed(hub, after: Self.first + 3) == ([], true))
+        #expect(try await missed(hub, after: nil) == ([], true))
+        #expect(try await missed(hub, after: Self.first) == ([1, 3], true))
+        #expect(try await missed(hub, after: Self.first + 2) == ([3], true))
+        #expect(try await missed(hub, after: Self.first + 3) == ([], true))
     }
 
     @Test("of an earlier daemon, or of long ago, are told to be missing")
-    func forgotten() async {
+    func forgotten() async throws {
         var hub = EventHub(startedAt: Self.start)
-        #expect(await missed(hub, after: Self.first - 1) == ([], false))
-        #expect(await missed(hub, after: Self.first + 1) == ([], false))
+        #expect(try await missed(hub, after: Self.first - 1) == ([], false))
+        #expect(try await missed(hub, after: Self.first + 1) == ([], false))
         for id in 1...1000 { hub.send(.state, job(id), at: Self.start) }
-        #expect(await missed(hub, after: Self.first) == ([], false))
-        #expect(await missed(hub, after: Self.first + 936).ids == Array(937...1000))
-        #expect(await missed(hub, after: Self.first + 936).isComplete)
+        #expect(try await missed(hub, after: Self.first) == ([], false))
+        #expect(try await missed(hub, after: Self.first + 936).ids == Array(937...1000))
+        #expect(try await missed(hub, after: Self.first + 936).isComplete)
+    }
+
+    @Test("end for a reader that is too far behind, with what it had to read")
+    func lost() async throws {
+        var hub = EventHub(startedAt: Self.start)
+        let (slow, quick) = (hub.listen(after: nil) { _ in }, hub.listen(after: nil) { _ in })
+        var reader = quick.stream.makeAsyncIterator()
+        for id in 1...300 {
+            hub.send(.state, job(id), at: Self.start)
+            #expect(try await reader.next()?.job.id == id)
+        }
+        var seen = 0
+        await #expect(throws: JobEvents.Lost.self) { for try await _ in slow.stream { seen += 1 } }
+        #expect(seen == 256)
+        hub.finish()
+        #expect(try await reader.next() == nil)
     }
 }

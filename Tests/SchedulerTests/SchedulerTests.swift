@@ -241,7 +241,7 @@ import Testing
         try spool.drop("ok")
         var states: [JobState] = []
         var sequence: Int?
-        for await event in events.stream {
+        for try await event in events.stream {
             if let sequence { #expect(event.sequence == sequence + 1) }
             sequence = event.sequence
             if event.kind == .state { states.append(event.job.state) }

@@ -126,7 +126,7 @@ private struct Drawing: Described, Equatable {
         let keys = (0..<500).map { "\"key number \($0)\": 0" }.joined(separator: ", ")
         let (_, report) = try read("{\(keys)}")
         let problems = try #require(throws: Problems.self) { try report.check() }
-        #expect(problems.all.count == Report.limit + 1 && problems.all[100].message == "there are 401 more problems")
+        #expect(problems.all.count == Problems.limit + 1 && problems.all[100].message == "there are 401 more problems")
     }
 
     @Test func valuesMadeInCodeAreChecked() {

@@ -27,6 +27,7 @@ public struct ControlClient: Sendable {
         if let name = filter.name { query.append(("name", name)) }
         if let limit = filter.limit { query.append(("limit", String(limit))) }
         if let next = filter.next { query.append(("next", String(next))) }
+        if let drop = filter.drop { query.append(("drop", drop)) }
         return try get("/v1/jobs" + Self.encode(query: query))
     }
 
@@ -75,7 +76,7 @@ public struct ControlClient: Sendable {
             receive)
     }
 
-    /// Hands every event to `receive` until that returns false or the daemon stops. `began` is called once the daemon has
+    /// Hands every event to `receive` until that returns false, the daemon stops, or this caller did not keep up. `began` is called once the daemon has
     /// begun to record events for this caller: what is listed in there is not missed by the stream.
     public func events(
         began: () throws(Problems) -> Bool = { () throws(Problems) in true },
@@ -85,9 +86,11 @@ public struct ControlClient: Sendable {
         // Three heartbeats.
         try stream(HTTPRequest("GET", "/v1/events"), timeout: .seconds(45)) { (bytes) throws(Problems) in
             for message in parser.feed(bytes) {
-                if message.event == EventStream.began {
-                    guard try began() else { return false }
-                } else {
+                switch message.event {
+                case EventStream.began: guard try began() else { return false }
+                // Events are lost: whoever asks again gets to know how things stand.
+                case EventStream.missed: return false
+                default:
                     let event: JobEvent = try decode([UInt8](message.data.utf8))
                     guard try receive(event) else { return false }
                 }

@@ -1,3 +1,4 @@
+import Glibc
 import Problems
 import StrictJSON
 
@@ -52,29 +53,47 @@ extension ControlClient {
         return body
     }
 
-    /// Sends `request` and hands the body of a successful answer on as it comes, until `receive` returns false.
+    /// Sends `request` and hands the body of a successful answer on as it comes, until `receive` returns false. A daemon that has no
+    /// place for a connection is asked again, for as long as `timeout` of the client says.
     func stream(
         _ request: HTTPRequest, timeout: Duration?, _ receive: ([UInt8]) throws(Problems) -> Bool
     ) throws(Problems) {
+        let deadline = ContinuousClock.now + self.timeout
+        while true {
+            guard let busy = try attempt(request, timeout: timeout, receive) else { return }
+            guard ContinuousClock.now < deadline else { throw busy }
+            // Those who are refused together do not come back together.
+            usleep(UInt32.random(in: 50_000...250_000))
+        }
+    }
+
+    /// Returns the problems of a daemon that had no place.
+    private func attempt(
+        _ request: HTTPRequest, timeout: Duration?, _ receive: ([UInt8]) throws(Problems) -> Bool
+    ) throws(Problems) -> Problems? {
         do {
             let connection = try UnixConnection(path: socket, timeout: self.timeout)
             try connection.write(request.bytes)
             var parser = ResponseParser()
             var status = 0
+            var isBusy = false
             var refusal: [UInt8] = []
             while true {
                 let bytes = try connection.read(timeout: timeout)
                 for event in bytes.isEmpty ? try parser.finish() : try parser.feed(bytes) {
                     switch event {
-                    case .head(let head): status = head.status
+                    case .head(let head):
+                        status = head.status
+                        isBusy = status == 503 && head.fields["retry-after"] != nil
                     case .body(let body) where (200..<300).contains(status):
-                        guard try receive(body) else { return }
+                        guard try receive(body) else { return nil }
                     case .body(let body):
                         guard refusal.count + body.count <= 4 << 20 else { throw Self.refused(status, []) }
                         refusal += body
+                    case .end where isBusy: return Self.refused(status, refusal)
                     case .end:
                         guard (200..<300).contains(status) else { throw Self.refused(status, refusal) }
-                        return
+                        return nil
                     }
                 }
             }
