@@ -40,7 +40,7 @@ public struct JournalLogHandler: LogHandler {
     package static func fields(_ event: LogEvent, label: String, metadata: Logger.Metadata) -> [String] {
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         return [
-            "MESSAGE=\(event.message)\(event.error.map { ": \($0)" } ?? "")", "PRIORITY=\(event.level.priority)",
+            "MESSAGE=\(event.text)", "PRIORITY=\(event.level.priority)",
             "SYSLOG_IDENTIFIER=\(label)",
         ] + all.sorted { $0.key < $1.key }.map { "\(LogField.name($0.key))=\($0.value)" }
     }

@@ -19,9 +19,8 @@ public struct LineLogHandler: LogHandler {
     public func log(event: LogEvent) { Self.write(event) }
 
     package static func line(_ event: LogEvent, at date: Date) -> String {
-        let text = "\(event.message)\(event.error.map { ": \($0)" } ?? "")"
         // One event, one line.
-        let message = text.split(whereSeparator: \.isNewline).joined(separator: " | ")
+        let message = event.text.split(whereSeparator: \.isNewline).joined(separator: " | ")
         return "\(date.formatted(.iso8601)) \(event.level) \(message)\n"
     }
 

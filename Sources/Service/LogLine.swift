@@ -1,5 +1,6 @@
 import Foundation
 public import Logging
+import Problems
 
 /// How a log event's metadata becomes the journal's fields.
 ///
@@ -11,6 +12,11 @@ enum LogField {
         let plain = key.uppercased().map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
         return "DIFFD_" + String(plain)
     }
+}
+
+extension LogEvent {
+    /// The message and its error, without what could move a terminal's cursor: they quote names and files.
+    var text: String { "\(message)\(error.map { ": \($0)" } ?? "")".printableLines }
 }
 
 extension Logger.Level {

@@ -12,7 +12,7 @@ public struct ServiceManager: Sendable {
 
     /// One line for `systemctl status`.
     public func status(_ line: String) {
-        notify("STATUS=" + line.split(whereSeparator: \.isNewline).joined(separator: " "))
+        notify("STATUS=" + line.split(whereSeparator: \.isNewline).joined(separator: " ").printable)
     }
 
     /// A sign of life, to be sent from the work itself.

@@ -34,7 +34,8 @@ struct OutputOptions: ParsableArguments {
     func write(_ value: some Encodable, _ text: (Style) -> String) throws {
         if json {
             do {
-                standardOutput(bytes: try JSONText.encode(value))
+                // An escape for a character is JSON too, and no harm to a terminal.
+                standardOutput(String(decoding: try JSONText.encode(value), as: UTF8.self).printableLines)
             } catch {
                 throw Failure(error)
             }

@@ -16,7 +16,8 @@ package struct Patience {
             guard .now - since < Self.limit else { throw problems }
         } else {
             since = .now
-            standardError("diffctl: the daemon is not reachable; waiting for it to come back")
+            let reason = problems.all.first?.message ?? "the daemon is not reachable"
+            standardError("diffctl: \(printable(reason)); trying again")
         }
         Thread.sleep(forTimeInterval: 0.5)
     }

@@ -75,7 +75,7 @@ package struct Diffd: AsyncParsableCommand {
                 try command.run()
             }
         } catch let failure as Failure {
-            for problem in failure.problems.all { standardError("diffd: \(problem)") }
+            for problem in failure.problems.bounded.all { standardError("diffd: \(problem)".printableLines) }
             Glibc.exit(failure.status.rawValue)
         } catch  where exitCode(for: error) == .validationFailure {
             standardError(fullMessage(for: error))

@@ -27,7 +27,7 @@ import diffctl
              7  shirts  train  succeeded                                 0.0421  took 1m00s
             12  waves   train  running    120/2000    6%  3.1/s  10m06s     0.5
             13  later   train  queued                                            Dependency
-            14  broken  train  failed                                            the file?[2J is damaged
+            14  broken  train  failed                                            the file\\u001b[2J is damaged
 
             """
         #expect(JobTable.render(Self.jobs, Self.plain) == expected)
@@ -68,7 +68,7 @@ import diffctl
             Started    2023-11-14 22:13:25
             Finished   2023-11-14 22:14:25
             Directory  /var/spool/diffd/jobs/14
-            Error      the file?[2J is damaged
+            Error      the file\\u001b[2J is damaged
             Place      $.model
             Remedy     Write it again.
 
@@ -89,7 +89,7 @@ import diffctl
                 """)
         let held = WaitExplanation(
             job: 4, state: .held, reason: .held, detail: "crashed 3 times\n\u{1B}[2Jdied by signal 11")
-        #expect(WaitText.render(held) == "Job 4 is held (Held).\ncrashed 3 times\n?[2Jdied by signal 11")
+        #expect(WaitText.render(held) == "Job 4 is held (Held).\ncrashed 3 times\n\\u001b[2Jdied by signal 11")
     }
 
     @Test(
@@ -130,5 +130,17 @@ import diffctl
     /// product.md's table.
     @Test func numbersAreAContract() {
         #expect(diffctl.ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 65, 69, 77, 78])
+    }
+
+    @Test("a log's text is for terminals, wherever its pieces begin", arguments: 1...7)
+    func logText(size: Int) {
+        let log = Array("größe \u{1B}[2J 日本 🙂\n\u{9B}x\u{FF}".utf8) + [0xF0, 0x9F]
+        var text = LogText()
+        var shown = ""
+        for start in stride(from: 0, to: log.count, by: size) {
+            shown += text.add(Array(log[start..<min(start + size, log.count)]))
+        }
+        shown += text.end()
+        #expect(shown == "größe \\u001b[2J 日本 🙂\n\\u009bxÿ\u{FFFD}")
     }
 }

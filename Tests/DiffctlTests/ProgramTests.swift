@@ -247,6 +247,31 @@ import Testing
         }
     }
 
+    @Test func problemsOfASubmissionAreJSONForPrograms() async throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "diffd-\(UUID().uuidString.prefix(8)).json")
+        defer { try? FileManager.default.removeItem(at: file) }  // In the temporary directory.
+        struct Printed: Decodable, Sendable {
+            var jobs: [JobStatus]
+            var problems: [Problem]?
+        }
+        @Sendable func printed(_ text: String) throws -> Printed { try JSONText.decode(Printed.self, from: Array(text.utf8)) }
+        try await withControlServer(FakeJobService()) { client in
+            try Data(#"{"kind": "train", "steps": 1}"#.utf8).write(to: file)
+            let bad = try await run(["submit", file.path, "--json", "--socket", client.socket])
+            #expect(bad.status == 65)
+            #expect(try printed(bad.output).jobs.isEmpty)
+            #expect(try printed(bad.output).problems?.contains { $0.path == "$.steps" && $0.file == file.path } == true)
+            // The fake daemon has no space for what says so.
+            try Data(Self.goodJob.replacing("pictures", with: "disk").utf8).write(to: file)
+            let refused = try await run(["submit", file.path, "--json", "--socket", client.socket])
+            #expect(refused.status == 1 && refused.errors.contains("no space is left"))
+            #expect(try printed(refused.output).problems?.map(\.code) == [.diskFull])
+            try Data(Self.goodJob.utf8).write(to: file)
+            let good = try await run(["submit", file.path, "--json", "--socket", client.socket])
+            #expect(try printed(good.output).jobs.count == 1 && printed(good.output).problems == nil)
+        }
+    }
+
     @Test func handsInABundleThroughTheSpool() async throws {
         let root = FileManager.default.temporaryDirectory.appending(path: "diffd-bundle-\(UUID().uuidString.prefix(8))")
         defer { try? FileManager.default.removeItem(at: root) }  // In the temporary directory.
@@ -270,12 +295,9 @@ import Testing
             // Somebody else's job of that name, and then the drop's own.
             for (id, token) in [(6, "another's"), (7, token)] {
                 var status = JobStatus.example(id, "pictures", .queued)
+                // Where nobody but the daemon may look.
                 status.directory = root.appending(path: "spool/jobs/\(id)").path
-                try FileManager.default.createDirectory(atPath: status.directory, withIntermediateDirectories: true)
-                let acceptance = Acceptance(id: id, submittedAt: .now, owner: nil, token: token)
-                try Data(JSONText.encode(acceptance)).write(
-                    to: URL(filePath: Path.join(status.directory, JobFiles.acceptance)))
-                await service.put(status)
+                await service.put(status, drop: token)
             }
             let run = try await result
             #expect(run.status == 0, "\(run.errors)")

@@ -23,6 +23,9 @@ import Testing
     @Test func anEventIsOneLine() {
         let line = LineLogHandler.line(event("one\ntwo"), at: Date(timeIntervalSince1970: 0))
         #expect(line == "1970-01-01T00:00:00Z warning one | two\n")
+        let quoting = event("the file a\u{1B}[2J.png")
+        #expect(LineLogHandler.line(quoting, at: .now).hasSuffix("a\\u001b[2J.png\n"))
+        #expect(JournalLogHandler.fields(quoting, label: "", metadata: [:])[0] == "MESSAGE=the file a\\u001b[2J.png")
     }
 
     @Test func theJournalIsUsedOnlyWhenStderrLeadsThere() {

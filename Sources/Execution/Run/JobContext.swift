@@ -62,10 +62,11 @@ final class JobContext {
 
     func log(_ text: String) { Self.log(text) }
 
-    /// Adds a line to `log.txt`, which the daemon has made this process's output.
+    /// Adds a line to `log.txt`, which the daemon has made this process's output. Names of files and words of other programs in it stay
+    /// within that line.
     static func log(_ text: String) {
         // A line for which there is no space is lost; that must not cost the job.
-        try? FileHandle.standardOutput.write(contentsOf: Data("\(timestamp()) \(text)\n".utf8))
+        try? FileHandle.standardOutput.write(contentsOf: Data("\(timestamp()) \(text.printable)\n".utf8))
     }
 
     /// Tells how far the job is; written at most once a second.

@@ -65,7 +65,7 @@ public enum Worker {
             JobContext.log("stopped on request, before the first step")
         } catch {
             let problems = Self.problems(error)
-            for problem in problems { JobContext.log("error: \(problem)") }
+            for problem in Problems(problems).bounded.all { JobContext.log("error: \(problem)") }
             result.outcome = .failed
             result.problem = Self.first(of: problems)
         }
@@ -110,7 +110,8 @@ public enum Worker {
     private static func first(of problems: [Problem]) -> Problem {
         var first = problems[0]
         if problems.count > 1 {
-            let rest = "\(problems.count - 1) more such problems: see log.txt"
+            let more = problems.count - 1
+            let rest = "\(more) more such \(more == 1 ? "problem" : "problems"): see log.txt"
             first.cause = first.cause.map { "\($0); \(rest)" } ?? rest
         }
         return first

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Problems
 
 /// Data goes to standard output.
 func standardOutput(_ text: String) {
@@ -26,11 +27,8 @@ func standardError(_ text: String) {
     try? FileHandle.standardError.write(contentsOf: Data((text.hasSuffix("\n") ? text : text + "\n").utf8))
 }
 
-/// `text` without what could move a terminal's cursor: control characters show as `?`. Names and messages hold what users
-/// and files put there.
-package func printable(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
-}
+/// `text` as one line, without what could move a terminal's cursor: names and messages hold what users and files put there.
+package func printable(_ text: String) -> String { text.printable }
 
 /// The lines of a text that may have several, each without what could move a terminal's cursor.
 func printableLines(_ text: String) -> [String] {

@@ -22,19 +22,25 @@ struct Logs: ParsableCommand {
             let id = JobReference.id(number)
             var offset = 0
             var lines = output.json ? LogLines(job: number) : nil
-            defer { lines?.end() }
+            var text = LogText()
+            defer {
+                lines?.end()
+                standardOutput(bytes: Array(text.end().utf8))
+            }
             var patience = Patience()
             while true {
                 do throws(Problems) {
                     try client.log(of: id, from: offset, follow: follow) { bytes in
-                        if lines?.add(bytes) == nil { standardOutput(bytes: bytes) }
+                        if lines?.add(bytes) == nil { standardOutput(bytes: Array(text.add(bytes).utf8)) }
                         offset += bytes.count
+                        patience.reset()
                         return true
                     }
                     // A stream that a stopping daemon ended looks like one that is complete.
                     guard follow, try !client.job(id).state.isFinal else { return }
                 } catch {
-                    guard follow else { throw error }
+                    // It may have been left because its own reader, such as a pager, took nothing for a while.
+                    guard follow || offset > 0 else { throw error }
                     try patience.wait(after: error)
                 }
             }
@@ -61,6 +67,7 @@ private struct LogLines {
 
     private func write(_ line: ArraySlice<UInt8>) {
         let text = JSONNode(.string(String(decoding: line, as: UTF8.self)))
-        standardOutput(JSONNode(.object([.init("job", JSONNode(.integer(job))), .init("line", text)])).line)
+        standardOutput(
+            JSONNode(.object([.init("job", JSONNode(.integer(job))), .init("line", text)])).line.printableLines)
     }
 }

@@ -18,24 +18,53 @@ struct Submit: ParsableCommand {
     @OptionGroup var output: OutputOptions
 
     func run() throws {
-        let files = try Validate.check(file, overrides)
+        let (files, faults) = Validate.sort(file, overrides)
+        guard faults.isEmpty else {
+            if output.json { try output.write(Outcome(jobs: [], problems: faults)) { _ in "" } }
+            throw Failure(.badJobFile, Problems(faults).bounded.all.map(\.description))
+        }
         let client = connection.client
         var jobs: [JobStatus] = []
+        var problems: [Problem] = []
         var failure: (any Error)?
         do {
             try forEach(files) { file in
-                let job = try Self.submit(file, client)
-                jobs.append(job)
-                if !output.json && !wait { standardOutput("\(job.id) \(job.name)") }
+                do {
+                    let job = try Self.submit(file, client)
+                    jobs.append(job)
+                    if !output.json && !wait { standardOutput("\(job.id) \(job.name)") }
+                } catch let refusal as Refusal {
+                    problems += refusal.problems.all
+                    throw Failure(refusal.status, refusal.problems.all.map(\.description))
+                }
             }
         } catch { failure = error }
         if wait {
             let ids = jobs.map(\.id)
             jobs = try request { () throws(Problems) in try Waiting(client: client).wait(for: ids) }
         }
-        if output.json || wait { try output.write(JobList(jobs: jobs)) { style in JobTable.render(jobs, style) } }
+        if output.json || wait {
+            try output.write(Outcome(jobs: jobs, problems: problems)) { style in JobTable.render(jobs, style) }
+        }
         if let failure { throw failure }
         if wait, let status = Waiting.status(of: jobs) { throw Failure(status) }
+    }
+
+    /// What `--json` prints: the jobs that were taken, and what is wrong with the files that were not.
+    private struct Outcome: Encodable {
+        var jobs: [JobStatus]
+        var problems: [Problem]?
+
+        init(jobs: [JobStatus], problems: [Problem]) {
+            self.jobs = jobs
+            self.problems = problems.isEmpty ? nil : Problems(problems).bounded.all
+        }
+    }
+
+    /// Why the daemon did not take a file.
+    private struct Refusal: Error {
+        var problems: Problems
+        var status: ExitStatus { problems.all.first.map { .ofJobFile($0.code) } ?? .failed }
     }
 
     private static func submit(_ file: JobFile, _ client: ControlClient) throws -> JobStatus {
@@ -43,10 +72,9 @@ struct Submit: ParsableCommand {
             if file.isBundle { return try BundleDrop(client: client).submit(file) }
             return try client.submit(Submission(bytes: file.bytes, suggestedName: file.name))
         } catch let problems as Problems {
-            let located = problems.all.map { $0.inFile(file.path).description }
-            throw Failure(problems.all.first.map { .ofJobFile($0.code) } ?? .failed, located)
+            throw Refusal(problems: Problems(problems.all.map { $0.inFile(file.path) }))
         } catch let problem as Problem {
-            throw Failure(.ofJobFile(problem.code), [problem.description])
+            throw Refusal(problems: Problems([problem]))
         }
     }
 }

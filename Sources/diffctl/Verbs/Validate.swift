@@ -27,18 +27,17 @@ struct Validate: ParsableCommand {
         if failed { throw Failure(.badJobFile) }
     }
 
-    /// Reads all files; tells what is wrong with them on standard error and fails if anything is.
-    static func check(_ paths: [String], _ overrides: OverrideOptions) throws(Failure) -> [JobFile] {
+    /// Reads all files: those that are good, and what is wrong with the others.
+    static func sort(_ paths: [String], _ overrides: OverrideOptions) -> (files: [JobFile], faults: [Problem]) {
         var files: [JobFile] = []
-        var messages: [String] = []
+        var faults: [Problem] = []
         for checked in read(paths, overrides) {
             switch checked.result {
             case .success(let file): files.append(file)
-            case .failure(let problems): messages += problems.all.map(\.description)
+            case .failure(let problems): faults += problems.all
             }
         }
-        guard messages.isEmpty else { throw Failure(.badJobFile, messages) }
-        return files
+        return (files, faults)
     }
 
     private static func read(_ paths: [String], _ overrides: OverrideOptions) -> [Checked] {

@@ -32,7 +32,7 @@ struct Watch: ParsableCommand {
 
     private static func line(_ event: JobEvent) throws(Problems) -> String {
         do {
-            return String(decoding: try JSONText.encode(event, .line), as: UTF8.self)
+            return String(decoding: try JSONText.encode(event, .line), as: UTF8.self).printableLines
         } catch {
             throw Problems([error])
         }
