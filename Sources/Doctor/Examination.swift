@@ -128,9 +128,8 @@ public struct Examination: Sendable {
     // MARK: - Disk
 
     private mutating func lookAtDisk() {
-        var status = statvfs()
-        guard statvfs(spool, &status) == 0 else { return }
-        let free = Int(clamping: UInt64(clamping: status.f_bavail) *| UInt64(clamping: status.f_frsize))
+        guard let space = try? DiskSpace(at: spool) else { return }
+        let free = space.free
         if free < minFreeDisk {
             note(
                 .disk, .error,
@@ -139,11 +138,11 @@ public struct Examination: Sendable {
                     "\(free >> 20) MiB are free where the spool lies, and min_free_disk is \(minFreeDisk >> 20) MiB",
                     remedy: "Make space, or lower min_free_disk: diffd goes on by itself."))
         }
-        if status.f_files > 0, status.f_favail < 1000 {
+        if let files = space.freeFiles, files < 1000 {
             note(
                 .disk, .error,
                 Problem(
-                    .diskFull, "only \(status.f_favail) inodes are free where the spool lies",
+                    .diskFull, "only \(files) inodes are free where the spool lies",
                     remedy: "Remove files, for instance directories of jobs that have ended."))
         }
     }

@@ -103,6 +103,8 @@ public struct Hold: Sendable, Hashable {
         case dependencyFailed = "dependency_failed"
         case crashed
         case outOfMemory = "out_of_memory"
+        /// There was never enough space for what it writes.
+        case diskFull = "disk_full"
         /// The store's row or the job's directory cannot be used.
         case broken
     }

@@ -72,6 +72,8 @@ extension QueueState {
     ) {
         guard var job = jobs[id], job.attempt == attempt, let run = job.run else { return }
         if let progress {
+            // What it has overcome does not count any more.
+            if progress.step > job.progress?.step ?? 0, job.error?.code == .diskFull { job.failures = 0 }
             job.progress = progress
             // Nothing is on its way to its end any more.
             job.progress?.etaSeconds = nil
@@ -124,8 +126,16 @@ extension QueueState {
             job.phase = .held(Hold(.outOfMemory, "out of memory\(peak)"))
             save(job, &step)
         case .diskFull:
-            // The disk's fault: it does not count against the job.
-            again(job, because: problem, after: policy.retryBackoff, &step)
+            // The disk's fault: it does not count against the job, which starts when there is space again.
+            guard !isDiskFull else { return again(job, because: problem, after: policy.retryBackoff, &step) }
+            // But one for which the disk is too small would begin anew for ever.
+            job.failures +|= 1
+            guard job.failures >= max(job.retries, Self.triesForSpace) else {
+                return again(job, because: problem, after: policy.backoff(job.failures), &step)
+            }
+            job.error = problem
+            job.phase = .held(Hold(.diskFull, "no space for what it writes, \(job.failures) times in a row"))
+            save(job, &step)
         case .interrupted, .unavailable, .crashed:
             job.failures +|= 1
             guard job.failures > job.retries else {
@@ -136,6 +146,9 @@ extension QueueState {
             end(job, .failed, error: problem, &step)
         }
     }
+
+    /// An attempt that ends for lack of space without having come further than the one before is repeated so often at least.
+    private static let triesForSpace = 3
 
     /// `310 MiB`, `1.4 GiB`.
     private static func size(_ bytes: Int) -> String {

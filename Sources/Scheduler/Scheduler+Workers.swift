@@ -168,6 +168,8 @@ extension Scheduler {
         for ending in pending {
             do {
                 let job = state.jobs[ending.job]
+                // Whether it is the disk that is full, or too small for the job.
+                if case .failed(let problem, _) = ending.end, problem.code == .diskFull { checkDisk() }
                 if ending.end == .succeeded, let job { try publishModel(of: job) }
                 try apply(
                     .attemptEnded(

@@ -108,6 +108,7 @@ public actor Scheduler: Service {
         try files.createDirectoriesDurably(settings.spool, mode: 0o770)
         // Who can open the store can lock it.
         try files.createDirectoriesDurably(settings.stateDirectory, mode: 0o700)
+        try SpoolLayout(root: settings.spool).requireTrusted(settings.stateDirectory, in: files)
         spoolLock = try Self.lock(
             settings.spool + "/.diffd.lock", "another diffd works on the spool \(settings.spool)", logger)
         storeLock = try Self.lock(
@@ -286,7 +287,7 @@ public actor Scheduler: Service {
     }
 
     /// Stops and starts admission as space goes and comes.
-    private func checkDisk() {
+    func checkDisk() {
         attempt("find out how full the disk is") {
             let full = try machine.freeSpace(settings.spool) < settings.minFreeDisk
             guard full != state.isDiskFull else { return }

@@ -1,3 +1,4 @@
+import DurableFiles
 public import Foundation
 import Glibc
 public import JobQueue
@@ -76,14 +77,7 @@ public struct Machine: Sendable {
             },
             // Only a cancellation throws, and that is an early return.
             sleep: { try? await Task.sleep(for: .seconds($0)) },
-            freeSpace: { path in
-                var status = statvfs()
-                guard statvfs(path, &status) == 0 else {
-                    throw Problem(
-                        .io, "cannot find out the free space at \(path)", cause: String(cString: strerror(errno)))
-                }
-                return Int(clamping: UInt64(clamping: status.f_bavail) *| UInt64(clamping: status.f_frsize))
-            },
+            freeSpace: { try DiskSpace(at: $0).free },
             bootID: {
                 try String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
                     .trimmingCharacters(in: .whitespacesAndNewlines)

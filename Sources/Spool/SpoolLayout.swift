@@ -16,7 +16,7 @@ public struct SpoolLayout: Sendable, Hashable {
     public var models: String { Path.join(root, "models") }
 
     /// What can be computed again; any of it may be removed.
-    private var cache: String { Path.join(root, "cache") }
+    var cache: String { Path.join(root, "cache") }
     /// Latents of pictures, for trainings to find them again.
     public var latents: String { Path.join(cache, "latents") }
     /// The queue's store, where the settings do not put it elsewhere.
@@ -41,13 +41,14 @@ public struct SpoolLayout: Sendable, Hashable {
         for directory in [incoming, rejected, jobs, models] {
             try files.createDirectoriesDurably(directory, mode: 0o770)
         }
+        try requireTrusted(jobs, in: files)
         var problems: [Problem] = []
         func attempt(_ work: () throws -> Void) {
             do { try work() } catch { problems.append(.wrapping(error, cannot: "clear \(root)")) }
         }
         attempt { try files.removeStaleTemporaries(in: jobs) }
         attempt {
-            try files.createDirectoriesDurably(latents, mode: 0o700)
+            if let aside = try secureCache(in: files) { problems.append(aside) }
             try files.removeStaleTemporaries(in: latents)
         }
         let date = FileTime(

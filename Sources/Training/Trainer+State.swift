@@ -17,6 +17,12 @@ extension Trainer {
         return true
     }
 
+    /// Bytes of a saved state.
+    public var stateSize: Int {
+        let tensors = learners.map(\.state).flatMap { [$0.weights] + [$0.average].compactMap(\.self) + $0.moments }
+        return tensors.reduce(0) { $0 + $1.shape.count * MemoryLayout<Float>.stride }
+    }
+
     func saveState() throws {
         let path = try store.save(TrainingState(step: step, groups: learners.map(\.state), record: record))
         suspect = nil

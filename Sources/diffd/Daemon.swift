@@ -37,9 +37,11 @@ struct Daemon {
     func run() async throws {
         // systemd's variables go before anything could pass them on.
         let inherited = try manager.inheritedSocket()
-        let scheduler = try makeScheduler()
+        let settings = try SchedulerSettings(configuration)
+        let scheduler = try makeScheduler(settings)
         let permissions = try permissions()
         manager.status("recovering")
+        try await ProcessThreads.prepare(by: settings.worker, logger)
         try await scheduler.recover()
         Heap.giveBack()
         let socket = try inherited.map { try ListeningSocket(inherited: $0) } ?? makeSocket()
@@ -69,8 +71,7 @@ struct Daemon {
         return logger
     }
 
-    private func makeScheduler() throws -> Scheduler {
-        let settings = try SchedulerSettings(configuration)
+    private func makeScheduler(_ settings: SchedulerSettings) throws -> Scheduler {
         let garbage = Garbage()
         let hooks = SchedulerHooks(
             turned: { [manager] status in

@@ -173,4 +173,38 @@ import Testing
         try queue.apply(.recovered)
         #expect(queue.lastEffects == [.terminate(job: id, attempt: 1)])
     }
+
+    @Test("a job for which the disk is too small is held at last, unless it comes further each time")
+    func tooLargeForTheDisk() throws {
+        let full = AttemptEnd.failed(Problem(.diskFull, "1.4 GiB, and 40 MiB are free"), peakMemory: nil)
+        var queue = QueueHarness(policy: QueuePolicy(retryBackoff: 1))
+        let job = try queue.add { $0.retries = 0 }
+        for count in 1...2 {
+            try queue.end(job, full)
+            #expect(try queue.record(job).state == .queued)
+            try queue.advance(Double(count))
+            #expect(try queue.record(job).attempt == count + 1)
+        }
+        try queue.end(job, full)
+        #expect(try queue.record(job).state == .held)
+        #expect(try queue.record(job).error?.message == "1.4 GiB, and 40 MiB are free")
+        try queue.apply(.release(job: job))
+        // A disk that others have filled is no fault of the job's.
+        for _ in 1...9 {
+            try queue.apply(.diskFull(true))
+            try queue.end(job, full)
+            try queue.apply(.diskFull(false))
+            try queue.advance(1)
+            #expect(try queue.record(job).state == .running)
+        }
+        for step in 1...9 {
+            queue.alive[job] = nil
+            try queue.apply(
+                .attemptEnded(
+                    job: job, attempt: queue.record(job).attempt, full,
+                    progress: JobProgress(step: step, totalSteps: 100)))
+            #expect(try queue.record(job).state == .queued)
+            try queue.advance(10)
+        }
+    }
 }

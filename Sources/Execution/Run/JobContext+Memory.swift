@@ -60,7 +60,7 @@ extension JobContext {
     }
 
     /// `1.4 GiB`.
-    private static func text(_ bytes: Int) -> String {
+    static func text(_ bytes: Int) -> String {
         let megabytes = Double(bytes) / Double(1 << 20)
         return megabytes < 1000
             ? "\(Int(megabytes.rounded(.up))) MiB"

@@ -55,7 +55,9 @@ struct LatentStage {
             throw Compatibility.encoding(pictures.shape, by: c)?.problem ?? Problem(.internal, "latents have no shape")
         }
         let codec = SampleCodec(shape, (c, autoencoder))
-        let directory = SpoolLayout(root: context.arguments.spool).latents
+        let layout = SpoolLayout(root: context.arguments.spool)
+        if let aside = try layout.secureCache(in: context.files) { context.log("note: \(aside)") }
+        let directory = layout.latents
         var computed = 0
         let latents = try pictures.encoded(
             as: shape, cache: LatentCache(directory, encoder: digest, in: context.files),
