@@ -85,13 +85,19 @@ extension ControlRoutes {
 
     @Sendable func readPriority(_ request: Request, _ context: ControlContext) async throws -> JobChange {
         let body = try await jsonBody(request, context, limit: 4096)
+        let limit = CommonOptions.priorityLimit
+        let remedy = #"Send {"priority": N}, N a whole number from \#(-limit) to \#(limit)."#
+        let priority: Int
         do {
-            return .priority(try JSONText.decode(PriorityRequest.self, from: body).priority)
+            priority = try JSONText.decode(PriorityRequest.self, from: body).priority
         } catch {
-            throw Problem(
-                .invalid, "the body does not give a priority", remedy: #"Send {"priority": N}, N an integer."#,
-                cause: error.cause)
+            throw Problem(.invalid, "the body does not give a priority", remedy: remedy, cause: error.cause)
         }
+        // As in a job file: the store has no other.
+        guard abs(Double(priority)) <= Double(limit) else {
+            throw Problem(.invalid, "the priority \(priority) is out of range", remedy: remedy)
+        }
+        return .priority(priority)
     }
 
     /// The job that the path names.

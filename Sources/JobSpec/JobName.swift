@@ -29,8 +29,16 @@ public enum JobName {
         return nil
     }
 
+    private static let pattern =
+        "^(?![0-9]+$)[^\\u0000-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u00a9]"
+        + "[^\\u0000-\\u002c\\u002f\\u003a-\\u0040\\u005b-\\u005e\\u0060\\u007b-\\u00a9]*$"
+
     static let form = Form<String>(
-        schema: ["type": "string", "minLength": 1, "maxLength": JSONNode(.integer(maximumLength))],
+        // Of other scripts it allows every character, and of the length it counts characters, not bytes.
+        schema: [
+            "type": "string", "minLength": 1, "maxLength": JSONNode(.integer(maximumLength)),
+            "pattern": JSONNode(.string(pattern)),
+        ],
         read: { node, path, report in
             guard let name = node.string else { return report.mismatch(node, path, "a string") }
             guard let (message, remedy) = fault(name) else { return composed(name) }

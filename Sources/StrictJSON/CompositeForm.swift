@@ -20,7 +20,9 @@ extension Form {
                 guard count.contains(elements.count) else {
                     report.add(
                         "\(path.name) has \(elements.count) elements",
-                        remedy: "Give \(count.lowerBound) to \(count.upperBound).", at: path, node.place)
+                        remedy: count.count == 1
+                            ? "Give \(count.lowerBound)." : "Give \(count.lowerBound) to \(count.upperBound).",
+                        at: path, node.place)
                     return nil
                 }
                 let values = elements.enumerated().map { form.read($1, path.element($0), &report) }

@@ -79,7 +79,7 @@ extension Described {
         }
         for field in fields where field.isRequired && node[field.key] == nil {
             report.add(
-                "the required key \"\(field.key)\" is missing", remedy: "Add it: \(field.summary)",
+                "the required key \"\(field.key)\" is missing", remedy: "Add it: \(field.subject).",
                 at: path.member(field.key), node.place)
         }
         value.complete(from: node)
@@ -99,8 +99,12 @@ extension Described {
             if member.name.hasPrefix("_") { return }
             report.warn(message, remedy: "It is ignored.", at: path.member(member.name), member.place)
         case .areErrors:
+            // It may be right, and stand in the wrong object.
+            let inner = fields.first { $0.schema().properties(anywhere: member.name) }
             let remedy =
-                names.nearest(to: member.name).map { "Did you mean \"\($0)\"?" }
+                (inner.map { "\($0.key).\(member.name)" } ?? names.nearest(to: member.name)).map {
+                    "Did you mean \"\($0)\"?"
+                }
                 ?? "Remove it; known here: \(names.joined(separator: ", "))."
             report.add(message, remedy: remedy, at: path.member(member.name), member.place)
         }
@@ -151,7 +155,21 @@ extension Field {
     }
 }
 
+extension Field {
+    /// The first sentence of the summary, to stand within another.
+    var subject: String {
+        let sentence = summary.prefix { $0 != "." && $0 != ";" && $0 != ":" }
+        return sentence.prefix(1).lowercased() + sentence.dropFirst()
+    }
+}
+
 extension JSONNode {
+    /// Of a schema of objects: whether one of them has the key.
+    fileprivate func properties(anywhere key: String) -> Bool {
+        if self["properties"]?[key] != nil { return true }
+        return ["anyOf", "oneOf"].contains { (self[$0]?.elements ?? []).contains { $0.properties(anywhere: key) } }
+    }
+
     /// Whether the object has the member `key`, which may reach into members: `"training.steps"`.
     public func gives(_ key: String) -> Bool {
         key.split(separator: ".").reduce(self as JSONNode?) { $0?[String($1)] } != nil

@@ -88,21 +88,27 @@ extension Form<Double> {
     {
         number(
             ["minimum": JSONNode(.number(range.lowerBound)), "maximum": JSONNode(.number(range.upperBound))],
-            "from \(range.lowerBound) to \(range.upperBound)", range.contains)
+            "from \(range.lowerBound.short) to \(range.upperBound.short)", range.contains)
     }
 
     /// A number in a range whose upper bound is excluded.
     public static func number(in range: Range<Double>) -> Form {
         number(
             ["minimum": JSONNode(.number(range.lowerBound)), "exclusiveMaximum": JSONNode(.number(range.upperBound))],
-            "from \(range.lowerBound) to below \(range.upperBound)", range.contains)
+            "from \(range.lowerBound.short) to below \(range.upperBound.short)", range.contains)
     }
 
-    /// A number greater than `low` and at most `high`.
+    /// A number greater than `low` and at most `high`. Above 0 means so in 32 bits too, in which numbers are computed with.
     public static func number(above low: Double, upTo high: Double) -> Form {
-        number(
-            ["exclusiveMinimum": JSONNode(.number(low)), "maximum": JSONNode(.number(high))],
-            "above \(low), up to \(high)", { $0 > low && $0 <= high })
+        guard low == 0 else {
+            return number(
+                ["exclusiveMinimum": JSONNode(.number(low)), "maximum": JSONNode(.number(high))],
+                "above \(low.short), up to \(high.short)", { $0 > low && $0 <= high })
+        }
+        let least = 1e-37
+        return number(
+            ["minimum": JSONNode(.number(least)), "maximum": JSONNode(.number(high))],
+            "above 0 (\(least) at least), up to \(high.short)", { $0 >= least && $0 <= high })
     }
 
     private static func number(
@@ -115,8 +121,8 @@ extension Form<Double> {
                 guard let number = node.number else { return report.mismatch(node, path, "a number") }
                 guard contains(number) else {
                     report.add(
-                        "\(path.name) is \(number), not \(words)", remedy: "Give a number \(words).", at: path,
-                        node.place)
+                        "\(path.name) is \(number.short), which is out of range", remedy: "Give a number \(words).",
+                        at: path, node.place)
                     return nil
                 }
                 return number
@@ -124,11 +130,19 @@ extension Form<Double> {
     }
 }
 
+extension Double {
+    /// As people write it: without a fraction that is 0.
+    var short: String { "\(self)".hasSuffix(".0") ? String("\(self)".dropLast(2)) : "\(self)" }
+}
+
 extension Form<String> {
     /// Text of 1 to `limit` bytes without control characters: names, paths, notes.
     public static func string(limit: Int = 4096) -> Form {
         let form = Form(
-            schema: ["type": "string", "minLength": 1, "maxLength": JSONNode(.integer(limit))],
+            schema: [
+                "type": "string", "minLength": 1, "maxLength": JSONNode(.integer(limit)),
+                "pattern": "^[^\\u0000-\\u001f\\u007f]*$",
+            ],
             read: { node, path, report in node.string ?? report.mismatch(node, path, "a string") },
             write: { JSONNode(.string($0)) })
         return form.refined { text in

@@ -91,8 +91,7 @@ struct JSONParser {
         case UInt8(ascii: "n"): return JSONNode(.null, place: try word("null", place))
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return JSONNode(try number(), place: place)
         case UInt8(ascii: "N"), UInt8(ascii: "I"), UInt8(ascii: "+"), UInt8(ascii: "."):
-            throw malformed(
-                "\(seen) does not begin a JSON number", "Write numbers in decimal; JSON has no NaN or Infinity.")
+            throw noNumber
         case UInt8(ascii: "'"):
             throw malformed("a string begins with a single quote", "Put strings in double quotes.")
         case UInt8(ascii: "}"), UInt8(ascii: "]"), UInt8(ascii: ","):
@@ -247,7 +246,10 @@ struct JSONParser {
     }
 
     private mutating func digits() throws(Stop) {
-        guard try peek().isDigit else { throw malformed("a digit is missing before \(seen)", "Complete the number.") }
+        guard try peek().isDigit else {
+            if bytes[at] == UInt8(ascii: "I") || bytes[at] == UInt8(ascii: "N") { throw noNumber }
+            throw malformed("a digit is missing before \(seen)", "Complete the number.")
+        }
         while at < bytes.count, bytes[at].isDigit { at += 1 }
     }
 
@@ -415,6 +417,10 @@ struct JSONParser {
 
     private var unpairedSurrogate: Stop {
         malformed("a string holds half of a surrogate pair", "Write both halves, or the character itself.")
+    }
+
+    private var noNumber: Stop {
+        malformed("\(seen) does not begin a JSON number", "Write numbers in decimal; JSON has no NaN or Infinity.")
     }
 
     private var invalidUTF8: Stop { malformed("the text is not valid UTF-8 (\(seen))", "Save it as UTF-8.") }

@@ -3,10 +3,10 @@ import Problems
 /// Where in a JSON document: `$.training.steps`, `$.sizes[3]`, `$['odd name']` (the notation of RFC 9535).
 public struct JSONPath: Sendable, Hashable, CustomStringConvertible {
     public let description: String
-    /// The last name or index: `steps`, `sizes[3]`; `$` at the root.
+    /// The last name or index: `steps`, `sizes[3]`; in words at the root.
     public let name: String
 
-    public static let root = JSONPath(description: "$", name: "$")
+    public static let root = JSONPath(description: "$", name: "the document")
 
     private init(description: String, name: String) {
         self.description = description

@@ -22,7 +22,7 @@ package struct Diffctl: ParsableCommand {
                 subcommands: [
                     Status.self, List.self, Show.self, Watch.self, Logs.self, Wait.self, Why.self, Models.self,
                 ]),
-            CommandGroup(name: "Handing in", subcommands: [Submit.self, Validate.self]),
+            CommandGroup(name: "Handing in", subcommands: [Submit.self, Validate.self, Schema.self]),
             CommandGroup(
                 name: "Changing",
                 subcommands: [Cancel.self, Hold.self, ReleaseJobs.self, Requeue.self, Priority.self]),

@@ -104,6 +104,8 @@ import Testing
             ("POST", "/v1/jobs/3/priority", json, "7", 400),
             ("POST", "/v1/jobs/3/priority", json, #"{"priority": "high"}"#, 400),
             ("POST", "/v1/jobs/3/priority", json, #"{"priority": 1e99}"#, 400),
+            ("POST", "/v1/jobs/3/priority", json, #"{"priority": 1000001}"#, 400),
+            ("POST", "/v1/jobs/3/priority", json, #"{"priority": -9223372036854775808}"#, 400),
             ("POST", "/v1/jobs", [:], #"{"kind": "train"}"#, 415),
             ("POST", "/v1/jobs", ["Content-Type": "text/plain"], #"{"kind": "train"}"#, 415),
             ("POST", "/v1/jobs", json, String(repeating: " ", count: 101), 413),

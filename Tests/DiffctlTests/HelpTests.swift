@@ -14,7 +14,7 @@ import diffctl
     @Test(arguments: [
         "diffctl", "status", "list", "show", "submit", "cancel", "hold", "release", "requeue", "priority", "logs",
         "watch", "wait", "why", "doctor",
-        "validate", "models", "drain", "resume", "reload", "version",
+        "validate", "schema", "models", "drain", "resume", "reload", "version",
     ])
     func isAsReviewed(verb: String) throws {
         var help = ""

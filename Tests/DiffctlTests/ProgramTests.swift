@@ -254,7 +254,9 @@ import Testing
             var jobs: [JobStatus]
             var problems: [Problem]?
         }
-        @Sendable func printed(_ text: String) throws -> Printed { try JSONText.decode(Printed.self, from: Array(text.utf8)) }
+        @Sendable func printed(_ text: String) throws -> Printed {
+            try JSONText.decode(Printed.self, from: Array(text.utf8))
+        }
         try await withControlServer(FakeJobService()) { client in
             try Data(#"{"kind": "train", "steps": 1}"#.utf8).write(to: file)
             let bad = try await run(["submit", file.path, "--json", "--socket", client.socket])

@@ -79,7 +79,7 @@ private struct Drawing: Described, Equatable {
         ("{\"figure\": {\"type\": \"square\", \"side\": \"4\", \"half\": 3}}", ["$.figure.side"], "the string \"4\""),
         (
             "{\"figure\": {\"type\": \"disc\", \"radius\": 0}, \"title\": \"\"}", ["$.figure.radius", "$.title"],
-            "not above 0"
+            "radius is 0, which is out of range"
         ),
         (
             "{\"figure\": {\"type\": \"disc\", \"colours\": [\"red\", 3, \"gren\"]}}",
