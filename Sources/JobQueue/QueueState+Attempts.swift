@@ -109,7 +109,7 @@ extension QueueState {
         let problem = Problem(
             .crashed, "the worker of attempt \(job.attempt) died: \(how)",
             remedy: "See log.txt in the job's directory.")
-        guard job.crashes >= policy.crashLimit else {
+        guard job.crashes >= min(policy.crashLimit, job.retries +| 1) else {
             return again(job, because: problem, after: policy.backoff(job.crashes), &step)
         }
         job.error = problem

@@ -29,6 +29,11 @@ extension String {
     }
 }
 
+extension Int {
+    /// `1 step`, `2 steps`.
+    public func of(_ thing: String) -> String { "\(self) \(thing)\(self == 1 ? "" : "s")" }
+}
+
 extension Unicode.Scalar {
     fileprivate var isUnprintable: Bool {
         // What nearly all text consists of needs no look into Unicode's tables.

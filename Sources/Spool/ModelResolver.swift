@@ -2,6 +2,7 @@ public import DurableFiles
 import Glibc
 public import JobSpec
 public import Problems
+import StrictJSON
 
 /// Finds the directory of the model that a job names, and publishes models.
 public struct ModelResolver: Sendable {
@@ -67,10 +68,28 @@ public struct ModelResolver: Sendable {
             let model = Path.join(layout.jobDirectory(directory), JobFiles.model)
             if try files.exists(model) { return try policy.resolve(model, base: layout.root) }
         }
-        guard let (job, _) = jobs.first else { throw Self.noJob("\(reference)") }
+        guard let (job, directory) = jobs.first else { throw Self.noJob("\(reference)") }
         throw Problem(
-            .missing, "job \(job.id) \(job.name) has published no model",
-            remedy: "Wait until its training has succeeded: add \"after\": [\(job.id)] to this job.")
+            .missing, "job \(job.id) \(job.name) has published no model", remedy: remedy(forLack: job.id, directory))
+    }
+
+    private func remedy(forLack id: Int, _ directoryName: String) -> String {
+        let path = Path.join(layout.jobDirectory(directoryName), "status.json")
+        let wait = "Wait until its training has succeeded: add \"after\": [\(id)] to this job."
+        // Without it nothing is known against the job.
+        guard let bytes = try? files.read(path, limit: 1 << 20),
+            let status = try? JSONText.decode(JobStatus.self, from: bytes)
+        else { return wait }
+        if status.kind != .train {
+            return "A job of kind \"\(status.kind.rawValue)\" makes none: name the one that trained the model."
+        }
+        switch status.state {
+        case .failed, .cancelled:
+            return "It has \(status.state == .failed ? "failed" : "been cancelled"): put it back into the queue with "
+                + "diffctl requeue \(id), or name another."
+        case .succeeded: return "Its model was removed: train it again, or name another."
+        case .queued, .held, .running, .cancelling: return wait
+        }
     }
 
     /// The directory of what the newest job of that name, or the one of that id, has written, which may not be there yet.

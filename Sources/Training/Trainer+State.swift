@@ -2,6 +2,11 @@ internal import Checkpoints
 internal import Problems
 internal import TensorCore
 
+extension Double {
+    /// A NaN has no sign for a reader.
+    var inWords: String { isNaN ? "not a number" : isInfinite ? "infinite" : "\(self)" }
+}
+
 /// Saved states, and the way back to one of them when numbers go out of range.
 extension Trainer {
     /// How often a training may go back after NaN or infinity.
@@ -52,8 +57,10 @@ extension Trainer {
         guard recoveries <= Self.maximumRecoveries else {
             throw Problem(
                 .numerical,
-                "in step \(failed) \(reason), for the \(recoveries)th time, with the learning rate halved each time",
-                remedy: "Lower learning_rate or max_grad_norm, lengthen warmup_steps, or look for broken samples.",
+                "in step \(failed) \(reason), after \(recoveries - 1) returns with the learning rate halved each time",
+                remedy: learners.contains { $0.group.optimization.maxGradientNorm == nil }
+                    ? "Set max_grad_norm, lower learning_rate, lengthen warmup_steps, or look for broken samples."
+                    : "Lower learning_rate or max_grad_norm, lengthen warmup_steps, or look for broken samples.",
                 path: "$.training.learning_rate")
         }
         if let state = try stateToReturnTo() { restore(state) } else { try restart() }

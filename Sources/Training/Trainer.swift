@@ -19,6 +19,7 @@ public final class Trainer {
     let learners: [Learner]
     private let turns: [Turn]
     private let preview: (_ step: Int) throws -> Void
+    private let isStopping: () -> Bool
     let report: (TrainingEvent) throws -> Void
 
     /// Where the training went back to last, if it has not come as far as a new state since.
@@ -36,13 +37,14 @@ public final class Trainer {
     ///   - groups: what learns; at least one. They receive their initial weights here, in this order.
     ///   - store: where states are saved; the training resumes from the newest one there.
     ///   - preview: shows the networks as they would be published now; called every `previewEvery` steps.
+    ///   - isStopping: asked within a step, before each of its batches: whether to give the step up, to be begun again some time.
     ///   - report: receives what happens besides the steps; what it throws, `takeStep` throws.
     /// - Throws: `invalid` where a group selects nothing that can be trained, or the saved states belong to another
     ///   training.
     public init(
         _ task: any TrainingTask, _ groups: [LearnerGroup], dataset: Dataset, plan: TrainingPlan,
         store: TrainingStateStore, preview: @escaping (_ step: Int) throws -> Void,
-        report: @escaping (TrainingEvent) throws -> Void
+        report: @escaping (TrainingEvent) throws -> Void, isStopping: @escaping () -> Bool = { false }
     ) throws {
         precondition(Set(groups.map(\.name)).count == groups.count, "groups have names of their own")
         for group in groups { try group.initialWeights.give(to: group) }
@@ -51,6 +53,7 @@ public final class Trainer {
         self.plan = plan
         self.store = store
         self.preview = preview
+        self.isStopping = isStopping
         self.report = report
         learners = try groups.map { try Learner($0) }
         try Self.checkDisjoint(learners)
@@ -82,7 +85,8 @@ public final class Trainer {
 
     /// Takes the next step and does all that is due after it.
     ///
-    /// - Returns: nil when the numbers went out of range and the training went back to an earlier state.
+    /// - Returns: nil when the step was given up for a stop, or the numbers went out of range and the training went back to an earlier
+    ///   state.
     /// - Throws: `numerical` when numbers go out of range once too often; what the data set, the disk, `preview` or
     ///   `report` throw.
     @discardableResult
@@ -123,7 +127,7 @@ public final class Trainer {
 
     // MARK: - One step
 
-    /// One optimizer step of all turns, or nil when it failed and the training went back.
+    /// One optimizer step of all turns, or nil when it failed and the training went back, or was given up.
     private func update() throws -> StepReport? {
         // Later turns see the same batches.
         var loaded: [Batch] = []
@@ -132,6 +136,8 @@ public final class Trainer {
         for turn in turns {
             var sums: [NamedLoss] = []
             for microbatch in 0..<plan.accumulation {
+                // Once a turn has changed its weights, the step must come to its end.
+                if norms.isEmpty, isStopping() { return nil }
                 let batch =
                     microbatch < loaded.count
                     ? loaded[microbatch] : try batches.batch(step: step, microbatch: microbatch)
@@ -147,7 +153,7 @@ public final class Trainer {
                 try goBack(
                     in: step + 1,
                     sums[0].value.isFinite
-                        ? "the gradient's norm is \(norm)" : "the \(sums[0].name) is \(sums[0].value)")
+                        ? "the gradient's norm is \(norm.inWords)" : "the \(sums[0].name) is \(sums[0].value.inWords)")
                 return nil
             }
             turn.update(

@@ -48,6 +48,27 @@ import Training
         }
     }
 
+    /// A step of very many batches takes longer than a stop may: it is given up, and begun again.
+    @Test func stoppedWithinAStep() throws {
+        var rig = TrainingRig.mlp
+        rig.plan.accumulation = 50
+        rig.steps = 4
+        let expected = try undisturbed(rig)
+        let directory = try TemporaryDirectory()
+        for batches in [1, 49, 51, 120] {
+            var asked = 0
+            let outcome = try rig.run(
+                in: directory.path,
+                isStopping: {
+                    asked += 1
+                    return asked > batches
+                })
+            #expect(outcome != .finished && asked <= batches + 3, "\(asked) questions")
+        }
+        #expect(try rig.run(in: directory.path) == .finished)
+        #expect(try rig.finalState(in: directory.path) == expected)
+    }
+
     /// Dropout, accumulated batches and all.
     @Test func checkpointingGradientsChangesNoBit() throws {
         var rig = TrainingRig.unet2d

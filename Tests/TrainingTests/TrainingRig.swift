@@ -100,13 +100,13 @@ struct TrainingRig {
     func run(
         in directory: String, on network: (any Denoiser)? = nil, stopAt stop: Int? = nil,
         report: @escaping (TrainingEvent) throws -> Void = { _ in }, step: (StepReport) throws -> Void = { _ in },
-        preview: @escaping (Int) throws -> Void = { _ in }
+        preview: @escaping (Int) throws -> Void = { _ in }, isStopping: @escaping () -> Bool = { false }
     ) throws -> Outcome {
         let task = try task(network ?? makeModel(on: Device(threads: threads)))
         let trainer = try Trainer(
             task, [group(task)], dataset: Dataset(.synthetic(dataset), seed: 7), plan: plan, store: store(directory),
-            preview: preview, report: report)
-        return try trainer.run(stopAt: stop, step: step)
+            preview: preview, report: report, isStopping: isStopping)
+        return try trainer.run(stopAt: stop, step: step, isStopping: isStopping)
     }
 
     /// The last state as it lies on the disk: weights, average, moments and record.
@@ -126,10 +126,12 @@ enum Outcome: Equatable {
 
 extension Trainer {
     /// Takes the steps that are left, or as many as there are until step `stop`.
-    func run(stopAt stop: Int? = nil, step body: (StepReport) throws -> Void = { _ in }) throws -> Outcome {
+    func run(
+        stopAt stop: Int? = nil, step body: (StepReport) throws -> Void = { _ in }, isStopping: () -> Bool = { false }
+    ) throws -> Outcome {
         try begin()
         while step < totalSteps {
-            if step >= stop ?? .max {
+            if step >= stop ?? .max || isStopping() {
                 try save()
                 return .stopped(step: step)
             }

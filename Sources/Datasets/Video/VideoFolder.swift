@@ -159,7 +159,7 @@ extension OpenedSource {
         guard !used.isEmpty else {
             throw Problem(
                 .invalid,
-                "no video is as long as a clip of \(frames) frames, every \(configuration.frameStride)th of the video's",
+                "no video is as long as a clip of \(frames) frames, one of \(configuration.frameStride) of the video's each",
                 remedy: "Give longer videos, or lower frames or frame_stride.", file: root)
         }
         self.init(

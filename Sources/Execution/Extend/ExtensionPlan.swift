@@ -31,7 +31,14 @@ struct ExtensionPlan: Hashable {
             throw Self.problem(
                 "context_frames is \(context), but the clip has \(shortest) frames", "Lower it, or give a longer clip.")
         }
-        guard context > 0, context % patch == 0 else {
+        guard context > 0 else {
+            throw job.contextFrames == nil
+                ? Self.problem(
+                    "half of a window of \(window.of("frame")) holds no patch of \(patch.of("frame"))",
+                    "Use longer windows: window_frames of \(2 * patch) or more.", "$.window_frames")
+                : Self.problem("context_frames is 0", "Give \(patch) or a multiple of it.")
+        }
+        guard context % patch == 0 else {
             throw Self.problem(
                 "\(context) known frames do not fill patches of \(patch) frames", "Use a multiple of \(patch).")
         }
@@ -53,10 +60,18 @@ struct ExtensionPlan: Hashable {
                     known: [first - context..<first, first + frames..<first + frames + context])
             ]
         case .forward, .backward, .both:
-            guard window > context, window % patch == 0 else {
+            guard window > context else {
                 throw Self.problem(
-                    "a window of \(window) frames with \(context) known ones leaves no whole patches to be made",
-                    "Use a multiple of \(patch) above context_frames.", "$.window_frames")
+                    "a window of \(window.of("frame")) with \(context) known ones leaves none to be made",
+                    job.windowFrames == nil
+                        ? "The model's clips have so many: lower context_frames."
+                        : "Raise window_frames above \(context).",
+                    job.windowFrames == nil ? "$.context_frames" : "$.window_frames")
+            }
+            guard window % patch == 0 else {
+                throw Self.problem(
+                    "a window of \(window) frames does not consist of patches of \(patch)",
+                    "Use a multiple of \(patch).", "$.window_frames")
             }
             try model.check(frames: window, path: "$.window_frames")
             let first = job.direction == .forward ? 0 : frames

@@ -84,7 +84,8 @@ struct VideoExtendExecution {
         var work = try SamplingWork(drawing, network, frames, store, context)
         let loop = try StepLoop(
             context, total: work.totalSteps, done: work.stepsDone,
-            beginning: "\(plan.batchCount) windows of \(plan.sampleShape[0]) frames, \(plan.stepsPerBatch) steps each")
+            beginning: "\(plan.batchCount.of("window")) of \(plan.sampleShape[0].of("frame")), "
+                + "\(plan.stepsPerBatch.of("step")) each")
         guard try loop.run(&work) else { return .checkpointed }
         try finish(extensionPlan, frames, clips, pipeline, digest, loop)
         return .succeeded(leftovers: [context.checkpoints])

@@ -98,7 +98,8 @@ struct AutoencoderTraining: TrainingSubject {
         guard deviation.isFinite, deviation > 1e-3 else {
             throw Problem(
                 .numerical, "the latents of all pictures are nearly the same: their deviation is \(deviation)",
-                remedy: "Train longer, or lower reconstruction.kl_weight.", path: "$.reconstruction.kl_weight")
+                remedy: "Train longer, lower kl_weight or weight_decay, or give pictures that differ.",
+                path: "$.reconstruction.kl_weight")
         }
     }
 }

@@ -33,11 +33,13 @@ struct TrainExecution<Subject: TrainingSubject> {
         let reporter = TrainingReporter(context)
         let trainer = try Trainer(
             task, subject.groups(of: task), dataset: subject.dataset, plan: plan, store: states(of: task),
-            preview: { try subject.preview(task, step: $0) }, report: reporter.report)
+            preview: { try subject.preview(task, step: $0) }, report: reporter.report,
+            isStopping: { context.stop.wasMade })
         try context.admitOnDisk("a saved state of the training", size: trainer.stateSize)
         var work = TrainingWork(trainer: trainer)
         let loop = try StepLoop(
-            context, total: work.totalSteps, done: work.stepsDone, beginning: "training for \(work.totalSteps) steps")
+            context, total: work.totalSteps, done: work.stepsDone,
+            beginning: "training for \(work.totalSteps.of("step"))")
         try trainer.begin()
         guard try loop.run(&work) else { return .checkpointed }
         try publish(task, trainer)
