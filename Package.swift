@@ -84,6 +84,8 @@ let package = Package(
         .target(name: "CChild"),
         .target(name: "CLandlock"),
         .target(
+            name: "CTextTables", exclude: ["LICENSES.md", "canonical_decompositions.txt", "clip_merges.txt"]),
+        .target(
             name: "CKernels",
             cSettings: [.unsafeFlags(["-O3", "-gdwarf-4", "-mprefer-vector-width=512", "-Wall", "-Wextra"])],
             linkerSettings: [.linkedLibrary("m")]),
@@ -94,6 +96,7 @@ let package = Package(
         library("DurableFiles", ["Problems", "COpenSSL", "CLandlock"]),
         library("Safetensors", ["Problems", "StrictJSON", "DurableFiles"]),
         library("Configurations", ["Problems", "StrictJSON"]),
+        library("Text", ["Problems", "StrictJSON", "DurableFiles", "CTextTables"]),
 
         // Numeric column.
         library("TensorCore", ["Problems", "CKernels", "COpenBLAS"]),
@@ -183,6 +186,7 @@ let package = Package(
             "ModelsTests", ["NumericTestSupport", "StrictJSON", "Configurations", "TensorCore", "NeuralNet", "Models"]),
         tests("JobQueueTests", ["Problems", "JobSpec", "JobQueue", grdb]),
         tests("DurableFilesTests", ["Problems", "DurableFiles"]),
+        tests("TextTests", ["Problems", "StrictJSON", "DurableFiles", "Text"]),
         tests("SafetensorsTests", ["Problems", "StrictJSON", "DurableFiles", "Safetensors"]),
         tests("DiffusionTests", ["Problems", "StrictJSON", "Configurations", "TensorCore", "Diffusion"]),
         tests("TensorCoreTests", ["NumericTestSupport", "Problems", "StrictJSON", "TensorCore"]),

@@ -11,7 +11,7 @@ enum Layers {
     /// From the bottom to the top. A target uses targets of lower rows only, of its own column or the shared ones.
     static let rows: [[Column: [String]]] = [
         [
-            .shared: ["COpenSSL", "CLandlock"],
+            .shared: ["COpenSSL", "CLandlock", "CTextTables"],
             .numeric: [
                 "COpenBLAS", "CKernels", "CPNG", "CJPEG", "CGIF", "CWebP", "CTIFF", "CLCMS", "CCairo", "CChild",
                 "CZlib",
@@ -21,7 +21,7 @@ enum Layers {
         [.shared: ["Problems"]],
         [.shared: ["StrictJSON"]],
         [.shared: ["DurableFiles", "Configurations"]],
-        [.shared: ["Safetensors"], .numeric: ["TensorCore", "Media"], .control: ["JobSpec", "Service"]],
+        [.shared: ["Safetensors", "Text"], .numeric: ["TensorCore", "Media"], .control: ["JobSpec", "Service"]],
         [.numeric: ["NeuralNet", "Diffusion"], .control: ["Spool", "ControlAPI", "JobQueue"]],
         [.numeric: ["Models"], .control: ["Scheduler", "ControlServer", "Doctor", "Manuals"]],
         [.numeric: ["Checkpoints", "Datasets"]],
@@ -47,7 +47,7 @@ enum Layers {
     static let soleUsers = [
         "COpenBLAS": "TensorCore", "CKernels": "TensorCore", "CPNG": "Media", "CJPEG": "Media", "CGIF": "Media",
         "CWebP": "Media", "CTIFF": "Media", "CLCMS": "Media", "CCairo": "Media", "CChild": "Media", "CZlib": "Datasets",
-        "COpenSSL": "DurableFiles", "CLandlock": "DurableFiles",
+        "COpenSSL": "DurableFiles", "CLandlock": "DurableFiles", "CTextTables": "Text",
         "CSystemd": "Service",
     ]
 }
