@@ -26,6 +26,11 @@ import Testing
         for network in Networks.autoencoders + Networks.features {
             #expect(network.init() is any NetworkBuilder, "\(network) is not built")
         }
+        for network in Networks.textEncoders {
+            let configuration = try #require(network.init() as? any TextEncoderBuilder, "\(network) is not built")
+            let encoder = configuration.makeTextEncoder(on: device)
+            #expect(configuration.cost.map { $0.parameters == encoder.parameterCount } ?? true)
+        }
     }
 
     @Test func configurationsComeBackFromTheirFiles() throws {

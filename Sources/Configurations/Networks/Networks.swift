@@ -16,5 +16,8 @@ public enum Networks {
     /// Those that samples are measured by.
     public static let features: [any NetworkConfiguration.Type] = [InceptionConfiguration.self]
 
-    public static var all: [any NetworkConfiguration.Type] { denoisers + autoencoders + features }
+    /// Those that read the tokens of a text.
+    public static let textEncoders: [any TextEncoderConfiguration.Type] = [CLIPTextConfiguration.self]
+
+    public static var all: [any NetworkConfiguration.Type] { denoisers + autoencoders + features + textEncoders }
 }

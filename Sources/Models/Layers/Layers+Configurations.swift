@@ -15,6 +15,16 @@ extension Activation {
     }
 }
 
+extension Activation {
+    init(_ c: CLIPTextConfiguration.Activation) {
+        self =
+            switch c {
+            case .quickGELU: .quickGELU
+            case .gelu: .gelu
+            }
+    }
+}
+
 extension FeedForward.Activation {
     init(_ c: DiTConfiguration.Activation) {
         self =
