@@ -276,7 +276,7 @@ let package = Package(
             [
                 "ControlTestSupport", "Problems", "StrictJSON", "DurableFiles", "Configurations", "Safetensors",
                 "JobSpec",
-                "Media", "Datasets", "ControlAPI",
+                "Media", "Datasets", "ControlAPI", "Text",
             ]),
         tests(
             "EvaluationTests",

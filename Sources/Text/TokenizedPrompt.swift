@@ -15,6 +15,8 @@ public struct TokenizedPrompt: Sendable, Hashable {
         public var count: Int
         /// What they stand for.
         public var text: String
+
+        public init(count: Int, text: String) { (self.count, self.text) = (count, text) }
     }
 
     /// At least one.

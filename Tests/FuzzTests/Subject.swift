@@ -10,6 +10,7 @@ import Safetensors
 import StrictJSON
 import TestSupport
 import Testing
+import Text
 
 /// Something that reads what others have written.
 struct Subject: Sendable, CustomTestStringConvertible {
@@ -24,11 +25,13 @@ struct Subject: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { name }
 
-    static let all: [Subject] = [
-        jobs, json, safetensors, npz, npy, png, jpeg, webp, gifPicture, tiff, profiles, metadata, idx, gif, y4m,
-        answers,
-        events,
-    ]
+    static let all: [Subject] =
+        [
+            jobs, json, safetensors, npz, npy, png, jpeg, webp, gifPicture, tiff, profiles, metadata, idx, gif, y4m,
+            answers,
+            events, prompts,
+        ] + ["tokenizer.json", "tokenizer_config.json"].map { tokenizers($0, of: "decoder_saved") }
+        + ["vocab.json", "merges.txt", "special_tokens_map.json"].map { tokenizers($0, of: "map") }
 
     private static let jobWords = [
         "\"kind\": \"train\"", "\"sampler\": {\"name\": \"ddpm\"}", "null", "-1", "1e999", "9223372036854775808",
@@ -223,6 +226,45 @@ struct Subject: Sendable, CustomTestStringConvertible {
     } read: { input, _ in
         var parser = EventStreamParser()
         _ = parser.feed(input)
+    }
+
+    static let prompts = Subject(name: "prompts") {
+        Mutator(
+            seeds: [
+                "a (((house:1.3)) [on] a (hill:0.5), sun, (((sky))).",
+                "(a\\(b BREAK [c|d]:2) AND [e:f:0.5] é👩‍👩‍👧 <|endoftext|>",
+            ].map { Array($0.utf8) },
+            words: ["BREAK", "AND", ":-1e9)", "((((", "\\", "[:", "\u{301}\u{327}", "\u{AC00}\u{11A8}"])
+    } read: { input, _ in
+        let tokenizer = try BytePairTokenizer(directory: Fixture.path("Tokenizers/decoder"))
+        let prompt = try Prompt(weighted: String(decoding: input, as: UTF8.self))
+        let chunks = tokenizer.chunks(of: prompt, length: 8).sequences
+        guard chunks.allSatisfy({ $0.ids.count == 8 && $0.ids.allSatisfy { $0 < tokenizer.vocabularySize } }) else {
+            throw Problem(.internal, "a chunk has another length, or a token that there is not")
+        }
+    }
+
+    /// One file of a tokenizer's directory, the others being good.
+    private static func tokenizers(_ name: String, of fixture: String) -> Subject {
+        let source = Fixture.path("Tokenizers/\(fixture)")
+        return Subject(name: "\(name) of tokenizers") {
+            Mutator(
+                seeds: [try bytes("\(source)/\(name)")],
+                words: [
+                    "null", "-1", "1e999", "\"BPE\"", "</w>", "[\"a\", \"b\"]", "\"normalized\": true", "{}", "\u{0}",
+                ])
+        } read: { input, file in
+            let directory = file + ".tokenizer"
+            if !FileManager.default.fileExists(atPath: directory) {
+                try FileManager.default.copyItem(atPath: source, toPath: directory)
+            }
+            try write(input, to: "\(directory)/\(name)")
+            let tokenizer = try BytePairTokenizer(directory: directory)
+            let tokens = tokenizer.truncated(Prompt("A <toy>, a photo! é"), to: 8).sequences[0].ids
+            guard tokens.allSatisfy({ (0..<tokenizer.vocabularySize).contains($0) }) else {
+                throw Problem(.internal, "there is a token beyond the vocabulary")
+            }
+        }
     }
 
     // MARK: - Files
