@@ -41,7 +41,7 @@ extension BytePairTokenizer {
     public static func clip(padding: Padding) -> BytePairTokenizer {
         do throws(Problem) {
             let merges = try BytePairVocabulary.merges(of: String(cString: ctext_clip_merges()))
-            let bytes = ByteSymbols.order.map { String(ByteSymbols.symbols[Int($0)]) }
+            let bytes = ByteSymbols.order.map { String(ByteSymbols.symbols[Int(clamping: $0)]) }
             let special = SpecialTokens(clip: padding)
             let tokens =
                 bytes + bytes.map { $0 + BytePairVocabulary.wordEnd } + merges.map { $0.left + $0.right }

@@ -2,9 +2,9 @@ public import Problems
 
 /// CLIP's tokenizer (Radford et al. 2021): words in lower case, their bytes joined to tokens pair by pair.
 ///
-/// It gives the tokens of transformers' `CLIPTokenizer`, version 5, for any text. That program takes the padding token for
-/// a token wherever a prompt has its characters. Where it is "!", as in Stable Diffusion 2 and the second tokenizer of
-/// XL, each "!" of a prompt is the token 0, while other programs have 256 for it, and join several.
+/// It gives the tokens of transformers' `CLIPTokenizer`, version 5, for any text. That program takes the padding token
+/// for a token wherever a prompt has its characters. Where it is "!", as in Stable Diffusion 2 and the second tokenizer
+/// of XL, each "!" of a prompt is the token 0, while other programs have 256 for it, and join several.
 public struct BytePairTokenizer: Tokenizer {
     public let beginning: Int?
     public let end: Int
@@ -94,14 +94,16 @@ public struct BytePairTokenizer: Tokenizer {
 
     // MARK: Textual inversion
 
-    /// Adds a placeholder, a string that stands for `vectors` tokens of its own (Gal et al. 2023, "An image is worth one
-    /// word"): from now on `token` in a text gives all of them in their order, and `token_1`, `token_2`, ... the second, the third, as
-    /// diffusers names them. As in transformers it is found in any case, and also within a word.
+    /// Adds a placeholder, a string that stands for `vectors` tokens of its own (Gal et al. 2023, "An image is worth
+    /// one word"): from now on `token` in a text gives all of them in their order, and `token_1`, `token_2`, ... the
+    /// second, the third, as diffusers names them. As in transformers it is found in any case, and also within a word.
     ///
     /// - Returns: the numbers of the new tokens, behind all others: rows of the text encoder's table must follow them.
-    /// - Throws: `invalid` for a placeholder that is a token already, is empty or has white space.
+    /// - Throws: `invalid` for a placeholder that is a token already, is empty, or has white space or no vectors.
     public mutating func add(placeholder token: String, vectors: Int) throws(Problem) -> Range<Int> {
-        precondition(vectors >= 1, "a placeholder of no vectors")
+        guard vectors >= 1 else {
+            throw Problem(.invalid, "the placeholder \"\(token.prefix(60))\" has no vectors")
+        }
         guard !token.isEmpty, !token.unicodeScalars.contains(where: { $0.kind == .space }) else {
             throw Problem(
                 .invalid, "\"\(token.prefix(60))\" cannot be a placeholder: it is empty or has white space",

@@ -100,11 +100,13 @@ extension BytePairVocabulary {
     /// The lines of a `merges.txt`: two tokens each, after a line with the version.
     static func merges(of text: String) throws(Problem) -> [(left: String, right: String)] {
         var merges: [(left: String, right: String)] = []
-        for (index, line) in text.split(whereSeparator: \.isNewline).enumerated() where !line.hasPrefix("#version") {
-            let parts = line.split(separator: " ")
+        let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        for (index, line) in lines.enumerated() where !line.isEmpty && !line.starts(with: "#version".utf8) {
+            let parts = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\r") }.map(Substring.init)
             guard parts.count == 2 else {
                 throw Problem(
-                    .corrupt, "\"\(line.prefix(60))\" is no merge of two tokens", remedy: remedy, line: index + 1)
+                    .corrupt, "\"\(Substring(line).prefix(60))\" is no merge of two tokens", remedy: remedy,
+                    line: index + 1)
             }
             merges.append((String(parts[0]), String(parts[1])))
         }

@@ -14,14 +14,14 @@ struct BytePairVocabulary: Sendable {
     private let merges: [Pair: Merge]
 
     private struct Pair: Hashable {
-        var left: Int32
-        var right: Int32
+        var left: Int
+        var right: Int
     }
 
     private struct Merge {
         /// The place in the list: what is first there is joined first.
         var rank: Int
-        var token: Int32
+        var token: Int
     }
 
     /// - Parameters:
@@ -56,7 +56,7 @@ struct BytePairVocabulary: Sendable {
                 let text = "\(merge.left.prefix(60)) \(merge.right.prefix(60))"
                 throw Problem(.corrupt, "merge \(rank + 1), \"\(text)\", is not of tokens of the vocabulary")
             }
-            table[Pair(left: Int32(left), right: Int32(right))] = Merge(rank: rank, token: Int32(joined))
+            table[Pair(left: left, right: right)] = Merge(rank: rank, token: joined)
         }
         self.merges = table
     }
@@ -65,7 +65,8 @@ struct BytePairVocabulary: Sendable {
 
     /// The tokens of a word, which is not empty.
     func ids(of word: [UInt8]) -> [Int] {
-        var parts = Parts(word.dropLast().map { inner[Int($0)] } + word.suffix(1).map { last[Int($0)] })
+        var parts = Parts(
+            word.dropLast().map { inner[Int(clamping: $0)] } + word.suffix(1).map { last[Int(clamping: $0)] })
         var queue = MergeQueue()
         func enqueue(_ left: Int) {
             if let merge = merge(at: left, of: parts) { queue.push(.init(merge.rank, at: left, token: merge.token)) }
@@ -90,20 +91,20 @@ struct BytePairVocabulary: Sendable {
 
 /// The tokens of a word while they are joined, as a list in both directions.
 private struct Parts {
-    private(set) var tokens: [Int32]
+    private(set) var tokens: [Int]
     private(set) var isPresent: [Bool]
     private(set) var previous: [Int?]
     private(set) var next: [Int?]
 
     init(_ tokens: [Int]) {
-        self.tokens = tokens.map { Int32($0) }
+        self.tokens = tokens
         isPresent = tokens.map { _ in true }
         previous = tokens.indices.map { $0 == 0 ? nil : $0 - 1 }
         next = tokens.indices.map { $0 + 1 == tokens.count ? nil : $0 + 1 }
     }
 
     /// Joins the part at `left` with the one behind it, which there must be.
-    mutating func join(at left: Int, to token: Int32) {
+    mutating func join(at left: Int, to token: Int) {
         guard let right = next[left] else { return }
         tokens[left] = token
         isPresent[right] = false
@@ -111,5 +112,5 @@ private struct Parts {
         if let behind = next[right] { previous[behind] = left }
     }
 
-    var remaining: [Int] { tokens.indices.filter { isPresent[$0] }.map { Int(tokens[$0]) } }
+    var remaining: [Int] { tokens.indices.filter { isPresent[$0] }.map { tokens[$0] } }
 }

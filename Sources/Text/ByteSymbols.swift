@@ -5,9 +5,9 @@ enum ByteSymbols {
     static let symbols: [Unicode.Scalar] = {
         let printable = order.prefix(256 - 68)
         var symbols = [Unicode.Scalar](repeating: "\0", count: 256)
-        for byte in printable { symbols[Int(byte)] = Unicode.Scalar(byte) }
+        for byte in printable { symbols[Int(clamping: byte)] = Unicode.Scalar(byte) }
         for (number, byte) in order.dropFirst(printable.count).enumerated() {
-            symbols[Int(byte)] = Unicode.Scalar(0x100 + UInt32(number)) ?? "\0"
+            symbols[Int(clamping: byte)] = Unicode.Scalar(0x100 + UInt32(clamping: number)) ?? "\0"
         }
         return symbols
     }()

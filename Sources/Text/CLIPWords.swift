@@ -20,8 +20,8 @@ enum CLIPWords {
         return result
     }
 
-    /// The words of a normalized text as UTF-8: the special tokens' names, English contractions, runs of letters, single numbers, and
-    /// runs of what is neither, nor white space.
+    /// The words of a normalized text as UTF-8: the special tokens' names, English contractions, runs of letters,
+    /// single numbers, and runs of what is neither, nor white space.
     static func words(of text: [Unicode.Scalar]) -> [[UInt8]] {
         var words: [[UInt8]] = []
         var at = 0

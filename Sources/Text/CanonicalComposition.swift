@@ -95,10 +95,10 @@ struct CanonicalComposition: Sendable {
 
 /// Korean syllables, which are numbered by their parts (the Unicode Standard, section 3.12).
 private enum Hangul {
-    private static let (syllables, leads, vowels, tails) = (
-        UInt32(0xAC00), UInt32(0x1100), UInt32(0x1161), UInt32(0x11A7)
+    private static let (syllables, leads, vowels, tails): (UInt32, UInt32, UInt32, UInt32) = (
+        0xAC00, 0x1100, 0x1161, 0x11A7
     )
-    private static let (leadCount, vowelCount, tailCount) = (UInt32(19), UInt32(21), UInt32(28))
+    private static let (leadCount, vowelCount, tailCount): (UInt32, UInt32, UInt32) = (19, 21, 28)
     private static let count = leadCount * vowelCount * tailCount
 
     static func parts(of scalar: Unicode.Scalar) -> [Unicode.Scalar]? {

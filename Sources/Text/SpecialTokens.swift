@@ -3,9 +3,9 @@ internal import StrictJSON
 
 /// The tokens that mean something by themselves: which they are, and how they are found in a text.
 ///
-/// As transformers 5 reads them: where `tokenizer_config.json` has `added_tokens_decoder`, that says how they are found;
-/// otherwise `special_tokens_map.json` overrides it key by key, and `added_tokens.json` and `tokenizer.json` may list
-/// further ones.
+/// As transformers 5 reads them: where `tokenizer_config.json` has `added_tokens_decoder`, that says how they are
+/// found; otherwise `special_tokens_map.json` overrides it key by key, and `added_tokens.json` and `tokenizer.json` may
+/// list further ones.
 struct SpecialTokens {
     struct Token: Hashable {
         var content: String
@@ -128,7 +128,7 @@ extension TokenizerFile {
             throw corrupt("added_tokens_decoder is \(node.kindDescription), not an object", at: node)
         }
         return try members.map { member in
-            guard let number = Int(member.name) else {
+            guard let number = Int(member.name, radix: 10) else {
                 throw corrupt("\"\(member.name.prefix(60))\" in added_tokens_decoder is no number", at: member.node)
             }
             return try token(member.node, number: number)

@@ -98,7 +98,7 @@ import Testing
         let readers: Set = [
             "Spool", "JobQueue", "Scheduler", "Doctor", "DurableFiles", "Service", "ControlAPI", "ControlServer",
             "JobSpec",
-            "StrictJSON", "diffctl", "diffd",
+            "StrictJSON", "Text", "diffctl", "diffd",
         ]
         let conversion =
             /\bU?Int(?:8|16|32|64)?\((?!exactly:|clamping:|truncatingIfNeeded:|bitPattern:|saturating:|ascii:|[A-Z][A-Z0-9_]+\b|\))/

@@ -1,8 +1,8 @@
 internal import Problems
 public import StrictJSON
 
-/// `CLIPTextModel` and `CLIPTextModelWithProjection` of transformers (Radford et al. 2021, "Learning transferable visual models from
-/// natural language supervision"): every key of their `config.json`, with its defaults.
+/// `CLIPTextModel` and `CLIPTextModelWithProjection` of transformers (Radford et al. 2021, "Learning transferable
+/// visual models from natural language supervision"): every key of their `config.json`, with its defaults.
 public struct CLIPTextConfiguration: TextEncoderConfiguration {
     public static let architecture = "clip_text"
     public static let classNames = ["CLIPTextModel", "CLIPTextModelWithProjection"]

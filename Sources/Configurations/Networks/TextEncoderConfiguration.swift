@@ -13,13 +13,23 @@ public protocol TextEncoderConfiguration: NetworkConfiguration {
 }
 
 extension TextEncoderConfiguration {
-    /// What keeps it from reading the tokens of a tokenizer.
+    /// What keeps it from reading the sequences of a tokenizer.
     ///
-    /// - Parameter tokens: the tokenizer's vocabulary, without placeholders that were added to it.
-    public func misfit(withVocabulary tokens: Int) -> Misfit? {
-        guard tokens > vocabularySize else { return nil }
-        return Misfit(
-            "vocab_size", "the tokenizer has \(tokens) tokens, but the text encoder knows \(vocabularySize)",
-            remedy: "Both must come from the same model.")
+    /// - Parameters:
+    ///   - tokens: the tokenizer's vocabulary, without placeholders that were added to it.
+    ///   - length: of its sequences; nil where it leaves that to the encoder.
+    public func misfit(withVocabulary tokens: Int, length: Int?) -> Misfit? {
+        if tokens > vocabularySize {
+            return Misfit(
+                "vocab_size", "the tokenizer has \(tokens) tokens, but the text encoder knows \(vocabularySize)",
+                remedy: "Both must come from the same model.")
+        }
+        if let length, let maximumLength, length > maximumLength {
+            return Misfit(
+                "max_position_embeddings",
+                "the tokenizer makes sequences of \(length) tokens, but the text encoder reads \(maximumLength)",
+                remedy: "Both must come from the same model.")
+        }
+        return nil
     }
 }

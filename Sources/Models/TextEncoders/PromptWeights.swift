@@ -1,9 +1,9 @@
 internal import TensorCore
 
 extension TextEncoding {
-    /// The encoding of prompts whose tokens count more or less, as AUTOMATIC1111's web UI has it ("original" emphasis): each
-    /// vector times its token's weight, and then all of a sequence times what gives them their mean back. Pooled vectors
-    /// are left alone.
+    /// The encoding of prompts whose tokens count more or less, as AUTOMATIC1111's web UI has it ("original" emphasis):
+    /// each vector times its token's weight, and then all of a sequence times what gives them their mean back. Pooled
+    /// vectors are left alone.
     ///
     /// - Parameter weights: (N, S), of the sequences' tokens.
     public func weighted(by weights: [[Float]]) -> TextEncoding {

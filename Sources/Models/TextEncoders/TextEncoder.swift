@@ -6,7 +6,8 @@ public import TensorCore
 public protocol TextEncoder: Module {
     /// - Parameters:
     ///   - ids: N sequences of S tokens each, S up to the configuration's maximum; every token below `vocabularySize`.
-    ///   - layer: where the tokens' vectors are taken. No layer behind it is computed unless something pooled is wanted.
+    ///   - layer: where the tokens' vectors are taken. No layer behind it is computed unless something pooled is
+    ///     wanted.
     ///   - isPooled: whether a vector of each sequence is wanted too.
     func callAsFunction(_ ids: [[Int]], layer: TextLayer, isPooled: Bool) -> TextEncoding
 
@@ -24,7 +25,8 @@ public protocol TextEncoder: Module {
 
 /// Where a text encoder's vectors are taken.
 public struct TextLayer: Sendable, Hashable {
-    /// Layers from the last that are left out: what is taken is entry -(skipped + 1) of transformers' `hidden_states`. At most all.
+    /// Layers from the last that are left out: what is taken is entry -(skipped + 1) of transformers' `hidden_states`.
+    /// At most all.
     public var skipped: Int
     /// Whether the norm that follows the last layer is applied.
     public var isNormalized: Bool

@@ -1,5 +1,6 @@
-/// Notices, while a prompt is read, what AUTOMATIC1111's web UI would do with it beyond weights: `get_learned_conditioning_prompt_schedules` and
-/// `get_multicond_prompt_list` of that program. Pictures would differ silently if it were taken for text.
+/// Notices, while a prompt is read, what AUTOMATIC1111's web UI would do with it beyond weights:
+/// `get_learned_conditioning_prompt_schedules` and `get_multicond_prompt_list` of that program. Pictures would differ
+/// silently if it were taken for text.
 struct PromptSchedules {
     enum Kind: String {
         case composition = "composes pictures by AND"

@@ -2,8 +2,8 @@ public import Configurations
 public import NeuralNet
 public import TensorCore
 
-/// The text encoder of CLIP (Radford et al. 2021, section 2.4), with the parameter names of transformers' `CLIPTextModel`
-/// and `CLIPTextModelWithProjection`. Padding is seen by what follows it, as by Stable Diffusion's.
+/// The text encoder of CLIP (Radford et al. 2021, section 2.4), with the parameter names of transformers'
+/// `CLIPTextModel` and `CLIPTextModelWithProjection`. Padding is seen by what follows it, as by Stable Diffusion's.
 public final class CLIPTextModel: TextEncoder {
     private let configuration: CLIPTextConfiguration
     private let tokens: TokenTable
