@@ -137,6 +137,16 @@ public enum Compatibility {
             remedy: "Set it to 1, or use a model that was trained with class_dropout_prob.")
     }
 
+    // MARK: - Texts
+
+    /// Whether a finished network can be used by a job: none gives a text.
+    public static func text(for model: ModelConfiguration) -> Misfit? {
+        guard model.contextWidth != nil else { return nil }
+        return Misfit(
+            "model", "the \(model.className) attends to a text, which a job cannot give",
+            remedy: "Use a model without text.", code: .unsupported)
+    }
+
     // MARK: - Outputs and timesteps
 
     /// Whether a finished network has the outputs that a variance of reverse steps takes: as many channels as its

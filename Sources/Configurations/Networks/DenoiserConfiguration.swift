@@ -22,6 +22,8 @@ public protocol DenoiserConfiguration: NetworkConfiguration {
     var patchSide: Int? { get }
     /// What a network of clips was made for; nil for others.
     var clips: ClipTraits? { get }
+    /// Width of the text tokens that the network attends to; nil for a network without text.
+    var contextWidth: Int? { get }
     /// Timesteps that it can be asked about, `0..<knownTimesteps`; nil: any. A noise schedule must not have more.
     var knownTimesteps: Int? { get }
 
@@ -45,6 +47,7 @@ extension DenoiserConfiguration {
     public var classConditioning: ClassConditioning { .none }
     public var patchSide: Int? { nil }
     public var clips: ClipTraits? { nil }
+    public var contextWidth: Int? { nil }
     public var knownTimesteps: Int? { nil }
 
     public func misfit(with scheduler: SchedulerConfiguration) -> Misfit? { nil }
