@@ -13,5 +13,13 @@ package final class Upsample2D: Module {
 
     package func callAsFunction(_ x: Tensor) -> Tensor { conv(x.upsampledNearest(2)) }  // (N, 2 H, 2 W, C)
 
-    var step: LocalStep { LocalStep(.up, channels: conv.weight.shape[0], callAsFunction) }
+    /// The same to a size whose sides are twice those of `x` or one less: the nearest neighbours are those of twice the
+    /// resolution, and only the last row and column go.
+    package func callAsFunction(_ x: Tensor, to size: (height: Int, width: Int)?) -> Tensor {
+        guard let size else { return self(x) }
+        let doubled = x.upsampledNearest(2)  // (N, 2 H, 2 W, C)
+        return conv(doubled.sliced(axis: 1, 0..<size.height).sliced(axis: 2, 0..<size.width))
+    }
+
+    var step: LocalStep { LocalStep(.up, channels: conv.weight.shape[0]) { self($0) } }
 }
