@@ -5,6 +5,7 @@ public enum Networks {
     public static let denoisers: [any DenoiserConfiguration.Type] = [
         MLPConfiguration.self,
         UNet2DConfiguration.self,
+        UNet2DConditionConfiguration.self,
         AnnotatedUNetConfiguration.self,
         DiTConfiguration.self,
         VideoDiTConfiguration.self,

@@ -23,7 +23,8 @@ extension DrawingRequest {
             try options.sampler.sampler(for: pipeline.scheduler, strength: strength)
         }
         let misfit =
-            Compatibility.outputs(of: model, learnedVariance: sampler.takesVariance)
+            Compatibility.text(for: model)
+            ?? Compatibility.outputs(of: model, learnedVariance: sampler.takesVariance)
             ?? Compatibility.timesteps(sampler.steps.lazy.map(\.timestep), for: model)
             ?? Compatibility.labels(options.classLabels, for: model)
             ?? Compatibility.guidance(options.guidanceScale, for: model)

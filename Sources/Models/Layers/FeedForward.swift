@@ -25,10 +25,12 @@ package final class FeedForward: Module {
     ///   - hidden: width between the two linear layers; four times that of the tokens when left out.
     ///   - bias: of both linear layers.
     ///   - isMixing: whether neighbours are mixed.
+    ///   - weights: first weights by inputs and outputs, with biases of 0; nil: PyTorch's of both.
     ///   - dropout: probability, after the activation.
     package init(
         _ width: Int, hidden: Int? = nil, _ activation: Activation, bias: Bool = true, isMixing: Bool = false,
-        dropout: Float, on device: Device
+        weights: ((_ inputs: Int, _ outputs: Int) -> Initializer)? = Initializer.xavier, dropout: Float,
+        on device: Device
     ) {
         let hidden = hidden ?? 4 * width
         let outputs =
@@ -36,12 +38,12 @@ package final class FeedForward: Module {
             case .plain: hidden
             case .gated: 2 * hidden
             }
-        project = Linear(width, outputs, bias: bias, weights: .xavier(width, outputs), on: device)
+        project = Linear(width, outputs, bias: bias, weights: weights?(width, outputs), on: device)
         mixing =
             isMixing
             ? Convolution2D(
                 hidden, hidden, kernel: 3, padding: 1, groups: hidden, weights: .constant(0), on: device) : nil
-        out = Linear(hidden, width, bias: bias, weights: .xavier(hidden, width), on: device)
+        out = Linear(hidden, width, bias: bias, weights: weights?(hidden, width), on: device)
         self.hidden = hidden
         self.activation = activation
         self.dropout = dropout
@@ -53,15 +55,19 @@ package final class FeedForward: Module {
         visitor("dwconv", mixing)
     }
 
-    /// - Parameter grid: rows and columns of the tokens, L together; nil where neighbours are not mixed.
-    package func callAsFunction(_ x: Tensor, grid: TokenGrid? = nil, dropout masks: DropoutMasks?) -> Tensor {
+    /// - Parameters:
+    ///   - grid: rows and columns of the tokens, L together; nil where neighbours are not mixed.
+    ///   - residual: (N, L, D), added to the result.
+    package func callAsFunction(
+        _ x: Tensor, grid: TokenGrid? = nil, plus residual: Tensor? = nil, dropout masks: DropoutMasks?
+    ) -> Tensor {
         var h = activated(x)  // x (N, L, D), h (N, L, hidden)
         if let mixing {
             guard let grid else { preconditionFailure("tokens that are mixed lie in a grid") }
             let image = h.reshaped(to: [h.shape[0], grid.rows, grid.columns, hidden])  // (N, rows, columns, hidden)
             h = mixing(image, plus: image).reshaped(to: h.shape)
         }
-        return out(masks?.drop(h, probability: dropout) ?? h)  // (N, L, D)
+        return out(masks?.drop(h, probability: dropout) ?? h, plus: residual)  // (N, L, D)
     }
 
     private func activated(_ x: Tensor) -> Tensor {

@@ -41,15 +41,17 @@ extension FeedForward.Activation {
 
 extension ResnetOptions {
     init(_ c: UNet2DConfiguration, outputScale: Double = 1) {
-        let timeEmbedding: TimeEmbedding =
-            switch c.resnetTimeScaleShift {
-            case .add: .added
-            case .scaleShift: .scaleShift
-            }
         self.init(
             timeEmbeddingWidth: c.timeEmbeddingWidth, groups: c.normNumGroups, epsilon: Float(c.normEps),
-            activation: Activation(c.actFn), timeEmbedding: timeEmbedding, dropout: Float(c.dropout),
-            outputScale: Float(outputScale))
+            activation: Activation(c.actFn), timeEmbedding: TimeEmbedding(c.resnetTimeScaleShift),
+            dropout: Float(c.dropout), outputScale: Float(outputScale))
+    }
+
+    init(_ c: UNet2DConditionConfiguration, outputScale: Double = 1) {
+        self.init(
+            timeEmbeddingWidth: c.timeEmbeddingWidth, groups: c.normNumGroups, epsilon: Float(c.normEps),
+            activation: Activation(c.actFn), timeEmbedding: TimeEmbedding(c.resnetTimeScaleShift),
+            dropout: Float(c.dropout), outputScale: Float(outputScale))
     }
 
     /// Those of an autoencoder: no timestep.
@@ -57,6 +59,29 @@ extension ResnetOptions {
         self.init(
             timeEmbeddingWidth: nil, groups: c.normNumGroups, epsilon: autoencoderEpsilon,
             activation: Activation(c.actFn), timeEmbedding: .added, dropout: 0)
+    }
+}
+
+extension ResnetOptions.TimeEmbedding {
+    init(_ c: UNet2DConfiguration.TimeScaleShift) {
+        self =
+            switch c {
+            case .add: .added
+            case .scaleShift: .scaleShift
+            }
+    }
+}
+
+extension ImageTransformer {
+    /// The transformer of a level.
+    convenience init(
+        _ c: UNet2DConditionConfiguration, level: Int, attendsToTextOnly: Bool = false, on device: Device
+    ) {
+        let (channels, heads) = (c.blockOutChannels[level], c.attentionHeadDim[level])
+        self.init(
+            heads: AttentionHeads(heads, size: channels / heads), layers: c.transformerLayersPerBlock[level],
+            groups: c.normNumGroups, hasLinearProjections: c.useLinearProjection, textWidth: c.crossAttentionDim[level],
+            attendsToTextOnly: attendsToTextOnly, on: device)
     }
 }
 
