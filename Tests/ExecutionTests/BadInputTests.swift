@@ -174,6 +174,19 @@ struct BadJob: Sendable, CustomTestStringConvertible {
         #expect(problem.file?.contains(bad.names) == true, "\(problem)")
     }
 
+    @Test("such as a model that attends to a text is named before it is loaded")
+    func modelOfTexts() async throws {
+        let scene = try Scene()
+        let trained = try await scene.trained(TinyJobs.training(steps: 1))
+        try Self.edit(trained("model/model_index.json"), "UNet2DModel", "UNet2DConditionModel")
+        try Self.write(
+            Array("{\"_class_name\": \"UNet2DConditionModel\", \"sample_size\": 8}".utf8),
+            trained("model/unet/config.json"))
+        let problem = try await refused(try scene.job(2, TinyJobs.sampling(model: "job:1")))
+        #expect(problem.code == .unsupported && problem.path == "$.model", "\(problem)")
+        #expect(problem.message.contains("attends to a text"), "\(problem)")
+    }
+
     static let jobs: [BadJob] = [
         BadJob(
             testDescription: "a model that is not there", json: TinyJobs.sampling(model: "nobody"), code: .missing,

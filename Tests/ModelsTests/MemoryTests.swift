@@ -22,7 +22,8 @@ import Testing
             buffer.gradients.clear()
             let tape = Tape()
             buffer.track(on: tape)
-            tape.backward(from: Loss.meanSquared(model(x, timesteps: [1, 2, 30, 400]), noise))
+            let output = model(x, timesteps: [1, 2, 30, 400], condition: network.condition(4, on: device))
+            tape.backward(from: Loss.meanSquared(output, noise))
             buffer.untrack()
             optimizer.update(step: step, learningRate: 1e-3, gradientScale: 1, averageDecay: 0.9)
         }
@@ -41,11 +42,14 @@ import Testing
     }
 
     /// Gradient checkpointing changes no bit, also with dropout, and lowers the peak.
-    @Test(arguments: [ModelBitsTests.Network.unet2D, .annotatedConvNext, .annotatedResnet, .dit, .videoDiT])
+    @Test(arguments: [
+        ModelBitsTests.Network.unet2D, .annotatedConvNext, .annotatedResnet, .dit, .videoDiT, .unet2DCondition,
+    ])
     func recomputingTakesLessMemory(_ network: ModelBitsTests.Network) {
-        let (plain, recomputed) = (
-            step(recomputing: false, network.make(on:)), step(recomputing: true, network.make(on:))
-        )
+        func step(recomputing: Bool) -> (gradients: [Float], peak: Int) {
+            self.step(recomputing: recomputing, network.make(on:)) { network.condition(4, on: $0) }
+        }
+        let (plain, recomputed) = (step(recomputing: false), step(recomputing: true))
         let isSame = haveSameBits(plain.gradients, recomputed.gradients)
         #expect(isSame)
         #expect(recomputed.peak < plain.peak * 7 / 8)
@@ -65,18 +69,21 @@ import Testing
 
     /// The gradients of one step, and how much memory it took beside the weights.
     private func step(
-        recomputing: Bool, _ make: (Device) -> (model: any Denoiser, sampleShape: [Int])
+        recomputing: Bool, _ make: (Device) -> (model: any Denoiser, sampleShape: [Int]),
+        _ condition: (Device) -> Condition = { _ in .none }
     ) -> (gradients: [Float], peak: Int) {
         let device = Device(threads: 1)
         let (model, shape) = make(device)
         model.initialize(seed: 11)
         let buffer = ParameterBuffer(model)
         let x = Tensor.normal(Shape([4] + shape), seed: 12, purpose: .dataset, on: device)
+        let condition = condition(device)
         let before = device.memory.used
         device.resetPeakMemory()
         let tape = Tape(recomputes: recomputing)
         buffer.track(on: tape, adding: false)
-        let output = model(x, timesteps: [1, 2, 30, 400], condition: .none, dropout: DropoutMasks(seed: 13, pass: 0))
+        let output = model(
+            x, timesteps: [1, 2, 30, 400], condition: condition, dropout: DropoutMasks(seed: 13, pass: 0))
         tape.backward(from: Loss.meanSquared(output, x))
         buffer.untrack()
         return (buffer.gradients.array(), device.memory.peak - before)

@@ -12,7 +12,10 @@ import Testing
 @Suite struct ModelParityTests {
     private let device = Device(threads: 2)
 
-    @Test(arguments: [("models_unet2d", "UNet2DModel"), ("models_dit", "DiTTransformer2DModel")])
+    @Test(arguments: [
+        ("models_unet2d", "UNet2DModel"), ("models_dit", "DiTTransformer2DModel"),
+        ("models_unet2d_condition", "UNet2DConditionModel"),
+    ])
     func networksAgreeWithDiffusers(_ name: String, _ className: String) throws {
         let fixture = try Fixture(name)
         #expect(fixture.cases.count > 5)
@@ -20,7 +23,8 @@ import Testing
             let members = test.options["config"]?.members ?? []
             let config = JSONNode(.object([JSONNode.Member("_class_name", JSONNode(.string(className)))] + members))
             let configuration = try ModelConfiguration.read(config: Array(config.text.utf8)).configuration
-            try check(test, configuration.makeModel(numTrainTimesteps: 1000, on: device))
+            try check(
+                test, configuration.makeModel(numTrainTimesteps: 1000, on: device), channels: configuration.channels)
         }
     }
 
@@ -50,35 +54,68 @@ import Testing
         }
     }
 
-    private func check(_ test: Fixture.Case, _ model: any Denoiser) throws {
+    /// - Parameter channels: of samples; those behind them in the fixture's are joined to them. nil: all.
+    private func check(_ test: Fixture.Case, _ model: any Denoiser, channels: Int? = nil) throws {
         try model.load(test.tensors(under: "weights."))
         let timesteps = try #require(test.options["timesteps"]?.elements).map { Float($0.number ?? .nan) }
+        let condition = try condition(of: test)
+        func output(_ inputs: [String: Tensor]) throws -> Tensor {
+            let all = try #require(inputs["sample"])
+            var (sample, condition) = (all, condition)
+            let axis = all.shape.rank - 1
+            if let channels, channels < all.shape.last {
+                sample = all.sliced(axis: axis, 0..<channels)
+                condition.channels = all.sliced(axis: axis, channels..<all.shape.last)
+            }
+            if let tokens = inputs["encoder_hidden_states"] { condition.text?.tokens = tokens }
+            if let vector = inputs["text_embeds"] { condition.pooledText = vector }
+            return model(sample, timesteps: timesteps, condition: condition)
+        }
+        let names = ["sample", "encoder_hidden_states", "text_embeds"].filter { test.tensors[$0] != nil }
+        let inputs = Dictionary(uniqueKeysWithValues: try names.map { ($0, try test.tensor($0, on: device)) })
+        let expected = try test.tensor("output", on: device)
+        #expect(relativeError(try output(inputs), expected) < 1e-5, "\(test.name)")
+        guard test.options["gradients_stored"]?.bool == true else { return }
+        try checkGradients(test, model, inputs, output)
+    }
+
+    private func condition(of test: Fixture.Case) throws -> Condition {
         var condition = Condition()
         if let labels = test.options["class_labels"]?.elements {
             condition.classes = .numbers(labels.map { $0.integer ?? -1 })
         } else if let vectors = test.tensors["class_labels"] {
             condition.classes = .vectors(vectors.asStored(on: device))
         }
-        let sample = try test.tensor("sample", on: device)
-        let output = model(sample, timesteps: timesteps, condition: condition)
-        let expected = try test.tensor("output", on: device)
-        #expect(relativeError(output, expected) < 1e-5, "\(test.name)")
-        guard test.options["gradients_stored"]?.bool == true else { return }
-        try checkGradients(test, model, sample, timesteps, condition)
+        if let tokens = test.tensors["encoder_hidden_states"] {
+            condition.text = Condition.Text(
+                tokens: tokens.asStored(on: device),
+                counts: test.options["token_counts"]?.elements?.map { $0.integer ?? -1 })
+        }
+        if let rows = test.options["time_ids"]?.elements {
+            let numbers = rows.map { ($0.elements ?? []).map { Float($0.number ?? .nan) } }
+            condition.added = Tensor(numbers.flatMap(\.self), shape: [rows.count, numbers[0].count], on: device)
+        }
+        return condition
     }
 
     private func checkGradients(
-        _ test: Fixture.Case, _ model: any Denoiser, _ sample: Tensor, _ timesteps: [Float], _ condition: Condition
+        _ test: Fixture.Case, _ model: any Denoiser, _ inputs: [String: Tensor],
+        _ output: ([String: Tensor]) throws -> Tensor
     ) throws {
         let buffer = ParameterBuffer(model)
         let tape = Tape()
         buffer.track(on: tape)
-        let inputGradient = Tensor.zeros(sample.shape, on: device)
-        let output = model(
-            tape.leaf(sample, addingGradientTo: inputGradient), timesteps: timesteps, condition: condition)
-        tape.backward(from: output, seed: try test.tensor("cotangent", on: device))
+        let inputGradients = inputs.mapValues { Tensor.zeros($0.shape, on: device) }
+        let leaves = Dictionary(
+            uniqueKeysWithValues: inputs.map { name, value in
+                (name, tape.leaf(value, addingGradientTo: inputGradients[name] ?? value))
+            })
+        tape.backward(from: try output(leaves), seed: try test.tensor("cotangent", on: device))
         buffer.untrack()
-        #expect(relativeError(inputGradient, try test.tensor("grad_sample", on: device)) < 1e-5, "\(test.name) input")
+        for (name, gradient) in inputGradients {
+            let error = relativeError(gradient, try test.tensor("grad_\(name)", on: device))
+            #expect(error < 1e-5, "\(test.name) \(name)")
+        }
 
         let gradients = test.tensors(under: "grad.")
         let largest = gradients.values.flatMap(\.values).map(abs).max() ?? 0
