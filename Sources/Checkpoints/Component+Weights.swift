@@ -7,7 +7,7 @@ extension Component {
     ///
     /// - Throws: `invalid`, when it is loaded, where the files were changed since.
     convenience init(
-        of phases: Phases, _ weights: WeightsDirectory, _ load: @escaping () throws -> Network
+        of phases: Phases, _ weights: Weights, _ load: @escaping () throws -> Network
     ) throws {
         let state = try weights.state()
         self.init(of: phases) {

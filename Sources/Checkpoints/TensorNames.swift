@@ -1,32 +1,34 @@
-/// Where the values of a parameter lie in a file: in a whole tensor, or in one of several equal parts of its first axis.
-struct TensorPlace: Hashable {
-    var key: String
-    var part = 0
-    var parts = 1
-}
+/// How files name the parameters of a network.
+struct TensorNames: Sendable {
+    /// Where a parameter is to be looked for, the first of these that the files have.
+    let places: @Sendable (_ parameter: String) -> [TensorPlace]
+    /// Whether a tensor of the files is the network's: one file may hold several networks.
+    let isOwn: @Sendable (_ key: String) -> Bool
 
-/// How a weights file names what it holds.
-enum TensorNames {
-    /// As the parameters are named, attention perhaps as old versions of diffusers did.
-    case diffusers
-    /// As the code of Peebles & Xie 2023 names a diffusion transformer: queries, keys and values in one tensor, one embedder of
-    /// timestep and class for all blocks.
-    case paperDiT
+    init(
+        isOwn: @escaping @Sendable (_ key: String) -> Bool = { _ in true },
+        places: @escaping @Sendable (_ parameter: String) -> [TensorPlace]
+    ) {
+        self.places = places
+        self.isOwn = isOwn
+    }
 
+    /// Of the files of one network, told by their keys.
     init(keys: some Sequence<String>) {
-        self = keys.contains("x_embedder.proj.weight") ? .paperDiT : .diffusers
+        self = keys.contains("x_embedder.proj.weight") ? .paperDiT : .usual
     }
 
-    /// Where the parameter `name` is to be looked for, the first of these that the file has.
-    func places(of name: String) -> [TensorPlace] {
-        switch self {
-        case .diffusers: [TensorPlace(key: name)] + (Self.oldAttention(name).map { [TensorPlace(key: $0)] } ?? [])
-        case .paperDiT: Self.paperDiT(name).map { [$0] } ?? []
-        }
+    /// As the parameters are named, or as earlier and later versions of diffusers and transformers name them.
+    static let usual = TensorNames { name in
+        [name, formerAttention(name), withoutTextModel(name)].compactMap { $0.map { TensorPlace(key: $0) } }
     }
 
-    /// The former name of an attention parameter.
-    private static func oldAttention(_ name: String) -> String? {
+    /// As the code of Peebles & Xie 2023 names a diffusion transformer: queries, keys and values in one tensor, one
+    /// embedder of timestep and class for all blocks.
+    static let paperDiT = TensorNames { paperDiT($0).map { [$0] } ?? [] }
+
+    /// The name that old versions of diffusers gave to an attention parameter.
+    private static func formerAttention(_ name: String) -> String? {
         let former = ["to_q": "query", "to_k": "key", "to_v": "value"]
         var parts = name.split(separator: ".").map(String.init)
         guard let kind = parts.popLast(), let layer = parts.popLast() else { return nil }
@@ -34,6 +36,12 @@ enum TensorNames {
             return (parts.dropLast() + ["proj_attn", kind]).joined(separator: ".")
         }
         return former[layer].map { (parts + [$0, kind]).joined(separator: ".") }
+    }
+
+    /// The name of a text encoder's parameter where version 5.6 of transformers or later has saved it.
+    private static func withoutTextModel(_ name: String) -> String? {
+        let prefix = "text_model."
+        return name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : nil
     }
 
     private static func paperDiT(_ name: String) -> TensorPlace? {

@@ -18,6 +18,8 @@ public struct DrawingOptions: Described, Hashable {
     }
 
     public var model = ModelReference.published("model")
+    /// The middle of the names of its weights' files; nil: the plain files, or the only ones.
+    public var variant: String?
     /// What makes pictures of the model's latents; nil: the model's own, if it has one.
     public var autoencoder: ModelReference?
     /// Of the denoiser. What is computed is fp32 in any case.
@@ -44,6 +46,10 @@ public struct DrawingOptions: Described, Hashable {
             "model", \.model, ModelReference.form,
             "The model: a path with a /, \"job:ID\", \"job:NAME\", or the name of a published model.",
             required: true),
+        Field(
+            "variant", \.variant, .optional(.string(limit: 100)),
+            "Which weights of the model's directory are taken, by the middle of their files' names, such as \"fp16\"; null: "
+                + "the plain ones, or the only ones that there are."),
         Field(
             "autoencoder", \.autoencoder, .optional(ModelReference.form),
             "An autoencoder, or a model that has one, in the place of the model's own; null: its own, if it has one."),

@@ -43,7 +43,7 @@ public final class SafetensorsFile: Sendable {
         }
     }
 
-    /// A tensor's numbers in row-major order. F16 and BF16 widen exactly, F64 rounds to nearest.
+    /// A tensor's numbers in row-major order. F16, BF16 and F8 widen exactly, F64 rounds to nearest.
     public func floats(_ name: String) throws -> [Float] {
         let info = try info(name)
         return try [Float](unsafeUninitializedCapacity: info.count) { buffer, count in
@@ -69,6 +69,12 @@ public final class SafetensorsFile: Sendable {
         case .bfloat16:
             try convert(name, at: start, into: buffer) { (bits: UInt16) in Float(bitPattern: UInt32(bits) << 16) }
         case .float64: try convert(name, at: start, into: buffer) { (value: Double) in Float(value) }
+        case .float8E4M3: try convert(name, at: start, into: buffer) { (bits: UInt8) in Float(e4m3: bits) }
+        case .float8E5M2:
+            // The upper half of a number of 16 bits.
+            try convert(name, at: start, into: buffer) { (bits: UInt8) in
+                Float(Float16(bitPattern: UInt16(bits) << 8))
+            }
         default:
             throw Problem(
                 .unsupported, "tensor \(name) of \(path) holds \(info.type.rawValue), not floating-point numbers",
@@ -116,5 +122,20 @@ public final class SafetensorsFile: Sendable {
                 remedy: "Don't change a model's files while it is being loaded; download or export the file again",
                 file: path)
         }
+    }
+}
+
+extension Float {
+    /// A number of 8 bits with 4 of exponent and 3 of mantissa, which knows no infinities (Micikevicius et al. 2022, "FP8 formats for
+    /// deep learning", table 1).
+    fileprivate init(e4m3 bits: UInt8) {
+        let (exponent, mantissa) = (Int(bits >> 3 & 15), Float(bits & 7))
+        let magnitude: Float =
+            switch (exponent, bits & 7) {
+            case (15, 7): .nan
+            case (0, _): mantissa * 0x1p-9
+            default: Float(sign: .plus, exponent: exponent - 7, significand: 1 + mantissa / 8)
+            }
+        self = bits & 0x80 == 0 ? magnitude : -magnitude
     }
 }

@@ -97,6 +97,8 @@ public struct JobDirectories: Sendable {
         }
         // A folder of pictures, or of a clip's frames.
         if [.image, .video, .to, .samples, .reference].contains(input.role), kind == .directory { return }
+        // A model may be one file.
+        if [.model, .autoencoder].contains(input.role), kind == .regular, path.hasSuffix(".safetensors") { return }
         let wantsDirectory = [.datasetPath, .model, .autoencoder].contains(input.role)
         guard kind != (wantsDirectory ? .directory : .regular) else { return }
         throw Problem(
@@ -110,7 +112,7 @@ public struct JobDirectories: Sendable {
         guard let reference = job.autoencoder, job.common.after.isEmpty else { return }
         let models = ModelResolver(layout, policy, in: files)
         // What cannot be found or read yet is told by the job.
-        guard let directory = try? models.directory(of: reference, as: .autoencoder) else { return }
+        guard let directory = try? models.location(of: reference, as: .autoencoder) else { return }
         for file in AutoencoderKLConfiguration.files.map({ Path.join(directory, $0) }) {
             guard let bytes = try? files.read(file, limit: 1 << 20, followsLinks: true) else { continue }
             guard let (configuration, _) = try? AutoencoderKLConfiguration.read(config: bytes) else { return }

@@ -4,7 +4,7 @@ public import JobSpec
 public import Problems
 import StrictJSON
 
-/// Finds the directory of the model that a job names, and publishes models.
+/// Finds the directory or file of the model that a job names, and publishes models.
 public struct ModelResolver: Sendable {
     private let layout: SpoolLayout
     private let policy: PathPolicy
@@ -16,22 +16,24 @@ public struct ModelResolver: Sendable {
         self.files = files
     }
 
-    /// The absolute path, without links, of the model's directory.
+    /// The absolute path, without links, of the model's directory, or of the one file that it is.
     ///
     /// - Parameters:
     ///   - base: where relative paths start; nil: from the spool.
     ///   - role: what names it, for problems.
-    public func directory(
+    public func location(
         of reference: ModelReference, base: String? = nil, as role: JobInput.Role = .model
     ) throws(Problem) -> String {
         do {
             let path = try find(reference, base: base ?? layout.root)
-            guard try files.status(path)?.kind == .directory else {
+            switch try files.status(path)?.kind {
+            case .directory: return path
+            case .regular where path.hasSuffix(".safetensors"): return path
+            default:
                 throw Problem(
-                    .invalid, "the model \(reference) is not a directory",
-                    remedy: "Name a directory.")
+                    .invalid, "the model \(reference) is neither a directory nor a .safetensors file",
+                    remedy: "Name one of them.")
             }
-            return path
         } catch {
             var problem = Problem.wrapping(error, cannot: "find the model \(reference)")
             problem.path = problem.path ?? role.jsonPath

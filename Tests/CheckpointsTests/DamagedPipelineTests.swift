@@ -38,7 +38,7 @@ import Testing
     /// The problems with which opening fails, or loading, which must leave the model as it was.
     private func problems() throws -> [Problem] {
         do {
-            let opened = try PipelineDirectory(directory.path)
+            let opened = try Pipeline(directory.path)
             let model = opened.configuration.makeModel(numTrainTimesteps: 1000, on: device)
             model.initialize(seed: 5)
             let before = model.parameters.map { $0.parameter.value.array() }
@@ -86,7 +86,7 @@ import Testing
     // MARK: - The pipeline
 
     @Test func noSuchDirectory() throws {
-        let problem = #expect(throws: Problem.self) { try PipelineDirectory(directory("elsewhere")) }
+        let problem = #expect(throws: Problem.self) { try Pipeline(directory("elsewhere")) }
         #expect(problem?.code == .missing)
         #expect(problem?.message.contains(directory("elsewhere")) == true)
     }
@@ -156,7 +156,7 @@ import Testing
     @Test func unknownKeyIsAWarning() throws {
         try write(
             "{\"_class_name\": \"DDPMScheduler\", \"from_the_future\": 1}", to: "scheduler/scheduler_config.json")
-        let warnings = try PipelineDirectory(directory.path).warnings
+        let warnings = try Pipeline(directory.path).warnings
         #expect(warnings.count == 1)
         #expect(warnings.first?.message.contains("from_the_future") == true)
         #expect(warnings.first?.file == directory("scheduler/scheduler_config.json"))

@@ -25,7 +25,7 @@ import Testing
     private func load(_ tensors: Tensors) throws -> DiT {
         let names = tensors.keys.sorted()
         var writer = try SafetensorsWriter(
-            directory(WeightsDirectory.fileName), names.map { .init($0, tensors[$0]?.shape ?? []) }, in: files)
+            directory(Weights.fileName), names.map { .init($0, tensors[$0]?.shape ?? []) }, in: files)
         for name in names { try writer.write(name, tensors[name]?.values ?? []) }
         try writer.commit()
 
@@ -33,7 +33,7 @@ import Testing
         (c.numAttentionHeads, c.attentionHeadDim, c.numLayers, c.numEmbedsAdaNorm) = (2, 4, 2, 5)
         (c.inChannels, c.outChannels, c.sampleSize, c.freqShift, c.normEps) = (3, 6, 8, 0, 1e-6)
         let model = DiT(c, on: device)
-        try WeightsDirectory(directory.path).load(into: model)
+        try Weights(directory.path).load(into: model)
         return model
     }
 

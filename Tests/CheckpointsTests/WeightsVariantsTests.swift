@@ -2,6 +2,7 @@ import Checkpoints
 import DurableFiles
 import Models
 import NeuralNet
+import Problems
 import Safetensors
 import StrictJSON
 import TensorCore
@@ -13,18 +14,18 @@ import Testing
     let device = Device(threads: 1)
     let files = PosixFileSystem()
     let directory: TemporaryDirectory
-    let original: PipelineDirectory
+    let original: Pipeline
     /// The tensors of a good file, in its order.
     let tensors: [(name: String, shape: [Int], values: [Float])]
 
     init() throws {
         directory = try TemporaryDirectory()
-        original = try PipelineDirectory(Fixture.path("pipeline_ddpm"))
+        original = try Pipeline(Fixture.path("pipeline_ddpm"))
         let file = try SafetensorsFile(original.weights().files[0])
         tensors = try file.names.map { ($0, try file.info($0).shape, try file.floats($0)) }
     }
 
-    private func model(_ weights: WeightsDirectory) throws -> [String: [Float]] {
+    private func model(_ weights: Weights) throws -> [String: [Float]] {
         let model = original.configuration.makeModel(numTrainTimesteps: 1000, on: device)
         try weights.load(into: model)
         return Dictionary(uniqueKeysWithValues: model.parameters.map { ($0, $1.value.array()) })
@@ -70,8 +71,8 @@ import Testing
         }
         #expect(renamed.filter { $0.name.contains(".query.") || $0.name.contains(".proj_attn.") }.count > 4)
         #expect(!renamed.contains { $0.name.contains(".to_") })
-        try write(renamed, to: WeightsDirectory.fileName)
-        #expect(try model(WeightsDirectory(directory.path)) == model(original.weights()))
+        try write(renamed, to: Weights.fileName)
+        #expect(try model(Weights(directory.path)) == model(original.weights()))
     }
 
     @Test(arguments: [
@@ -87,7 +88,7 @@ import Testing
         }
         let node: JSONNode = ["metadata": ["total_size": 1], "weight_map": JSONNode(.object(map))]
         try files.writeAtomically(Array(node.text.utf8), to: directory(index))
-        let weights = try WeightsDirectory(directory.path)
+        let weights = try Weights(directory.path)
         #expect(weights.files == names.map { directory($0) })
         #expect(try model(weights) == model(original.weights()))
         let digest = try weights.digest()
@@ -99,23 +100,23 @@ import Testing
     func halfPrecision(_ name: String) throws {
         try write("F16", { Float16($0).bitPattern }, to: name)
         let expected = try model(original.weights()).mapValues { $0.map { Float(Float16($0)) } }
-        #expect(try model(WeightsDirectory(directory.path)) == expected)
+        #expect(try model(Weights(directory.path)) == expected)
     }
 
     @Test func bfloat16() throws {
-        try write("BF16", { UInt16($0.bitPattern >> 16) }, to: WeightsDirectory.fileName)
+        try write("BF16", { UInt16($0.bitPattern >> 16) }, to: Weights.fileName)
         let expected = try model(original.weights()).mapValues {
             $0.map { Float(bitPattern: $0.bitPattern & 0xffff_0000) }
         }
-        #expect(try model(WeightsDirectory(directory.path)) == expected)
+        #expect(try model(Weights(directory.path)) == expected)
     }
 
     @Test(arguments: [("F16", HalfTensor.Format.float16), ("BF16", .bfloat16)])
     func keptAsTheyAreInTheFile(_ dtype: String, _ format: HalfTensor.Format) throws {
         try write(
             dtype, { dtype == "F16" ? Float16($0).bitPattern : UInt16($0.bitPattern >> 16) },
-            to: WeightsDirectory.fileName)
-        let weights = try WeightsDirectory(directory.path)
+            to: Weights.fileName)
+        let weights = try Weights(directory.path)
         let expected = try model(weights)
         let before = device.memory.used
         let model = original.configuration.makeModel(numTrainTimesteps: 1000, on: device)
@@ -127,9 +128,9 @@ import Testing
     }
 
     @Test func roundedToWhatIsAskedFor() throws {
-        try write(tensors, to: WeightsDirectory.fileName)
+        try write(tensors, to: Weights.fileName)
         let model = original.configuration.makeModel(numTrainTimesteps: 1000, on: device)
-        try WeightsDirectory(directory.path).load(into: model, keeping: .float16)
+        try Weights(directory.path).load(into: model, keeping: .float16)
         let full = try self.model(original.weights())
         for (name, parameter) in model.parameters {
             let isWeight = parameter.shape.rank > 1
@@ -139,14 +140,53 @@ import Testing
 
     @Test func fullPrecisionIsPreferred() throws {
         try write("F16", { Float16($0).bitPattern }, to: "diffusion_pytorch_model.fp16.safetensors")
-        try write(tensors, to: WeightsDirectory.fileName)
-        #expect(try WeightsDirectory(directory.path).files == [directory(WeightsDirectory.fileName)])
+        try write(tensors, to: Weights.fileName)
+        #expect(try Weights(directory.path).files == [directory(Weights.fileName)])
+    }
+
+    @Test func theVariantThatIsAskedFor() throws {
+        let half = "diffusion_pytorch_model.fp16.safetensors"
+        try write("F16", { Float16($0).bitPattern }, to: half)
+        try write(tensors, to: Weights.fileName)
+        #expect(try Weights(directory.path, variant: "fp16").files == [directory(half)])
+        // A part without the variant is taken as it is.
+        #expect(try Weights(directory.path, variant: "ema").files == [directory(Weights.fileName)])
+    }
+
+    @Test func severalVariantsAndNoPlainFile() throws {
+        for variant in ["fp16", "non_ema"] { try write(tensors, to: "diffusion_pytorch_model.\(variant).safetensors") }
+        let problem = try #require(throws: Problem.self) { try Weights(directory.path) }
+        #expect(problem.message.contains("fp16, non_ema"))
+        #expect(try Weights(directory.path, variant: "non_ema").variant == "non_ema")
+    }
+
+    @Test func noWeightsThatCanBeRead() throws {
+        try files.writeAtomically([0], to: directory("diffusion_pytorch_model.bin"))
+        let problem = try #require(throws: Problem.self) { try Weights(directory.path) }
+        #expect(problem.code == .missing && problem.message.contains("diffusion_pytorch_model.bin"))
+    }
+
+    /// As google/ddpm-cat-256 was published: with its index, and once without.
+    @Test(arguments: [true, false]) func allPartsInOneDirectory(hasIndex: Bool) throws {
+        for file in ["unet/config.json", "unet/\(Weights.fileName)", "scheduler/scheduler_config.json"] {
+            try files.writeAtomically(
+                files.read("\(original.path)/\(file)", limit: 1 << 26), to: directory(Path.name(file)))
+        }
+        if hasIndex {
+            try files.writeAtomically(
+                files.read("\(original.path)/model_index.json", limit: 1 << 20), to: directory("model_index.json"))
+        }
+        let flat = try Pipeline(directory.path)
+        #expect(flat.configuration == original.configuration && flat.scheduler == original.scheduler)
+        #expect(try model(flat.weights()) == model(original.weights()))
+        let problem = try #require(throws: Problem.self) { try Pipeline(directory.path, variant: "fp16") }
+        #expect(problem.code == .missing && problem.message.contains("fp16"))
     }
 
     /// Downloads of the Hugging Face hub are links into a store of blobs.
     @Test func linkedWeights() throws {
         try write(tensors, to: "blob")
-        try files.createSymbolicLink(directory(WeightsDirectory.fileName), to: "blob")
-        #expect(try model(WeightsDirectory(directory.path)) == model(original.weights()))
+        try files.createSymbolicLink(directory(Weights.fileName), to: "blob")
+        #expect(try model(Weights(directory.path)) == model(original.weights()))
     }
 }

@@ -124,18 +124,18 @@ import Testing
         let resolver = try resolver(scene)
         try resolver.publish("shirts", from: "000012-shirts")
         let newest = scene.layout.jobs + "/000012-shirts/model"
-        #expect(try resolver.directory(of: .published("shirts")) == newest)
-        #expect(try resolver.directory(of: .jobName("shirts")) == newest)
-        #expect(try resolver.directory(of: .jobID(3)) == scene.layout.jobs + "/000003-shirts/model")
+        #expect(try resolver.location(of: .published("shirts")) == newest)
+        #expect(try resolver.location(of: .jobName("shirts")) == newest)
+        #expect(try resolver.location(of: .jobID(3)) == scene.layout.jobs + "/000003-shirts/model")
         #expect(
-            try resolver.directory(of: .path("jobs/000003-shirts/model")) == scene.layout.jobs + "/000003-shirts/model")
+            try resolver.location(of: .path("jobs/000003-shirts/model")) == scene.layout.jobs + "/000003-shirts/model")
         for reference in [
             ModelReference.jobID(20), .jobID(99), .jobName("hat"), .published("hats"), .path("./nowhere"),
         ] {
-            let problem = try #require(throws: Problem.self) { try resolver.directory(of: reference) }
+            let problem = try #require(throws: Problem.self) { try resolver.location(of: reference) }
             #expect(problem.code == .missing && problem.remedy != nil && problem.path == "$.model")
         }
-        #expect(throws: Problem.self) { try resolver.directory(of: .path("/etc")) }
+        #expect(throws: Problem.self) { try resolver.location(of: .path("/etc")) }
     }
 
     /// Members may write into models/: a link that one of them has made, whatever its target is called, is no model for
@@ -146,14 +146,14 @@ import Testing
         let link = scene.layout.models + "/flowers"
         try scene.files.createSymbolicLink(link, to: "../jobs/999999-x/model")
         let resolver = try resolver(scene)
-        #expect(try resolver.directory(of: .published("flowers")) == scene.layout.jobs + "/999999-x/model")
+        #expect(try resolver.location(of: .published("flowers")) == scene.layout.jobs + "/999999-x/model")
         #expect(lchown(link, 64999, 64999) == 0)
-        let problem = try #require(throws: Problem.self) { try resolver.directory(of: .published("flowers")) }
+        let problem = try #require(throws: Problem.self) { try resolver.location(of: .published("flowers")) }
         #expect(problem.code == .denied && problem.message.contains("64999"))
         // A training of that name takes the name over.
         try scene.files.createDirectoriesDurably(scene.layout.jobs + "/000001-flowers/model", mode: 0o770)
         try resolver.publish("flowers", from: "000001-flowers")
-        #expect(try resolver.directory(of: .published("flowers")) == scene.layout.jobs + "/000001-flowers/model")
+        #expect(try resolver.location(of: .published("flowers")) == scene.layout.jobs + "/000001-flowers/model")
     }
 
     @Test func directoryNamesReadBack() {

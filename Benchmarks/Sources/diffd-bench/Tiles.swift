@@ -25,7 +25,7 @@ struct Tiles: ParsableCommand {
     func run() throws {
         ProductKernels.select()
         let device = Device(threads: common.threads)
-        let model = try AutoencoderDirectory(autoencoder).autoencoder(on: device)
+        let model = try AutoencoderPart(autoencoder).autoencoder(on: device)
         let (factor, channels) = (model.configuration.downsampling, model.configuration.inChannels)
         let image = try ImageFile.read(picture).converted(toChannels: channels)
         let (height, width) = (image.height / factor * factor, image.width / factor * factor)

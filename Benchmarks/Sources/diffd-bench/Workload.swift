@@ -38,12 +38,12 @@ extension CaseOfModel {
         let device = Device(threads: threads)
         if `case`.task == .encode || `case`.task == .decode {
             let autoencoder = AutoencoderKL(try autoencoder(), on: device)
-            try WeightsDirectory(weights).load(into: autoencoder)
+            try Weights(weights).load(into: autoencoder)
             return AutoencoderWorkload(`case`, autoencoder, device)
         }
         let model = try model()
         let network = model.makeModel(numTrainTimesteps: `case`.timesteps, on: device)
-        try WeightsDirectory(weights).load(into: network)
+        try Weights(weights).load(into: network)
         guard let shape = model.sampleShape else {
             throw Problem(.invalid, "the model \(`case`.model) has no sample size", remedy: "Add sample_size.")
         }

@@ -16,7 +16,7 @@ struct BoundMeasurement {
     let plan: BoundPlan
     private let context: JobContext
     private let reference: ModelReference
-    private let pipeline: PipelineDirectory
+    private let pipeline: Pipeline
     private let digest: String
     private let bound: VariationalBound
     private let samples: MeasuredSamples
@@ -27,13 +27,8 @@ struct BoundMeasurement {
     init(_ job: EvaluateJob, of model: ModelReference, _ context: JobContext) throws {
         self.context = context
         reference = model
-        let path = try context.models.directory(of: model)
-        let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
+        let pipeline = try context.open(model)
         self.pipeline = pipeline
-        for warning in pipeline.warnings { context.log("warning: \(warning)") }
-        if let misfit = pipeline.configuration.network.misfit(with: pipeline.scheduler) {
-            throw Problem(.unsupported, misfit.message, remedy: misfit.remedy, file: path)
-        }
         try Self.checkOutputs(of: pipeline)
         (digest, bound) = try pointing(to: "$.model") {
             (try pipeline.digest(with: nil), try VariationalBound(pipeline.scheduler))
@@ -57,7 +52,7 @@ struct BoundMeasurement {
             count: samples.numbers.count, batchSize: job.batchSize, seed: job.common.seed,
             timesteps: job.timesteps, of: bound.schedule.count)
         context.log(
-            "\(pipeline.configuration.className) from \(path), measured on \(plan.count) pictures, "
+            "\(pipeline.configuration.className) from \(pipeline.path), measured on \(plan.count) pictures, "
                 + "\(plan.strata.count) timesteps each")
     }
 
@@ -179,7 +174,7 @@ struct BoundMeasurement {
         if let (size, channels) = model.sampleShape?.frame { dataset.completeImages(size, channels: channels) }
     }
 
-    private static func checkOutputs(of pipeline: PipelineDirectory) throws {
+    private static func checkOutputs(of pipeline: Pipeline) throws {
         func fail(_ message: String, _ remedy: String) -> Problem {
             Problem(.unsupported, message, remedy: remedy, path: "$.model")
         }

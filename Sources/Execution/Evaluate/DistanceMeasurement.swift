@@ -81,7 +81,7 @@ struct DistanceMeasurement {
         guard let weights else { return FeatureExtractor(on: context.device) }
         return try pointing(to: JobInput.Role.inception.jsonPath) {
             let network = InceptionConfiguration().makeNetwork(on: context.device)
-            let file = WeightsDirectory(
+            let file = Weights(
                 file: weights.path,
                 remedy:
                     "It must hold the tensors of pytorch-fid's weights under their names: docs/jobs.md says how to make it."

@@ -23,9 +23,7 @@ struct VideoExtendExecution {
 
     func run() throws -> Ending {
         let resident = JobContext.residentMemory
-        let path = try context.models.directory(of: job.drawing.model)
-        let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
-        for warning in pipeline.warnings { context.log("warning: \(warning)") }
+        let pipeline = try context.open(job.drawing.model, variant: job.drawing.variant)
         let model = pipeline.configuration
         guard let traits = model.clips,
             case .video(_, let trained, let channels) = model.sampleShape
@@ -75,7 +73,7 @@ struct VideoExtendExecution {
             try pipeline.component(of: phases, on: context.device, keeping: job.drawing.weightsType.format)
         }
         let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.classNames[0])," : ""
-        context.log("\(pipeline.configuration.className)\(latents) from \(path)")
+        context.log("\(pipeline.configuration.className)\(latents) from \(pipeline.path)")
         try frames.begin(clips)
         let store = SamplingStateStore(
             Path.join(context.checkpoints, "sampling.safetensors"), fingerprint: fingerprint, in: context.files)
@@ -119,7 +117,7 @@ struct VideoExtendExecution {
 
     /// Writes the video and what is known of it.
     private func finish(
-        _ plan: ExtensionPlan, _ frames: ExtendedFrames, _ clips: GivenClips, _ pipeline: PipelineDirectory,
+        _ plan: ExtensionPlan, _ frames: ExtendedFrames, _ clips: GivenClips, _ pipeline: Pipeline,
         _ digest: String, _ loop: StepLoop
     ) throws {
         let all = try frames.all()

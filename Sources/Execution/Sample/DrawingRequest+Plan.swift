@@ -16,7 +16,7 @@ extension DrawingRequest {
     ///   - firstFrame: of each clip, for a model of video; nil: none is given.
     /// - Throws: what does not fit between the request and the model, with the job's key.
     func plan(
-        _ pipeline: PipelineDirectory, _ shape: SampleShape, _ codec: SampleCodec, firstFrame: Image? = nil
+        _ pipeline: Pipeline, _ shape: SampleShape, _ codec: SampleCodec, firstFrame: Image? = nil
     ) throws -> SamplingPlan {
         let model = pipeline.configuration
         let sampler = try pointing(to: "$.sampler") {

@@ -35,13 +35,7 @@ struct SampleExecution {
 
     func run() throws -> Ending {
         let resident = JobContext.residentMemory
-        let model = requests[0].options.model
-        let path = try context.models.directory(of: model)
-        let pipeline = try pointing(to: "$.model") { try PipelineDirectory(path) }
-        for warning in pipeline.warnings { context.log("warning: \(warning)") }
-        if let misfit = pipeline.configuration.network.misfit(with: pipeline.scheduler) {
-            throw Problem(.unsupported, misfit.message, remedy: misfit.remedy, file: path)
-        }
+        let pipeline = try context.open(requests[0].options.model, variant: requests[0].options.variant)
         let autoencoder = try self.autoencoder(of: pipeline)
         let shape = try sampleShape(of: pipeline, autoencoder?.configuration)
         let phases = Phases(on: context.device)
@@ -79,7 +73,7 @@ struct SampleExecution {
         let outputs = try SampleOutputs(
             drawing, sweep: sweep, codec, pipeline, modelDigest: digest, firstFrame: firstFrame, context)
         let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.classNames[0])," : ""
-        context.log("\(pipeline.configuration.className)\(latents) from \(path)")
+        context.log("\(pipeline.configuration.className)\(latents) from \(pipeline.path)")
         return try draw(drawing, network, outputs, modelDigest: digest)
     }
 
@@ -132,14 +126,11 @@ struct SampleExecution {
     // MARK: - What only the model can tell
 
     /// The model's autoencoder, or the one that the job names in its place.
-    private func autoencoder(of pipeline: PipelineDirectory) throws -> AutoencoderDirectory? {
+    private func autoencoder(of pipeline: Pipeline) throws -> AutoencoderPart? {
         guard let reference = requests[0].options.autoencoder else { return pipeline.autoencoder }
-        let role = JobInput.Role.autoencoder
-        let path = try context.models.directory(of: reference, as: role)
-        let directory = try pointing(to: role.jsonPath) { try AutoencoderDirectory(path) }
-        for warning in directory.warnings { context.log("warning: \(warning)") }
+        let directory = try context.openAutoencoder(reference)
         if var misfit = Compatibility.latents(of: directory.configuration, for: pipeline.configuration) {
-            misfit.key = String(role.jsonPath.dropFirst(2))
+            misfit.key = String(JobInput.Role.autoencoder.jsonPath.dropFirst(2))
             misfit.remedy = "Name the autoencoder that the model was trained with, or one like it."
             throw misfit.problem
         }
@@ -147,7 +138,7 @@ struct SampleExecution {
     }
 
     private func sampleShape(
-        of pipeline: PipelineDirectory, _ autoencoder: AutoencoderKLConfiguration?
+        of pipeline: Pipeline, _ autoencoder: AutoencoderKLConfiguration?
     ) throws -> SampleShape {
         guard let shape = pipeline.configuration.sampleShape else {
             throw Problem(

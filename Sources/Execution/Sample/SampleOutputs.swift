@@ -19,7 +19,7 @@ struct SampleOutputs: SampleSink {
     private let sweep: Sweep?
     private let output: OutputOptions
     private let codec: SampleCodec
-    private let pipeline: PipelineDirectory
+    private let pipeline: Pipeline
     private let modelDigest: String
     /// That of each clip, where it is given.
     private let firstFrame: Image?
@@ -33,7 +33,7 @@ struct SampleOutputs: SampleSink {
     private static let largestGrid = 1024
 
     init(
-        _ drawing: Drawing, sweep: Sweep?, _ codec: SampleCodec, _ pipeline: PipelineDirectory,
+        _ drawing: Drawing, sweep: Sweep?, _ codec: SampleCodec, _ pipeline: Pipeline,
         modelDigest: String, firstFrame: Image?, _ context: JobContext
     ) throws {
         self.firstFrame = firstFrame
@@ -315,7 +315,7 @@ struct SampleOutputs: SampleSink {
             ],
             "sampler": options.sampler.json,
             "scheduler": options.sampler.applied(to: pipeline.scheduler).config(
-                options.sampler.name, diffusersVersion: PipelineDirectory.diffusersVersion),
+                options.sampler.name, diffusersVersion: Pipeline.diffusersVersion),
             "rng": JSONNode(.string(options.randomSource.rawValue)),
             "guidance_scale": JSONNode(.number(options.guidanceScale)),
             "sweep": sweep.map(\.json) ?? .null, "count": JSONNode(.integer(drawing.sampleCount)),

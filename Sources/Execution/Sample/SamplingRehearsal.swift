@@ -8,7 +8,7 @@ internal import TensorCore
 /// How much memory the tensors of a sampling take, found by going through each of its phases on a device that computes
 /// nothing.
 struct SamplingRehearsal {
-    let pipeline: PipelineDirectory
+    let pipeline: Pipeline
     /// Format of the denoiser's weights in memory; nil for 32 bits.
     let weights: HalfTensor.Format?
     /// Of a model of latents.

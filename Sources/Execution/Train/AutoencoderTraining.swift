@@ -74,11 +74,11 @@ struct AutoencoderTraining: TrainingSubject {
 
     func publish(_ task: AutoencodingTask, at path: String) throws {
         try fitScale(of: task.autoencoder, to: dataset)
-        try AutoencoderDirectory.publish(task.autoencoder, at: path, in: context.files)
+        try AutoencoderPart.publish(task.autoencoder, at: path, in: context.files)
     }
 
     func publishVariant(_ name: String, of task: AutoencodingTask, at path: String) throws {
-        try AutoencoderDirectory.addVariant(name, of: task.autoencoder, to: path, in: context.files)
+        try AutoencoderPart.addVariant(name, of: task.autoencoder, to: path, in: context.files)
     }
 
     func manifest(_ task: AutoencodingTask) -> KeyValuePairs<String, JSONNode> {

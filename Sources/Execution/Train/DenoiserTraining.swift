@@ -79,7 +79,7 @@ struct DenoiserTraining: TrainingSubject {
     }
 
     func publish(_ task: DenoisingTask, at path: String) throws {
-        try PipelineDirectory.publish(
+        try Pipeline.publish(
             task.model, job.model, job.diffusion.scheduler, autoencoder: latents?.autoencoder(), at: path,
             in: context.files
         ) { directory in
@@ -90,7 +90,7 @@ struct DenoiserTraining: TrainingSubject {
     }
 
     func publishVariant(_ name: String, of task: DenoisingTask, at path: String) throws {
-        try PipelineDirectory.addVariant(name, of: task.model, job.model, to: path, in: context.files)
+        try Pipeline.addVariant(name, of: task.model, job.model, to: path, in: context.files)
     }
 
     func manifest(_ task: DenoisingTask) -> KeyValuePairs<String, JSONNode> {

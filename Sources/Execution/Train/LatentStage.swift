@@ -21,9 +21,7 @@ struct LatentStage {
     /// - Throws: `invalid` where the job and the autoencoder don't fit, with the job's key.
     init(_ reference: ModelReference, for job: TrainJob, _ context: JobContext) throws {
         self.context = context
-        let path = try context.models.directory(of: reference, as: .autoencoder)
-        let directory = try pointing(to: JobInput.Role.autoencoder.jsonPath) { try AutoencoderDirectory(path) }
-        for warning in directory.warnings { context.log("warning: \(warning)") }
+        let directory = try context.openAutoencoder(reference)
         if let mismatch = job.mismatch(with: directory.configuration) { throw mismatch }
         let phases = Phases(on: context.device)
         self.phases = phases
@@ -31,7 +29,7 @@ struct LatentStage {
         (autoencoder, digest) = try pointing(to: JobInput.Role.autoencoder.jsonPath) {
             let parts = [
                 try directory.weights().digest(),
-                directory.configuration.config(diffusersVersion: PipelineDirectory.diffusersVersion).line,
+                directory.configuration.config(diffusersVersion: Pipeline.diffusersVersion).line,
             ]
             return (
                 try directory.component(of: phases, on: context.device),

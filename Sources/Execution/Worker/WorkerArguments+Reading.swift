@@ -37,7 +37,7 @@ extension WorkerArguments {
         let models = ModelResolver(layout, policy, in: files)
         let paths =
             spec.inputs.compactMap { try? policy.resolve($0.path, base: spool) }
-            + spec.models.compactMap { try? models.directory(of: $0, base: spool) }
+            + spec.models.compactMap { try? models.location(of: $0, base: spool) }
             + spec.pictures.compactMap { try? policy.resolve(models.outputs(of: $0), base: spool) }
         // Those of users may be exchanged for links at any moment; parts of a job cannot. Whose job it is, is asked again.
         return paths.compactMap(layout.part(of:)).flatMap { [$0, Path.join(Path.parent($0), JobFiles.acceptance)] }

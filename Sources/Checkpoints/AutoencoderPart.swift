@@ -5,20 +5,28 @@ public import Problems
 internal import StrictJSON
 public import TensorCore
 
-/// An autoencoder on disk: `config.json` and weights, as diffusers' `AutoencoderKL.save_pretrained` writes them; by itself or as the
-/// `vae/` of a pipeline.
-public struct AutoencoderDirectory: Sendable {
-    /// The directory that holds its `config.json`.
+/// An autoencoder on disk: by itself, as diffusers' `AutoencoderKL.save_pretrained` writes it, or a part of a pipeline.
+public struct AutoencoderPart: Sendable {
+    /// The directory that holds its `config.json`, or the file that holds its weights.
     public let path: String
     public let configuration: AutoencoderKLConfiguration
-    /// Unknown keys of the configuration: worth telling, not worth failing.
+    /// Unknown keys of the configuration.
     public let warnings: [Problem]
+    private let source: WeightsSource
+
+    /// One whose configuration is known.
+    init(_ configuration: AutoencoderKLConfiguration, _ source: WeightsSource, path: String) {
+        (self.configuration, self.source, self.path) = (configuration, source, path)
+        warnings = []
+    }
 
     /// Reads the configuration.
     ///
-    /// - Parameter path: of the autoencoder, or of a pipeline that has one.
+    /// - Parameters:
+    ///   - path: of the autoencoder, or of a pipeline that has one.
+    ///   - variant: of its weights' files.
     /// - Throws: a `Problem`, or `Problems` for several in one file.
-    public init(_ path: String) throws {
+    public init(_ path: String, variant: String? = nil) throws {
         let files = PosixFileSystem()
         let candidates = [Path.join(path, AutoencoderKLConfiguration.component), path]
         let found = try candidates.first { try files.exists(Path.join($0, "config.json")) }
@@ -30,13 +38,14 @@ public struct AutoencoderDirectory: Sendable {
                 file: Path.join(path, "config.json"))
         }
         self.path = found
+        source = .directory(found, variant: variant)
         let file = Path.join(found, "config.json")
         (configuration, warnings) = try AutoencoderKLConfiguration.read(
             config: files.read(file, limit: 1 << 20, followsLinks: true), file: file)
     }
 
     /// Where the weights lie.
-    public func weights() throws -> WeightsDirectory { try WeightsDirectory(path) }
+    public func weights() throws -> Weights { try source.weights() }
 
     /// The autoencoder with its weights.
     public func autoencoder(on device: Device) throws -> AutoencoderKL {
@@ -56,16 +65,16 @@ public struct AutoencoderDirectory: Sendable {
 
     /// Writes an autoencoder into `path`, a directory that exists and is not yet seen.
     static func save(_ autoencoder: AutoencoderKL, to path: String, in files: any FileSystem) throws {
-        let config = autoencoder.configuration.config(diffusersVersion: PipelineDirectory.diffusersVersion)
+        let config = autoencoder.configuration.config(diffusersVersion: Pipeline.diffusersVersion)
         try files.writeAtomically(Array(config.text.utf8), to: Path.join(path, "config.json"))
-        try WeightsDirectory.save(autoencoder, to: path, in: files)
+        try Weights.save(autoencoder, to: path, in: files)
     }
 
     /// Adds a second set of weights beside the published one, as diffusers' `variant=` names it.
     public static func addVariant(
         _ variant: String, of autoencoder: AutoencoderKL, to path: String, in files: any FileSystem
     ) throws {
-        try WeightsDirectory.save(autoencoder, variant: variant, to: path, in: files, durability: .synchronized)
+        try Weights.save(autoencoder, variant: variant, to: path, in: files, durability: .synchronized)
     }
 
     /// Makes the directory appear at `path`, whole and durable, replacing an old one.

@@ -13,7 +13,7 @@ import TensorCore
 import TestSupport
 import Testing
 
-@Suite struct PipelineDirectoryTests {
+@Suite struct PipelineTests {
     let device = Device(threads: 2)
     let files = PosixFileSystem()
 
@@ -21,7 +21,7 @@ import Testing
 
     @Test func picturesAreThoseOfDiffusers() throws {
         for test in try Fixture("pipeline_pictures").cases {
-            let directory = try PipelineDirectory(Fixture.path(try #require(test.options["directory"]?.string)))
+            let directory = try Pipeline(Fixture.path(try #require(test.options["directory"]?.string)))
             #expect(directory.warnings.isEmpty)
             let name = test.options["pipeline"]?.string == "DDIMPipeline" ? SamplerName.ddim : .ddpm
             let count = try #require(test.options["count"]?.integer)
@@ -88,11 +88,11 @@ import Testing
         scheduler.predictionType = .vPrediction
         scheduler.timestepSpacing = .trailing
         scheduler.rescaleBetasZeroSNR = true
-        try PipelineDirectory.publish(model, configuration, scheduler, at: directory("model"), in: files) {
+        try Pipeline.publish(model, configuration, scheduler, at: directory("model"), in: files) {
             try files.writeAtomically([1], to: Path.join($0, "extra"))
         }
 
-        let opened = try PipelineDirectory(directory("model"))
+        let opened = try Pipeline(directory("model"))
         #expect(opened.configuration == configuration)
         #expect(opened.scheduler == scheduler)
         #expect(opened.schedulerClass == .ddpm)
@@ -103,9 +103,9 @@ import Testing
         // Another model in its place.
         let digest = try opened.weights().digest()
         model.initialize(seed: 4)
-        try PipelineDirectory.publish(model, configuration, scheduler, at: directory("model"), in: files)
-        #expect(try bits(PipelineDirectory(directory("model")).model(on: device)) == bits(model))
-        #expect(try PipelineDirectory(directory("model")).weights().digest() != digest)
+        try Pipeline.publish(model, configuration, scheduler, at: directory("model"), in: files)
+        #expect(try bits(Pipeline(directory("model")).model(on: device)) == bits(model))
+        #expect(try Pipeline(directory("model")).weights().digest() != digest)
         #expect(try !files.exists(directory("model/extra")))
         #expect(try files.list(directory.path).entries.map(\.name) == ["model"])
     }
@@ -115,7 +115,7 @@ import Testing
         func publish(seed: UInt64, at path: String, in files: any FileSystem) throws {
             let model = configuration.makeModel(numTrainTimesteps: 10, on: device)
             model.initialize(seed: seed)
-            try PipelineDirectory.publish(model, configuration, SchedulerConfiguration(), at: path, in: files)
+            try Pipeline.publish(model, configuration, SchedulerConfiguration(), at: path, in: files)
         }
         func weights(seed: UInt64) -> [String: [UInt32]] {
             let model = configuration.makeModel(numTrainTimesteps: 10, on: device)
@@ -128,7 +128,7 @@ import Testing
         } operation: { files, directory in
             try publish(seed: 2, at: "\(directory)/model", in: files)
         } check: { directory, point in
-            let found = bits(try PipelineDirectory("\(directory)/model").model(on: device))
+            let found = bits(try Pipeline("\(directory)/model").model(on: device))
             #expect(found == new || !point.isComplete && found == old, "\(point)")
         }
     }
@@ -146,9 +146,9 @@ import Testing
 
     @Test func directoryIsWhatDiffusersWrites() throws {
         let original = Fixture.path("pipeline_ddpm")
-        let opened = try PipelineDirectory(original)
+        let opened = try Pipeline(original)
         let directory = try TemporaryDirectory()
-        try PipelineDirectory.publish(
+        try Pipeline.publish(
             try opened.model(on: device), opened.configuration, opened.scheduler, at: directory("model"), in: files)
         for file in ["model_index.json", "unet/config.json", "scheduler/scheduler_config.json"] {
             let (ours, theirs) = (
@@ -176,7 +176,7 @@ import Testing
         scheduler.numTrainTimesteps = 30
         scheduler.betaSchedule = schedule
         scheduler.betaStart = 0.001
-        try PipelineDirectory.publish(model, configuration, scheduler, at: directory("model"), in: files)
+        try Pipeline.publish(model, configuration, scheduler, at: directory("model"), in: files)
 
         let betas = try NoiseSchedule(scheduler).betas
         let written = try values(directory("model/scheduler/scheduler_config.json"))["trained_betas"]
@@ -186,6 +186,6 @@ import Testing
         } else {
             #expect(written?.elements?.compactMap(\.number) == betas)
         }
-        #expect(try NoiseSchedule(PipelineDirectory(directory("model")).scheduler).betas == betas)
+        #expect(try NoiseSchedule(Pipeline(directory("model")).scheduler).betas == betas)
     }
 }

@@ -12,13 +12,13 @@ import TestSupport
 import Testing
 
 /// Latent models on disk, in the directory of a DiTPipeline whose autoencoder's attention has the names of old.
-@Suite struct AutoencoderDirectoryTests {
+@Suite struct AutoencoderPartTests {
     let device = Device(threads: 2)
     let files = PosixFileSystem()
     let original = Fixture.path("pipeline_dit")
 
     @Test func partsComputeWhatDiffusersDoes() throws {
-        let opened = try PipelineDirectory(original)
+        let opened = try Pipeline(original)
         #expect(opened.warnings.isEmpty)
         let shape = try opened.autoencoder?.configuration.pictureShape(of: #require(opened.configuration.sampleShape))
         #expect(shape == .image(ImageSize(8), channels: 3))
@@ -30,7 +30,7 @@ import Testing
         let noise = model(sample, timesteps: timesteps, condition: Condition(classes: labels))
         let noiseError = relativeError(noise, try test.tensor("noise", on: device))
         #expect(noiseError < 1e-5)
-        let autoencoder = try AutoencoderDirectory(original).autoencoder(on: device)
+        let autoencoder = try AutoencoderPart(original).autoencoder(on: device)
         let picture = autoencoder.decode(autoencoder.unscaled(sample))
         let pictureError = relativeError(picture, try test.tensor("picture", on: device))
         #expect(pictureError < 1e-5)
@@ -44,10 +44,10 @@ import Testing
 
     /// The scheduler apart, which becomes the one that it was trained with.
     @Test func directoryIsWhatDiffusersWrites() throws {
-        let opened = try PipelineDirectory(original)
+        let opened = try Pipeline(original)
         let directory = try TemporaryDirectory()
-        let autoencoder = try AutoencoderDirectory(original).autoencoder(on: device)
-        try PipelineDirectory.publish(
+        let autoencoder = try AutoencoderPart(original).autoencoder(on: device)
+        try Pipeline.publish(
             try opened.model(on: device), opened.configuration, opened.scheduler, autoencoder: autoencoder,
             at: directory("model"), in: files)
         var (ours, theirs) = (
@@ -62,9 +62,9 @@ import Testing
             )
             #expect(ours.mapValues(\.line) == theirs.mapValues(\.line), "\(part)")
         }
-        let again = try PipelineDirectory(directory("model"))
+        let again = try Pipeline(directory("model"))
         #expect(again.autoencoder?.path == directory("model/vae"))
-        let copy = try AutoencoderDirectory(again.path).autoencoder(on: device)
+        let copy = try AutoencoderPart(again.path).autoencoder(on: device)
         for (one, other) in zip(copy.parameters, autoencoder.parameters) {
             #expect(one.name == other.name && one.parameter.value.array() == other.parameter.value.array())
         }
@@ -73,7 +73,7 @@ import Testing
     /// diffusers has no pipeline of a U-Net and an autoencoder. As a DDPMPipeline it opens the directory for its U-Net and scheduler.
     @Test func aUNetOfLatents() throws {
         let directory = try TemporaryDirectory()
-        let autoencoder = try AutoencoderDirectory(original).autoencoder(on: device)
+        let autoencoder = try AutoencoderPart(original).autoencoder(on: device)
         var c = UNet2DConfiguration()
         c.sampleSize = ImageSize(4)
         (c.blockOutChannels, c.normNumGroups, c.layersPerBlock) = ([4, 8], 2, 1)
@@ -83,18 +83,18 @@ import Testing
         )
         let model = UNet2DModel(c, on: device)
         model.initialize(seed: 2)
-        let scheduler = try PipelineDirectory(original).scheduler
-        try PipelineDirectory.publish(
+        let scheduler = try Pipeline(original).scheduler
+        try Pipeline.publish(
             model, ModelConfiguration(c), scheduler, autoencoder: autoencoder, at: directory("model"), in: files)
         let index = try values(directory("model/model_index.json")).mapValues(\.line)
         #expect(
             index == [
                 "_class_name": #""DDPMPipeline""#,
-                "_diffusers_version": #""\#(PipelineDirectory.diffusersVersion)""#,
+                "_diffusers_version": #""\#(Pipeline.diffusersVersion)""#,
                 "unet": #"["diffusers", "UNet2DModel"]"#, "vae": #"["diffusers", "AutoencoderKL"]"#,
                 "scheduler": #"["diffusers", "DDPMScheduler"]"#,
             ])
-        let opened = try PipelineDirectory(directory("model"))
+        let opened = try Pipeline(directory("model"))
         #expect(opened.warnings.isEmpty && opened.configuration == ModelConfiguration(c))
         #expect(opened.autoencoder?.configuration == autoencoder.configuration)
         let z = Tensor.normal([1, 4, 4, c.inChannels], seed: 3, purpose: .dataset, on: device)
@@ -107,26 +107,26 @@ import Testing
 
     @Test func anAutoencoderByItself() throws {
         let directory = try TemporaryDirectory()
-        let autoencoder = try AutoencoderDirectory(original).autoencoder(on: device)
-        try AutoencoderDirectory.publish(autoencoder, at: directory("vae-only"), in: files)
-        let opened = try AutoencoderDirectory(directory("vae-only"))
+        let autoencoder = try AutoencoderPart(original).autoencoder(on: device)
+        try AutoencoderPart.publish(autoencoder, at: directory("vae-only"), in: files)
+        let opened = try AutoencoderPart(directory("vae-only"))
         #expect(opened.configuration == autoencoder.configuration && opened.path == directory("vae-only"))
         _ = try opened.autoencoder(on: device)
-        let problem = try #require(throws: Problem.self) { try AutoencoderDirectory(directory.path) }
+        let problem = try #require(throws: Problem.self) { try AutoencoderPart(directory.path) }
         #expect(problem.code == .missing && problem.remedy != nil)
     }
 
     @Test func latentsMustFit() throws {
         let directory = try TemporaryDirectory()
-        let opened = try PipelineDirectory(original)
-        var c = try AutoencoderDirectory(original).configuration
+        let opened = try Pipeline(original)
+        var c = try AutoencoderPart(original).configuration
         c.latentChannels = 3
         let other = AutoencoderKL(c, on: device)
         other.initialize(seed: 1)
-        try PipelineDirectory.publish(
+        try Pipeline.publish(
             try opened.model(on: device), opened.configuration, opened.scheduler, autoencoder: other,
             at: directory("model"), in: files)
-        let problem = try #require(throws: Problem.self) { try PipelineDirectory(directory("model")) }
+        let problem = try #require(throws: Problem.self) { try Pipeline(directory("model")) }
         #expect(problem.code == .invalid && problem.message.contains("3 channels"))
     }
 }
