@@ -66,6 +66,79 @@ public enum Compatibility {
             remedy: "Set \(key) to \(latents), or use the autoencoder that the model was trained with.")
     }
 
+    // MARK: - Text
+
+    /// Whether a network reads what the text encoders of a pipeline give; nil for a pipeline without text.
+    public static func text(
+        _ pipeline: (TextPipeline, encoders: [CLIPTextConfiguration])?, for model: ModelConfiguration
+    ) -> Misfit? {
+        guard let (pipeline, encoders) = pipeline else {
+            guard model.contextWidth != nil else { return nil }
+            return Misfit(
+                "model", "the \(model.className) reads text, but the pipeline has no text encoder",
+                remedy: "Use a whole pipeline.", code: .unsupported)
+        }
+        let width = encoders.map(\.width).reduce(0, +)
+        guard model.contextWidth == width else {
+            return Misfit(
+                "model",
+                "the text encoders give tokens of width \(width), but the \(model.className) takes "
+                    + (model.contextWidth.map { "width \($0)" } ?? "no text"),
+                remedy: "Use encoders and network of one model.")
+        }
+        if pipeline.takesPooledText, encoders.last?.hasProjection != true {
+            return Misfit(
+                "model", "the last text encoder has no projection, which a \(pipeline.family.rawValue) needs",
+                remedy: "Use encoders and network of one model.")
+        }
+        return conditions(of: pipeline, pooled: pipeline.takesPooledText ? encoders.last?.pooledWidth : nil, for: model)
+    }
+
+    /// Whether a network takes what a pipeline gives it beside tokens.
+    private static func conditions(
+        of pipeline: TextPipeline, pooled: Int?, for model: ModelConfiguration
+    ) -> Misfit? {
+        func unfit(_ what: String) -> Misfit {
+            Misfit(
+                "model", "the \(model.className) \(what), which a \(pipeline.family.rawValue) does not give it",
+                remedy: "Use a model of one of the kinds that docs/jobs.md names.", code: .unsupported)
+        }
+        let numbers = pipeline.addedNumbers(ImageSize(1), isNegative: false).count
+        let taken = model.network.pooledTextWidth(besideNumbers: numbers)
+        guard taken == pooled else {
+            return unfit("takes \(taken.map { "a vector of \($0)" } ?? "no vector") for a whole text")
+        }
+        let joined = pipeline.family == .upscaler ? [3] : [0, 1 + (model.channels ?? 0)]
+        guard joined.contains(model.joinedChannels) else {
+            return unfit("takes \(model.joinedChannels) further channels")
+        }
+        guard (model.classConditioning == .none) == (pipeline.family != .upscaler) else {
+            return unfit(model.classConditioning == .none ? "takes no level of noise" : "takes classes")
+        }
+        return nil
+    }
+
+    /// Whether a job's prompts go with a finished model.
+    public static func prompts(areGiven: Bool, for text: TextPipeline?) -> Misfit? {
+        switch (areGiven, text) {
+        case (true, nil):
+            Misfit("prompt", "a prompt is given, but the model reads no text", remedy: "Remove it.")
+        case (false, let text?):
+            Misfit(
+                "prompt", "the model is a \(text.family.rawValue), which draws from text, but no prompt is given",
+                remedy: "Add \"prompt\"; \"\" is one too.")
+        default: nil
+        }
+    }
+
+    /// Whether a finished network can be measured on data, which give no text.
+    public static func measuring(_ model: ModelConfiguration) -> Misfit? {
+        guard model.contextWidth != nil else { return nil }
+        return Misfit(
+            "model", "the \(model.className) attends to a text, which data sets do not give",
+            remedy: "Measure a model without text.", code: .unsupported)
+    }
+
     // MARK: - Classes
 
     /// Whether a network can be trained or measured on samples of so many classes, 0 for samples without.
@@ -129,22 +202,39 @@ public enum Compatibility {
         }
     }
 
+    /// The number of a class by what a model calls it; several names of one class are
+    /// separated by commas, as in diffusers' DiT pipelines.
+    ///
+    /// - Parameter names: by number; empty where the model knows none.
+    public static func number(ofClass name: String, among names: [Int: String]) throws(Misfit) -> Int {
+        let key = "class_labels"
+        guard !names.isEmpty else {
+            throw Misfit(
+                key, "the model has no names for its classes", remedy: "Name the class \"\(name)\" by its number.")
+        }
+        let found = names.filter { _, text in
+            text == name || text.split(separator: ",").contains { $0.trimmingPrefix(" ") == name }
+        }.keys.sorted()
+        switch found.count {
+        case 1: return found[0]
+        case 0:
+            let known = names.sorted { $0.key < $1.key }.prefix(20).map(\.value).joined(separator: ", ")
+            throw Misfit(
+                key, "the model has no class \"\(name)\"",
+                remedy: "It has \(known)\(names.count > 20 ? ", ..." : "").")
+        default:
+            throw Misfit(
+                key, "\"\(name)\" is the name of the classes \(found.map(String.init).joined(separator: ", "))",
+                remedy: "Name the class by its number.")
+        }
+    }
+
     /// Whether a finished network can be guided.
     public static func guidance(_ scale: Double, for model: ModelConfiguration) -> Misfit? {
         guard scale != 1, model.classConditioning.nullClass == nil else { return nil }
         return Misfit(
             "guidance_scale", "guidance_scale is \(scale), but the model was trained without a null class",
             remedy: "Set it to 1, or use a model that was trained with class_dropout_prob.")
-    }
-
-    // MARK: - Texts
-
-    /// Whether a finished network can be used by a job: none gives a text.
-    public static func text(for model: ModelConfiguration) -> Misfit? {
-        guard model.contextWidth != nil else { return nil }
-        return Misfit(
-            "model", "the \(model.className) attends to a text, which a job cannot give",
-            remedy: "Use a model without text.", code: .unsupported)
     }
 
     // MARK: - Outputs and timesteps

@@ -129,14 +129,17 @@ public struct ModelSummary: Sendable, Codable, Hashable {
     public var job: Int?
     public var publishedAt: Date?
     public var bytes: Int
+    /// The names of its classes, where it has them.
+    public var classes: [String]?
 
     enum CodingKeys: String, CodingKey {
-        case name, path, architecture, job, bytes
+        case name, path, architecture, job, bytes, classes
         case publishedAt = "published_at"
     }
 
     public init(
-        name: String, path: String, architecture: String? = nil, job: Int? = nil, publishedAt: Date? = nil, bytes: Int
+        name: String, path: String, architecture: String? = nil, job: Int? = nil, publishedAt: Date? = nil, bytes: Int,
+        classes: [String]? = nil
     ) {
         self.name = name
         self.path = path
@@ -144,6 +147,7 @@ public struct ModelSummary: Sendable, Codable, Hashable {
         self.job = job
         self.publishedAt = publishedAt
         self.bytes = bytes
+        self.classes = classes
     }
 }
 

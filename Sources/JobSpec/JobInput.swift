@@ -15,6 +15,9 @@ public struct JobInput: Sendable, Hashable {
         case samples = "$.samples"
         case reference = "$.reference"
         case inception = "$.inception"
+        case refiner = "$.refiner"
+        case promptFile = "$.prompt_file"
+        case embeddings = "$.embeddings"
 
         /// Where it stands in the job file.
         public var jsonPath: String { rawValue }
@@ -158,6 +161,9 @@ extension DrawingOptions {
     fileprivate var inputs: [JobInput] {
         (model.path.map { [JobInput(role: .model, path: $0)] } ?? [])
             + (autoencoder?.path.map { [JobInput(role: .autoencoder, path: $0)] } ?? [])
+            + (refiner?.path.map { [JobInput(role: .refiner, path: $0)] } ?? [])
+            + (prompts.promptFile.map { [JobInput(role: .promptFile, path: $0)] } ?? [])
+            + prompts.embeddings.map { JobInput(role: .embeddings, path: $0) }
     }
 
     fileprivate func mapInputs<Failure: Error>(
@@ -168,10 +174,17 @@ extension DrawingOptions {
         if let path = autoencoder?.path {
             copy.autoencoder = .path(try transform(JobInput(role: .autoencoder, path: path)))
         }
+        if let path = refiner?.path { copy.refiner = .path(try transform(JobInput(role: .refiner, path: path))) }
+        if let path = prompts.promptFile {
+            copy.prompts.promptFile = try transform(JobInput(role: .promptFile, path: path))
+        }
+        for index in prompts.embeddings.indices {
+            copy.prompts.embeddings[index] = try transform(JobInput(role: .embeddings, path: prompts.embeddings[index]))
+        }
         return copy
     }
 }
 
 extension DrawingOptions {
-    fileprivate var models: [ModelReference] { [model] + [autoencoder].compactMap(\.self) }
+    fileprivate var models: [ModelReference] { [model] + [autoencoder, refiner].compactMap(\.self) }
 }

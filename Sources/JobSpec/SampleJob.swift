@@ -20,7 +20,8 @@ public struct SampleJob: Described, Hashable {
         CommonOptions.fields.map { $0.lifted(\.common) } + DrawingOptions.fields.map { $0.lifted(\.drawing) } + [
             Field(
                 "count", \.count, .integer(in: 1...1_000_000),
-                "Number of samples; as many as there are seeds, or steps of interpolate, where those are given."),
+                "Number of samples; as many as there are seeds, steps of interpolate, or prompts, where those are given."
+            ),
             Field(
                 "seeds", \.seeds, .optional(.list(.unsigned, count: 1...100_000)),
                 "A seed for each sample, which is the first one of a job with that seed; null: all are of one seed."),
@@ -32,7 +33,7 @@ public struct SampleJob: Described, Hashable {
 
     public mutating func complete(from node: JSONNode) {
         guard !node.gives("count") else { return }
-        count = seeds?.count ?? interpolate?.steps ?? 1
+        count = seeds?.count ?? interpolate?.steps ?? drawing.prompts.prompt?.count ?? 1
     }
 
     public func validate(_ checks: inout Checks) {
@@ -41,6 +42,11 @@ public struct SampleJob: Described, Hashable {
             checks.fail(
                 "class_labels", and: ["count"], "there are \(labels.count) class_labels but count is \(count)",
                 remedy: "Raise count, or give fewer labels.")
+        }
+        if let prompts = drawing.prompts.prompt, prompts.count > count {
+            checks.fail(
+                "prompt", and: ["count"], "there are \(prompts.count) prompts but count is \(count)",
+                remedy: "Raise count, or give fewer prompts.")
         }
         for (key, own) in [("seeds", seeds?.count), ("interpolate", interpolate?.steps)] {
             if let own, own != count {
@@ -89,7 +95,7 @@ public struct ClipOptions: Described, Hashable {
             "fps", \.fps, .optional(fpsForm), "Frames a second of the clips of a model of video; null: 8."),
         Field(
             "size", \.size, .optional(ImageSize.form),
-            "Height and width of the clips of a model of video; null: the model's sample_size."),
+            "Height and width in pixels of what a model of latents or of video makes; null: the model's own."),
         Field(
             "image", \.image, .optional(.string()),
             "A PNG or JPEG file that is the first frame of each clip of a model of video; null: none."),

@@ -1,3 +1,4 @@
+internal import Configurations
 public import Problems
 public import StrictJSON
 
@@ -30,7 +31,10 @@ public struct Sweep: Described, Hashable {
     ]
 
     /// Keys, beside those of the sampler, that leave the model and the number of samples as they are.
-    fileprivate static let keys = ["seed", "class_labels", "guidance_scale", "guidance_rescale", "guidance_interval"]
+    fileprivate static let keys = [
+        "seed", "class_labels", "guidance_scale", "guidance_rescale", "guidance_interval", "prompt",
+        "negative_prompt", "clip_skip",
+    ]
 
     fileprivate static let largest = 400
 
@@ -52,10 +56,16 @@ extension SampleJob {
         guard let sweep else { return nil }
         var plain = self
         plain.sweep = nil
+        // Left to the sampler that a cell names.
+        let sweepsName = sweep.axes.contains { $0.axis.key == "sampler.name" }
         var cells: [SampleJob] = []
         for row in sweep.rows?.values.map(Optional.some) ?? [nil] {
             for column in sweep.columns.values {
-                var node = plain.json.replacing(sweep.columns.key, by: column)
+                var node = plain.json
+                if sweepsName, drawing.sampler.name == nil, drawing.sampler.steps == nil {
+                    node = node.removing("sampler.steps")
+                }
+                node = node.replacing(sweep.columns.key, by: column)
                 if let row, let rows = sweep.rows { node = node.replacing(rows.key, by: row) }
                 var report = Report()
                 let cell = SampleJob.read(node, into: &report)
@@ -106,6 +116,15 @@ extension SampleJob {
 }
 
 extension JSONNode {
+    /// The object without a key of one of its members: `sampler.steps`.
+    fileprivate func removing(_ key: String) -> JSONNode {
+        let parts = key.split(separator: ".", maxSplits: 1).map(String.init)
+        guard let members else { return self }
+        guard parts.count > 1 else { return JSONNode(.object(members.filter { $0.name != key })) }
+        return JSONNode(
+            .object(members.map { $0.name == parts[0] ? Member($0.name, $0.node.removing(parts[1])) : $0 }))
+    }
+
     /// The object with another value for a key that it has, which may reach into members: `sampler.steps`.
     fileprivate func replacing(_ key: String, by value: JSONNode) -> JSONNode {
         let parts = key.split(separator: ".", maxSplits: 1).map(String.init)

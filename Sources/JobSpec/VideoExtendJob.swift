@@ -57,7 +57,8 @@ public struct VideoExtendJob: Described, Hashable {
     public init() {}
 
     /// Keys of drawing that a clip made window by window has no use for.
-    private static let left: Set = ["batch_size", "rng", "output", "autoencoder"]
+    private static let left = Set(
+        ["batch_size", "rng", "output", "autoencoder"] + DrawingOptions.refinerKeys + PromptOptions.fields.map(\.key))
 
     public static let fields: [Field<Self>] =
         CommonOptions.fields.map { $0.lifted(\.common) }

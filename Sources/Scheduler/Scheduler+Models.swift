@@ -105,18 +105,21 @@ private struct ModelCatalog {
         let path = try files.resolved(link)
         let job = SpoolLayout.job(fromDirectoryName: Path.name(Path.parent(path)))?.id
         var rest = Self.largest
+        let description = description(path)
+        let classes = (description?["id2label"]?.members ?? []).compactMap(\.node.string)
         return ModelSummary(
-            name: name, path: path, architecture: architecture(path), job: job,
-            publishedAt: Date(timeIntervalSince1970: status.modified.secondsSince1970), bytes: try size(path, &rest))
+            name: name, path: path, architecture: description?["_class_name"]?.string, job: job,
+            publishedAt: Date(timeIntervalSince1970: status.modified.secondsSince1970), bytes: try size(path, &rest),
+            classes: classes.isEmpty ? nil : classes)
     }
 
-    /// What the model says it is; nil when it does not say.
-    private func architecture(_ path: String) -> String? {
-        // That of a pipeline, or of a network by itself, such as an autoencoder.
+    /// What the model says of itself; nil when it says nothing.
+    private func description(_ path: String) -> JSONNode? {
+        // A pipeline, or a network by itself, such as an autoencoder.
         for name in ["model_index.json", "config.json"] {
             // A directory without the file, or with a damaged one, is listed all the same.
             guard let bytes = try? files.read("\(path)/\(name)", limit: 1 << 20) else { continue }
-            return (try? JSONNode.parse(bytes))?["_class_name"]?.string
+            return try? JSONNode.parse(bytes)
         }
         return nil
     }

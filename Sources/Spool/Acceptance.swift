@@ -69,7 +69,7 @@ public struct JobDirectories: Sendable {
                     path = try policy.resolve(input.path, base: base)
                 } catch {
                     // A model may be the work of a job that has not run yet: it is looked for when this one starts.
-                    guard input.role == .model || input.role == .autoencoder, error.code == .missing else {
+                    guard [.model, .autoencoder, .refiner].contains(input.role), error.code == .missing else {
                         throw error
                     }
                     return Path.join(base, input.path)
@@ -98,8 +98,10 @@ public struct JobDirectories: Sendable {
         // A folder of pictures, or of a clip's frames.
         if [.image, .video, .to, .samples, .reference].contains(input.role), kind == .directory { return }
         // A model may be one file.
-        if [.model, .autoencoder].contains(input.role), kind == .regular, path.hasSuffix(".safetensors") { return }
-        let wantsDirectory = [.datasetPath, .model, .autoencoder].contains(input.role)
+        if [.model, .autoencoder, .refiner].contains(input.role), kind == .regular, path.hasSuffix(".safetensors") {
+            return
+        }
+        let wantsDirectory = [.datasetPath, .model, .autoencoder, .refiner].contains(input.role)
         guard kind != (wantsDirectory ? .directory : .regular) else { return }
         throw Problem(
             .invalid, "\(input.path) is not a \(wantsDirectory ? "directory" : "regular file")",

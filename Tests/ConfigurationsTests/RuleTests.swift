@@ -153,7 +153,8 @@ import Testing
         let sampler = try #require(SamplerOptions.read(try JSONNode.parse(Array(text.utf8)), into: &report))
         var expected = SchedulerConfiguration()
         (expected.clipSample, expected.timestepSpacing, expected.varianceType) = (false, .trailing, .fixedLarge)
-        #expect(sampler.applied(to: SchedulerConfiguration()) == expected && sampler.steps == nil)
+        let settled = try SettledSampler(sampler, usual: .plain, over: SchedulerConfiguration())
+        #expect(settled.scheduler == expected && settled.options == sampler && sampler.steps == nil)
         #expect(try SamplerOptions.read(JSONNode.parse(Array(sampler.json.text.utf8)), into: &report) == sampler)
         #expect(report.problems.isEmpty)
     }

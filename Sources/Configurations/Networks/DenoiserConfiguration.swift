@@ -15,6 +15,8 @@ public protocol DenoiserConfiguration: NetworkConfiguration {
     var channels: Int? { get }
     /// Channels of its output, where the configuration gives them apart from the input's.
     var predictedChannels: Int? { get }
+    /// Channels of the condition that are joined to those of x: a mask and the rest of an image, or a smaller image.
+    var joinedChannels: Int { get }
     /// The classes that it takes.
     var classConditioning: ClassConditioning { get }
     /// Height and width of a patch, of which a side of its samples must be a multiple; nil for networks without
@@ -24,6 +26,8 @@ public protocol DenoiserConfiguration: NetworkConfiguration {
     var clips: ClipTraits? { get }
     /// Width of the text tokens that the network attends to; nil for a network without text.
     var contextWidth: Int? { get }
+    /// How wide the vector of a whole text is that it takes beside so many added numbers; nil where it takes none.
+    func pooledTextWidth(besideNumbers count: Int) -> Int?
     /// Timesteps that it can be asked about, `0..<knownTimesteps`; nil: any. A noise schedule must not have more.
     var knownTimesteps: Int? { get }
 
@@ -44,6 +48,8 @@ extension DenoiserConfiguration {
 
     public var channels: Int? { sampleShape?.frame?.channels }
     public var predictedChannels: Int? { nil }
+    public var joinedChannels: Int { 0 }
+    public func pooledTextWidth(besideNumbers count: Int) -> Int? { nil }
     public var classConditioning: ClassConditioning { .none }
     public var patchSide: Int? { nil }
     public var clips: ClipTraits? { nil }

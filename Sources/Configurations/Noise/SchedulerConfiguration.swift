@@ -34,7 +34,7 @@ public struct SchedulerConfiguration: Described, Hashable {
     }
 
     /// What the network predicts.
-    public enum PredictionType: String, Sendable, CaseIterable {
+    public enum PredictionType: String, Sendable, Codable, CaseIterable {
         case epsilon
         /// x_0.
         case sample

@@ -73,6 +73,9 @@ public enum SamplerName: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether it can limit the predicted x_0 to a range, as `clip_sample` says.
+    public var clips: Bool { keys.contains("clip_sample") }
+
     /// Keys that its class has but that change nothing here: seeds (the job's counts), the one choice that a class has, and what
     /// matters to flow matching alone. `variance_type` tells DPM-Solver that outputs for the variance are to be left out,
     /// which they are whenever a model has some.
