@@ -27,6 +27,8 @@ public struct NoiseSource: Sendable, Codable {
     /// The numbers in their job of the samples of the batch. Set it before each batch; one `torch` generator for everything takes no
     /// notice of it.
     public var samples = 0..<0
+    /// The samples that `torches` belong to.
+    private var seeded: Range<Int>?
     /// Steps taken again so far, which shifts the numbers of steps: what is drawn again is drawn anew.
     public var repetitions = 0
 
@@ -62,9 +64,7 @@ public struct NoiseSource: Sendable, Codable {
 
     /// Standard normals (N, ..., C) to start from.
     public mutating func initial(_ shape: Shape, on device: Device) -> Tensor {
-        if case .torches = generator {
-            generator = .torches(samples.map { TorchGenerator(seed: Self.seed(of: $0, origin)) })
-        }
+        seedGenerators()
         let first = draw(shape, .initialNoise, step: 0, on: device)
         guard case .between(_, let end, let count) = origin else { return first }
         var other = self
@@ -74,10 +74,25 @@ public struct NoiseSource: Sendable, Codable {
         return Self.onGreatCircle(first, last, samples.map { count > 1 ? Double($0) / Double(count - 1) : 0 })
     }
 
+    /// Standard normals (N, ..., C) for samples of an autoencoder's latents, drawn beside the initial noise.
+    ///
+    /// - Parameter number: 0 for what is drawn before that noise, 1 for what is drawn after it.
+    public mutating func latents(_ shape: Shape, number: Int, on device: Device) -> Tensor {
+        seedGenerators()
+        return draw(shape, .latents, step: number, on: device)
+    }
+
     /// Standard normals (N, ..., C) for a stochastic sampler's step of that number. Samplers call it exactly when diffusers
     /// would draw.
     public mutating func next(_ shape: Shape, step: Int, on device: Device) -> Tensor {
         draw(shape, .samplerNoise, step: step + repetitions, on: device)
+    }
+
+    /// A generator for each sample of a batch begins with the batch.
+    private mutating func seedGenerators() {
+        guard case .torches = generator, seeded != samples else { return }
+        generator = .torches(samples.map { TorchGenerator(seed: Self.seed(of: $0, origin)) })
+        seeded = samples
     }
 
     private mutating func draw(

@@ -10,23 +10,52 @@ public struct SamplingPlan {
     public var count: Int
     /// Samples in one pass of the model. With `philox` noise it changes no sample.
     public var batchSize: Int
-    /// Sample i receives row i mod N; `.none` for a model that takes no condition.
-    public var condition: Condition
-    /// How the outputs for the condition and for another one, whose rows are given to samples alike, are combined; nil:
-    /// only the former.
-    public var guidance: (Guidance, unconditional: Condition)?
+    /// The conditions of the samples of these numbers, a row each; asked for once a batch, before the model is loaded.
+    public var condition: Conditions
+    /// How the outputs for the condition and for another one are combined; nil: only the former.
+    public var guidance: (Guidance, unconditional: Conditions)?
     /// What samples are made from, in the place of nothing but noise.
     public var editing: Editing?
+    /// A second model that takes the last steps; nil: the first takes all.
+    public var refinement: Refinement?
+
+    /// The steps that a second model takes (Podell et al. 2023, section 2.5).
+    public struct Refinement {
+        /// Steps of the first model's sampler that are taken before.
+        public var start: Int
+        /// Its steps are those that are left.
+        public var sampler: any Sampler
+        public var condition: Conditions
+        public var guidance: (Guidance, unconditional: Conditions)?
+
+        public init(
+            after start: Int, sampler: any Sampler, condition: @escaping Conditions,
+            guidance: (Guidance, unconditional: Conditions)?
+        ) {
+            (self.start, self.sampler, self.condition, self.guidance) = (start, sampler, condition, guidance)
+        }
+    }
+
+    public typealias Conditions = (_ samples: Range<Int>) throws -> Condition
 
     public init(
-        sampler: any Sampler, sampleShape: [Int], count: Int, batchSize: Int, condition: Condition = .none
+        sampler: any Sampler, sampleShape: [Int], count: Int, batchSize: Int,
+        condition: @escaping Conditions = { _ in .none }
     ) {
-        precondition(count >= 0 && batchSize > 0 && condition.count != 0)
+        precondition(count >= 0 && batchSize > 0)
         self.sampler = sampler
         self.sampleShape = sampleShape
         self.count = count
         self.batchSize = batchSize
         self.condition = condition
+    }
+
+    /// Where sample i receives row i mod N of one condition.
+    public init(sampler: any Sampler, sampleShape: [Int], count: Int, batchSize: Int, condition: Condition) {
+        precondition(condition.count != 0)
+        self.init(sampler: sampler, sampleShape: sampleShape, count: count, batchSize: batchSize) {
+            condition.repeated(for: $0)
+        }
     }
 
     public var batchCount: Int { (count + batchSize - 1) / batchSize }
@@ -39,6 +68,7 @@ public struct SamplingPlan {
 
     /// The sampler's steps in the order in which they are taken: each once, or again where editing says so.
     var visits: [Int] {
+        if let refinement { return Array(0..<refinement.start) + Array(refinement.sampler.steps.indices) }
         let steps = sampler.steps.indices
         guard let again = editing?.resampling else { return Array(steps) }
         return stride(from: 0, to: steps.count, by: again.jumpLength).flatMap { start in
@@ -54,6 +84,15 @@ public struct Editing {
     public struct Pictures {
         /// (N, ..., C), as the model sees them.
         public var x0: Tensor
+        /// The standard deviation of `x0`, shaped alike, of which an autoencoder is not sure: a sample is then drawn for each
+        /// result, as the pipelines of diffusers do. Nil: `x0` is taken as it is.
+        public var deviation: Tensor?
+        /// For a model that enlarges `x0`, images as large as its latents: how noisy it is given them, as further channels,
+        /// while it samples from noise alone.
+        public var enlargedAt: NoiseLevel?
+        /// For a model that is given a mask and the rest of the image as further channels: the rest, as the model sees it,
+        /// with its standard deviation.
+        public var rest: (x0: Tensor, deviation: Tensor)?
         /// 1 where something new is to be made, 0 where the picture stays; its shape stretches to that of `x0`.
         public var mask: Tensor?
         /// How a model that was trained with known frames is told of those that the mask keeps; nil: it is not, and sees what is

@@ -28,10 +28,13 @@ public struct SamplingRun {
     /// Where it stands; between any two calls of `step` it can be saved.
     public private(set) var cursor: SamplingCursor
     private let model: Component<any Denoiser>
+    private let refiner: Component<any Denoiser>?
     private let device: Device
     private let visits: [Int]
     /// What the batch in work is made from.
     private var pictures: (batch: Int, Editing.Pictures)?
+    /// What the model of the steps in work is told.
+    private var conditions: (batch: Int, isRefining: Bool, condition: Condition, unconditional: Condition?)?
 
     /// What a step did.
     public enum Progress {
@@ -41,13 +44,17 @@ public struct SamplingRun {
         case finished(batch: Int, x: Tensor)
     }
 
-    /// - Parameter model: its phase begins with the first step of a batch, once the images that the batch is made from
-    ///   are read.
+    /// - Parameters:
+    ///   - model: its phase begins with the first step of a batch, once the images that the batch is made from are read.
+    ///   - refiner: takes the steps of the plan's refinement.
     public init(
-        _ plan: SamplingPlan, _ model: Component<any Denoiser>, from cursor: SamplingCursor, on device: Device
+        _ plan: SamplingPlan, _ model: Component<any Denoiser>, refiner: Component<any Denoiser>? = nil,
+        from cursor: SamplingCursor, on device: Device
     ) {
+        precondition((refiner == nil) == (plan.refinement == nil), "a refinement has a model of its own")
         self.plan = plan
         self.model = model
+        self.refiner = refiner
         self.cursor = cursor
         self.device = device
         visits = plan.visits
@@ -68,12 +75,17 @@ public struct SamplingRun {
         let pictures = try pictures(of: batch)
         var state = cursor.state ?? begin(pictures)
         if state.calls < visits.count {
+            let refinement = plan.refinement.flatMap { state.calls >= $0.start ? $0 : nil }
+            // The second model goes on from the first one's x, and remembers nothing of its steps.
+            if state.calls == refinement?.start { state = SamplerState(x: state.x, index: 0, calls: state.calls) }
+            try readConditions(of: batch, refinement, joining: state.joined)
+            let sampler = refinement?.sampler ?? plan.sampler
             goBack(&state, to: visits[state.calls])
-            cursor.noise.repetitions = state.calls - state.index
-            let timestep = plan.sampler.steps[state.index].timestep
-            let input = withKnownFrames(plan.sampler.modelInput(state), pictures, state.initialNoise)
-            let prediction = try predict(input, timestep, batch, pictures?.knownFrames)
-            plan.sampler.advance(&state, prediction, &cursor.noise)
+            cursor.noise.repetitions = refinement?.start ?? (state.calls - state.index)
+            let timestep = sampler.steps[state.index].timestep
+            let input = withKnownFrames(sampler.modelInput(state), pictures, state.initialNoise)
+            let prediction = try predict(input, timestep, sampler, pictures?.knownFrames)
+            sampler.advance(&state, prediction, &cursor.noise)
             state.calls += 1
             keepKnown(&state, pictures)
         }
@@ -97,6 +109,7 @@ public struct SamplingRun {
         model.initialize(seed: 0, keeping: format)
         var plan = plan
         plan.editing = nil
+        plan.refinement = nil
         plan.count = min(plan.count, plan.batchSize)
         var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: 0)), on: device)
         // Solvers of a higher order keep outputs of earlier steps.
@@ -106,30 +119,48 @@ public struct SamplingRun {
 
     /// The model's output for a batch, guided where the plan says so: with the variance for a sampler that wants it.
     private func predict(
-        _ x: Tensor, _ timestep: Double, _ batch: Int, _ known: Editing.KnownFrames?
+        _ x: Tensor, _ timestep: Double, _ sampler: any Sampler, _ known: Editing.KnownFrames?
     ) throws -> Tensor {
-        let model = try model()
-        let (axis, channels) = (x.shape.rank - 1, x.shape.last)
-        let samples = plan.samples(of: batch)
-        let condition = plan.condition.repeated(for: samples)
+        let isRefining = conditions?.isRefining ?? false
+        let model = try (isRefining ? refiner ?? self.model : self.model)()
+        let (axis, channels, count) = (x.shape.rank - 1, x.shape.last, x.shape[0])
+        let condition = conditions?.condition ?? .none
         let times = (0..<x.shape[0]).flatMap { _ in
             known.map { known in known.isKnown.map { $0 ? known.timestep : Float(timestep) } } ?? [Float(timestep)]
         }
         func mean(_ output: Tensor) -> Tensor {
             output.shape.last == channels ? output : output.sliced(axis: axis, 0..<channels)
         }
-        guard let (guidance, unconditional) = plan.guidance, guidance.acts(at: timestep) else {
+        let own = isRefining ? plan.refinement?.guidance?.0 : plan.guidance?.0
+        guard let guidance = own, let unconditional = conditions?.unconditional,
+            guidance.acts(at: timestep)
+        else {
             let output = model(x, timesteps: times, condition: condition)
-            return plan.sampler.takesVariance ? output : mean(output)
+            return sampler.takesVariance ? output : mean(output)
         }
         // One pass for both halves.
         let both = model(
             .concatenated([x, x], axis: 0), timesteps: times + times,
-            condition: .concatenated([condition, unconditional.repeated(for: samples)]))  // (2 N, ..., C or 2 C)
-        let conditional = both.sliced(axis: 0, 0..<samples.count)
-        let guided = guidance(mean(conditional), mean(both.sliced(axis: 0, samples.count..<2 * samples.count)))
-        guard plan.sampler.takesVariance else { return guided }
+            condition: .concatenated([condition, unconditional]))  // (2 N, ..., C or 2 C)
+        let conditional = both.sliced(axis: 0, 0..<count)
+        let guided = guidance(mean(conditional), mean(both.sliced(axis: 0, count..<2 * count)))
+        guard sampler.takesVariance else { return guided }
         return .concatenated([guided, conditional.sliced(axis: axis, channels..<2 * channels)], axis: axis)
+    }
+
+    private mutating func readConditions(
+        of batch: Int, _ refinement: SamplingPlan.Refinement?, joining channels: Tensor?
+    ) throws {
+        let isRefining = refinement != nil
+        if let conditions, conditions.batch == batch, conditions.isRefining == isRefining { return }
+        let samples = plan.samples(of: batch)
+        var condition = try (refinement?.condition ?? plan.condition)(samples)
+        var unconditional = try (isRefining ? refinement?.guidance : plan.guidance)?.unconditional(samples)
+        if let channels {
+            condition.channels = channels
+            unconditional?.channels = channels
+        }
+        conditions = (batch, isRefining, condition, unconditional)
     }
 
     // MARK: - Editing
@@ -142,23 +173,38 @@ public struct SamplingRun {
         return read
     }
 
-    /// Pure noise, or the pictures with as much noise as the first step takes.
+    /// Pure noise, or the images with as much noise as the first step takes. What is drawn, is drawn in the order of
+    /// diffusers' pipelines: a sample of the images, the noise, a sample of what the mask leaves of them.
     private mutating func begin(_ pictures: Editing.Pictures?) -> SamplerState {
         let shape = Shape([plan.samples(of: cursor.batch).count] + plan.sampleShape)
         guard let pictures, let editing = plan.editing else {
             return plan.sampler.begin(shape, &cursor.noise, on: device)
         }
+        if let level = pictures.enlargedAt {
+            let noise = cursor.noise.latents(pictures.x0.shape, number: 0, on: device)
+            var state = plan.sampler.begin(shape, &cursor.noise, on: device)
+            state.joined = pictures.x0 * Float(level.signal) + noise * Float(level.noise)
+            return state
+        }
+        var x0 = pictures.x0
+        if let deviation = pictures.deviation, !editing.beginsWithNoise || pictures.rest == nil {
+            x0 = x0 + deviation * cursor.noise.latents(shape, number: 0, on: device)
+        }
         let noise = cursor.noise.initial(shape, on: device)
         let x =
             editing.beginsWithNoise
-            ? noise * Float(plan.sampler.initialNoiseSigma) : plan.sampler.noised(pictures.x0, noise, at: 0)
-        return SamplerState(x: x, initialNoise: pictures.mask == nil ? nil : noise)
+            ? noise * Float(plan.sampler.initialNoiseSigma) : plan.sampler.noised(x0, noise, at: 0)
+        guard let mask = pictures.mask else { return SamplerState(x: x) }
+        guard let rest = pictures.rest else { return SamplerState(x: x, initialNoise: noise, edited: x0) }
+        let kept = rest.x0 + rest.deviation * cursor.noise.latents(shape, number: 1, on: device)
+        return SamplerState(x: x, joined: .concatenated([mask, kept], axis: shape.rank - 1))
     }
 
-    /// Puts what is known in its place, as noisy as the rest is now (Lugmayr et al. 2022, equation 8).
+    /// Puts what is known in its place, as noisy as the rest is now (Lugmayr et al. 2022, equation 8). A model that is
+    /// given it as channels keeps it by itself.
     private func keepKnown(_ state: inout SamplerState, _ pictures: Editing.Pictures?) {
-        guard let pictures, let mask = pictures.mask, let noise = state.initialNoise else { return }
-        let known = plan.sampler.noised(pictures.x0, noise, at: state.index)
+        guard let mask = pictures?.mask, let noise = state.initialNoise, let edited = state.edited else { return }
+        let known = plan.sampler.noised(edited, noise, at: state.index)
         let changing = mask.broadcast(to: state.x.shape)
         state.x = known * (1 - changing) + state.x * changing
     }

@@ -211,8 +211,9 @@ struct SamplerTests {
         options.name = .ddpm
         options.steps = nil
         func timesteps() throws -> [Double] {
-            let sampler = try options.name.sampler(
-                over: options.checked(for: configuration()), steps: options.steps, eta: options.eta)
+            let settled = try SettledSampler(options, usual: .plain, over: configuration())
+            let sampler = try settled.name.sampler(
+                over: settled.scheduler, steps: settled.options.steps, eta: settled.options.eta)
             return sampler.steps.map(\.timestep)
         }
         #expect(try timesteps() == (0..<50).reversed().map(Double.init))

@@ -76,7 +76,8 @@ struct SolverTests {
         change(&scheduler)
         var options = SamplerOptions()
         options.name = name
-        return try name.sampler(over: options.checked(for: scheduler), steps: steps, strength: strength)
+        let settled = try SettledSampler(options, usual: .plain, over: scheduler)
+        return try name.sampler(over: settled.scheduler, steps: steps, strength: strength)
     }
 
     /// A model that knows x_0 leads every sampler to it, from wherever it begins.

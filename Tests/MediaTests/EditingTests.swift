@@ -18,6 +18,18 @@ struct ImageEditingTests {
         #expect(grey.withAlpha(alpha).bytes == [1, 40, 2, 80])
     }
 
+    @Test func marginsRepeatTheEdgeAndAreWhiteInTheirMask() {
+        let image = Image(width: 2, height: 2, channels: 1, bytes: [1, 2, 3, 4])
+        let margins = Margins(top: 1, right: 2, bottom: 0, left: 1)
+        #expect(
+            image.extended(by: margins)
+                == Image(width: 5, height: 3, channels: 1, bytes: [1, 1, 2, 2, 2, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4]))
+        let mask = Image.mask(ofMargins: margins, width: 2, height: 2, around: nil)
+        #expect(mask.bytes == [255, 255, 255, 255, 255, 255, 0, 0, 255, 255, 255, 0, 0, 255, 255])
+        let inner = Image(width: 2, height: 2, channels: 1, bytes: [0, 9, 0, 255])
+        #expect(Image.mask(ofMargins: margins, width: 2, height: 2, around: inner).bytes[11...12] == [0, 255])
+    }
+
     /// A single white pixel becomes a normal distribution of that deviation.
     @Test func blurIsANormalDistribution() {
         var bytes = [UInt8](repeating: 0, count: 41 * 41)

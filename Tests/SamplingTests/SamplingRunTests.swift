@@ -179,7 +179,7 @@ import Testing
             sampler: try SamplerName.ddim.sampler(over: scheduler.converted(to: .ddim), steps: 1),
             sampleShape: [2, 2, 1], count: 3, batchSize: 3, condition: Condition(classes: [1, 2, 0]))
         func drawn(_ guidance: Guidance?) throws -> (samples: [Float], sizes: [Int]) {
-            plan.guidance = guidance.map { ($0, unconditional: Condition(classes: [4])) }
+            plan.guidance = guidance.map { ($0, unconditional: { Condition(classes: [4]).repeated(for: $0) }) }
             let model = LabelTeller()
             var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: 1)), on: device)
             return (try draw(&run), model.sizes)
@@ -201,7 +201,8 @@ import Testing
     @Test func guidanceChangesNothingWithTheBatches() throws {
         var whole = try plan(.unet2d, .ddpm, count: 5, batchSize: 5)
         whole.guidance = (
-            Guidance(scale: 4, rescale: 0.7, interval: 30...100), unconditional: Condition(classes: [2])
+            Guidance(scale: 4, rescale: 0.7, interval: 30...100),
+            unconditional: { Condition(classes: [2]).repeated(for: $0) }
         )
         let samples = try draw(.unet2d, whole, .philox(seed: 5))
         for batchSize in [1, 2, 4] {

@@ -44,9 +44,9 @@ public struct PNDMSampler: Sampler {
     public init(
         schedule: NoiseSchedule, configuration: SchedulerConfiguration, count: Int, skipping: Int = 0
     ) throws(Problem) {
-        let timesteps = Array(
-            try configuration.timestepSpacing.timesteps(count, of: schedule.count, offset: configuration.stepsOffset)
-                .dropFirst(skipping))
+        let all = try configuration.timestepSpacing.timesteps(
+            count, of: schedule.count, offset: configuration.stepsOffset)
+        let timesteps = Array(all.dropFirst(skipping))
         guard configuration.solver.skipPRKSteps || timesteps.count >= 4 else {
             throw Problem(
                 .invalid, "pndm begins with Runge-Kutta steps between 4 timesteps, but there are \(timesteps.count)",
@@ -67,9 +67,12 @@ public struct PNDMSampler: Sampler {
         var calls: [(told: Int, call: Call)] = []
         var rest = timesteps[...]
         if configuration.solver.skipPRKSteps {
+            // The second timestep is there twice, also among the steps that are skipped, as in diffusers: where some are,
+            // the step that is taken again is another one.
+            rest = (all.prefix(2) + all.dropFirst()).dropFirst(skipping)
             let first = rest.removeFirst()
             calls.append((first, Call(kind: .first, transfer: transfer(first, first - stride))))
-            if let second = rest.first {
+            if let second = rest.popFirst() {
                 calls.append((second, Call(kind: .again, transfer: transfer(second + stride, second))))
             }
         } else {

@@ -62,13 +62,22 @@ public struct SamplerState {
     public var calls: Int
     /// The noise that the samples began with, where it is needed to the end.
     public var initialNoise: Tensor?
+    /// What they are made from, where it is needed to the end.
+    public var edited: Tensor?
+    /// Channels that the denoiser is given beside x, to the end.
+    public var joined: Tensor?
 
-    public init(x: Tensor, history: [Tensor] = [], index: Int = 0, calls: Int? = nil, initialNoise: Tensor? = nil) {
+    public init(
+        x: Tensor, history: [Tensor] = [], index: Int = 0, calls: Int? = nil, initialNoise: Tensor? = nil,
+        edited: Tensor? = nil, joined: Tensor? = nil
+    ) {
         self.x = x
         self.history = history
         self.index = index
         self.calls = calls ?? index
         self.initialNoise = initialNoise
+        self.edited = edited
+        self.joined = joined
     }
 }
 

@@ -13,8 +13,7 @@ extension SamplerName {
     public func sampler(
         over configuration: SchedulerConfiguration, steps: Int?, eta: Double = 0, strength: Double = 1
     ) throws(Problem) -> any Sampler {
-        let schedule = try NoiseSchedule(configuration)
-        let count = steps ?? schedule.count
+        let count = steps ?? configuration.numTrainTimesteps
         let skipping = count - Int(Double(count) * strength)
         guard skipping < count else {
             throw Problem(
@@ -22,6 +21,17 @@ extension SamplerName {
                 remedy: "Use more steps, or more strength.",
                 path: "$.strength")
         }
+        return try sampler(over: configuration, steps: steps, eta: eta, skipping: skipping)
+    }
+
+    /// The same, but for its first steps.
+    ///
+    /// - Parameter skipping: how many of the steps are left out, fewer than all.
+    public func sampler(
+        over configuration: SchedulerConfiguration, steps: Int?, eta: Double = 0, skipping: Int
+    ) throws(Problem) -> any Sampler {
+        let schedule = try NoiseSchedule(configuration)
+        let count = steps ?? schedule.count
         return switch self {
         case .ddpm: try DDPMSampler(schedule: schedule, configuration: configuration, count: count, skipping: skipping)
         case .ddim:

@@ -36,6 +36,8 @@ public struct Philox: Sendable {
         /// The noise at which a model is measured, step being the timestep; from step T on, which timesteps those are. sample is the
         /// place of the picture in its data set.
         case evaluation = 13
+        /// Samples of an autoencoder's latents, from which others are made.
+        case latents = 14
     }
 
     private let key: SIMD2<UInt32>

@@ -53,6 +53,11 @@ public final class AutoencoderKL: Module {
         return (deviation.map { centred / $0 } ?? centred) * factor
     }
 
+    /// The standard deviation of scaled latents, for that of latents.
+    public func scaledDeviation(_ deviation: Tensor) -> Tensor {
+        (statistics.deviation.map { deviation / $0 } ?? deviation) * Float(configuration.scalingFactor)
+    }
+
     /// The latents that `scaled` made these of.
     public func unscaled(_ z: Tensor) -> Tensor {
         let (mean, deviation) = statistics
