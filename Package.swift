@@ -110,7 +110,7 @@ let package = Package(
             "Checkpoints",
             [
                 "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors", "TensorCore", "NeuralNet",
-                "Diffusion", "Models",
+                "Diffusion", "Models", "Text",
             ]),
         library(
             "Datasets",
@@ -155,7 +155,7 @@ let package = Package(
             [
                 "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors", "JobSpec", "Spool",
                 "TensorCore", "Media", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets", "Training",
-                "Sampling", "Evaluation",
+                "Sampling", "Evaluation", "Text",
             ]),
         program("diffd-worker", ["Execution"]),
         program(
@@ -168,7 +168,8 @@ let package = Package(
         program(
             "diffctl",
             [
-                "Problems", "StrictJSON", "DurableFiles", "JobSpec", "Spool", "Service", "ControlAPI", "Doctor",
+                "Problems", "StrictJSON", "DurableFiles", "Configurations", "JobSpec", "Spool", "Service", "ControlAPI",
+                "Doctor",
                 argumentParser,
             ]),
         program("diffd-demo", ["Problems", "StrictJSON", "DurableFiles", "Media", "Datasets", argumentParser]),
@@ -234,7 +235,7 @@ let package = Package(
             [
                 "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors",
                 "TensorCore",
-                "NeuralNet", "Diffusion", "Models", "Checkpoints", "Sampling",
+                "NeuralNet", "Diffusion", "Models", "Text", "Checkpoints", "Sampling",
             ]),
         tests(
             "SamplingTests",
@@ -275,7 +276,7 @@ let package = Package(
             "FuzzTests",
             [
                 "ControlTestSupport", "Problems", "StrictJSON", "DurableFiles", "Configurations", "Safetensors",
-                "JobSpec",
+                "JobSpec", "TensorCore", "NeuralNet", "Models", "Checkpoints",
                 "Media", "Datasets", "ControlAPI", "Text",
             ]),
         tests(

@@ -12,15 +12,17 @@ extension Pipeline {
     ///
     /// - Parameters:
     ///   - autoencoder: of a denoiser of latents.
+    ///   - classes: the names of the classes, by number.
     ///   - extra: writes more into the directory before it appears.
     public static func publish(
         _ model: some Denoiser, _ configuration: ModelConfiguration, _ scheduler: SchedulerConfiguration,
-        autoencoder: AutoencoderKL? = nil, at path: String, in files: any FileSystem,
+        autoencoder: AutoencoderKL? = nil, classes: [String] = [], at path: String, in files: any FileSystem,
         _ extra: (_ directory: String) throws -> Void = { _ in }
     ) throws {
         try files.publishDirectory(path) { directory in
             try writeJSON(
-                index(configuration, hasAutoencoder: autoencoder != nil), Path.join(directory, "model_index.json"),
+                index(configuration, hasAutoencoder: autoencoder != nil, classes),
+                Path.join(directory, "model_index.json"),
                 files)
             let modelDirectory = Path.join(directory, configuration.component)
             try files.createDirectory(modelDirectory, mode: 0o777)
@@ -53,7 +55,9 @@ extension Pipeline {
     }
 
     /// diffusers opens the whole directory where it has a pipeline of these parts, and each part where it has its class.
-    private static func index(_ model: ModelConfiguration, hasAutoencoder: Bool) -> JSONNode {
+    private static func index(
+        _ model: ModelConfiguration, hasAutoencoder: Bool, _ classes: [String]
+    ) -> JSONNode {
         let pipeline = model.className == "DiTTransformer2DModel" && hasAutoencoder ? "DiTPipeline" : "DDPMPipeline"
         let index: JSONNode = [
             "_class_name": JSONNode(.string(pipeline)), "_diffusers_version": JSONNode(.string(diffusersVersion)),
@@ -65,10 +69,12 @@ extension Pipeline {
         let autoencoder: JSONNode = [
             "diffusers", JSONNode(.string(AutoencoderKLConfiguration.classNames[0])),
         ]
+        let names = classes.enumerated().map { JSONNode.Member(String($0), JSONNode(.string($1))) }
         return index.adding(AutoencoderKLConfiguration.component, hasAutoencoder ? autoencoder : nil)
+            .adding(PipelineParts.classNamesKey, names.isEmpty ? nil : JSONNode(.object(names)))
     }
 
-    private static func writeJSON(_ node: JSONNode, _ path: String, _ files: any FileSystem) throws {
+    static func writeJSON(_ node: JSONNode, _ path: String, _ files: any FileSystem) throws {
         try files.writeAtomically(Array(node.text.utf8), to: path)
     }
 }

@@ -6,20 +6,24 @@ internal import StrictJSON
 /// The parts of a pipeline's directory, as its `model_index.json` names them:
 /// `"unet": ["diffusers", "UNet2DModel"]`, and `[null, null]` for one that is absent.
 struct PipelineParts {
-    struct Part {
-        let name: String
-        let className: String
-    }
-
     let path: String
     /// The name of the denoiser's part.
     let denoiser: String
-    /// The name of the autoencoder's part; nil where there is none.
-    let autoencoder: String?
+    let hasAutoencoder: Bool
+    /// Nil for a pipeline without text.
+    let text: TextPipeline?
+    /// The names of the text encoders' parts with those of their tokenizers.
+    let textEncoders: [(encoder: String, tokenizer: String)]
+    /// Whether there is a schedule of the noise on images that are enlarged.
+    let hasLowResolutionScheduler: Bool
+    /// The index's `id2label`, as diffusers' DiT pipelines have it.
+    let classNames: [Int: String]
 
+    static let classNamesKey = "id2label"
+    static let lowResolutionScheduler = "low_res_scheduler"
     private static let indexName = "model_index.json"
     /// Parts that images do not depend on.
-    private static let unneeded: Set = ["safety_checker", "feature_extractor"]
+    private static let unneeded: Set = ["safety_checker", "feature_extractor", "image_encoder", "watermark"]
 
     /// - Throws: what is missing, and which parts diffd does not know.
     init(_ path: String) throws {
@@ -28,45 +32,74 @@ struct PipelineParts {
         let file = Path.join(path, Self.indexName)
         guard try files.exists(file) else {
             denoiser = try Self.flatDenoiser(path).component
-            autoencoder = nil
+            (hasAutoencoder, text, textEncoders, hasLowResolutionScheduler) = (false, nil, [], false)
+            classNames = [:]
             return
         }
         let index = try JSONNode.parse(files.read(file, limit: 1 << 20, followsLinks: true), file: file)
-        let parts = (index.members ?? []).compactMap { member in
-            member.node.elements?.last?.string.map { Part(name: member.name, className: $0) }
-        }.filter { !Self.unneeded.contains($0.name) }
-        func isAutoencoder(_ part: Part) -> Bool {
-            part.name == AutoencoderKLConfiguration.component
-                && AutoencoderKLConfiguration.classNames.contains(part.className)
+        var parts = Dictionary(
+            (index.members ?? []).compactMap { member in
+                member.node.elements?.last?.string.map { (member.name, $0) }
+            }, uniquingKeysWith: { first, _ in first }
+        ).filter { !Self.unneeded.contains($0.key) }
+        let networks = parts.filter { $0.key != "scheduler" }
+        /// Takes a part out of those that are left, if it is one of these classes.
+        func take(_ name: String, _ classes: [String]) -> Bool {
+            guard let found = parts[name], classes.contains(found) else { return false }
+            parts[name] = nil
+            return true
         }
-        let networks = parts.filter { $0.name != "scheduler" }
-        let rest = networks.filter { !isAutoencoder($0) }
-        let found = Networks.denoisers.first { known in
-            rest.contains { $0.name == known.component && known.classNames.contains($0.className) }
-        }
-        guard let found, rest.count == 1 else {
+        parts["scheduler"] = nil
+        hasAutoencoder = take(AutoencoderKLConfiguration.component, AutoencoderKLConfiguration.classNames)
+        text = TextPipeline(index: index)
+        let encoders = Networks.textEncoders.flatMap { $0.classNames }
+        textEncoders =
+            text == nil
+            ? []
+            : ["", "_2"].compactMap { number in
+                guard take("text_encoder" + number, encoders),
+                    take("tokenizer" + number, ["CLIPTokenizer", "CLIPTokenizerFast"])
+                else { return nil }
+                return ("text_encoder" + number, "tokenizer" + number)
+            }
+        hasLowResolutionScheduler =
+            text?.family == .upscaler
+            && take(Self.lowResolutionScheduler, SamplerName.allCases.map(\.className))
+        let found = Networks.denoisers.first { take($0.component, $0.classNames) }
+        guard let found, parts.isEmpty, (text == nil) == textEncoders.isEmpty else {
             let name = index["_class_name"]?.string ?? "of no known class"
-            let list = networks.map { "\($0.name) (\($0.className))" }.joined(separator: ", ")
+            let list = networks.sorted { $0.key < $1.key }.map { "\($0.key) (\($0.value))" }.joined(separator: ", ")
             throw Problem(
                 .unsupported, "the pipeline \(name) consists of \(list.isEmpty ? "nothing" : list)",
-                remedy: "diffd runs pipelines of one \(Self.knownClasses), a scheduler, and perhaps an "
-                    + "\(AutoencoderKLConfiguration.classNames[0]).", file: file)
+                remedy:
+                    "diffd runs \(Self.knownPipelines), and pipelines of one \(Self.knownClasses), a scheduler, and "
+                    + "perhaps an \(AutoencoderKLConfiguration.classNames[0]).", file: file)
         }
         denoiser = found.component
-        autoencoder = parts.first(where: isAutoencoder)?.name
+        classNames = Dictionary(
+            (index[Self.classNamesKey]?.members ?? []).compactMap { member in
+                Int(member.name).flatMap { number in member.node.string.map { (number, $0) } }
+            }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The directory of a part: its own, or that of the pipeline, in which all parts of the first pipelines lie.
-    func directory(of part: String, holding file: String) throws -> String {
+    /// The file of a part: in a directory of the part's name, or in that of the pipeline, where all parts of the first
+    /// pipelines lie.
+    func file(_ name: String, of part: String) throws -> String {
         let own = Path.join(path, part)
-        guard try PosixFileSystem().status(own, followsLinks: true) == nil,
-            try PosixFileSystem().exists(Path.join(path, file))
-        else { return own }
-        return path
+        let flat = Path.join(path, name)
+        guard try PosixFileSystem().status(own, followsLinks: true) == nil, try PosixFileSystem().exists(flat) else {
+            return Path.join(own, name)
+        }
+        return flat
+    }
+
+    private static var knownPipelines: String {
+        TextPipeline.Family.allCases.flatMap(\.classNames).joined(separator: ", ")
     }
 
     private static var knownClasses: String {
-        Networks.denoisers.flatMap { $0.classNames }.joined(separator: ", ")
+        Networks.denoisers.filter { $0.architecture != UNet2DConditionConfiguration.architecture }
+            .flatMap { $0.classNames }.joined(separator: ", ")
     }
 
     /// The denoiser of a directory without `model_index.json`, whose `config.json` and `scheduler_config.json` lie side

@@ -36,6 +36,8 @@ public struct SamplingStateStore: Sendable {
             metadata["calls"] = String(state.calls)
             tensors = [("x", state.x)] + state.history.enumerated().map { (Self.historyName($0), $1) }
             if let noise = state.initialNoise { tensors.append((Self.initialNoiseName, noise)) }
+            if let edited = state.edited { tensors.append((Self.editedName, edited)) }
+            if let joined = state.joined { tensors.append((Self.joinedName, joined)) }
         }
         try CheckedTensorFile.write(tensors, metadata, fingerprint: fingerprint, to: path, in: files)
     }
@@ -77,11 +79,13 @@ public struct SamplingStateStore: Sendable {
             while let tensor = try file.tensor(Self.historyName(history.count), on: device) { history.append(tensor) }
             state = SamplerState(
                 x: x, history: history, index: index, calls: calls,
-                initialNoise: try file.tensor(Self.initialNoiseName, on: device))
+                initialNoise: try file.tensor(Self.initialNoiseName, on: device),
+                edited: try file.tensor(Self.editedName, on: device),
+                joined: try file.tensor(Self.joinedName, on: device))
         }
         return (batch, state, try JSONText.decode(NoiseSource.self, from: Array(noise.utf8), file: path))
     }
 
-    private static let initialNoiseName = "initial_noise"
+    private static let (initialNoiseName, editedName, joinedName) = ("initial_noise", "edited", "joined")
     private static func historyName(_ index: Int) -> String { "history.\(index)" }
 }

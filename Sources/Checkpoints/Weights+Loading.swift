@@ -40,13 +40,13 @@ extension Weights {
         _ = try places(in: module, isIdle)
     }
 
-    private typealias Places = (
+    typealias Places = (
         parameters: [(parameter: Parameter, file: SafetensorsFile, place: TensorPlace)],
         constants: [(value: Tensor, file: SafetensorsFile, key: String)]
     )
 
     /// Where each parameter and each constant of `module` lies.
-    private func places(in module: some Module, _ isIdle: (String) -> Bool) throws -> Places {
+    func places(in module: some Module, _ isIdle: (String) -> Bool) throws -> Places {
         let open = try files.map(SafetensorsFile.init)
         var problems: [Problem] = []
         var holders: [String: SafetensorsFile] = [:]
@@ -71,7 +71,9 @@ extension Weights {
             if let (file, place) = try find(name, parameter.fileShape) {
                 found.append((parameter, file, place))
             } else {
-                problems.append(mismatch("parameter \(name) is missing", files.first ?? path))
+                let key = names.places(name).first?.key ?? name
+                let place = key == name ? "" : ": there is no tensor \(key)"
+                problems.append(mismatch("parameter \(name) is missing\(place)", files.first ?? path))
             }
         }
         let held = try constants.compactMap { constant in

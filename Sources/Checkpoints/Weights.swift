@@ -86,7 +86,8 @@ public struct Weights: Sendable {
         let file = Path.join(path, fileName)
         guard variants.isEmpty else {
             return Problem(
-                .missing, "the weights in \(path) are there as the variants \(Set(variants).sorted().joined(separator: ", "))",
+                .missing,
+                "the weights in \(path) are there as the variants \(Set(variants).sorted().joined(separator: ", "))",
                 remedy: "Name one of them with \"variant\".", file: file)
         }
         let names = entries.sorted().prefix(12).joined(separator: ", ")

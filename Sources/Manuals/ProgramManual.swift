@@ -56,9 +56,8 @@ public struct ProgramManual: Sendable {
             Self.arguments(of: command, to: &page)
         } else {
             page.section("VERBS")
-            for verb in verbs {
-                page.subsection(
-                    ([name, Self.text(verb, "commandName")] + Self.positionals(verb)).joined(separator: " "))
+            for (words, verb) in verbs.flatMap({ Self.leaves(of: $0, behind: [name]) }) {
+                page.subsection((words + Self.positionals(verb)).joined(separator: " "))
                 page.paragraphs(Self.text(verb, "abstract"))
                 page.paragraphs(Self.text(verb, "discussion"))
                 Self.arguments(of: verb, to: &page)
@@ -72,6 +71,13 @@ public struct ProgramManual: Sendable {
             }
         }
         return page.text
+    }
+
+    /// A verb, or those that it consists of, with the words that name each.
+    private static func leaves(of verb: JSONNode, behind words: [String]) -> [(words: [String], verb: JSONNode)] {
+        let words = words + [text(verb, "commandName")]
+        let parts = (verb["subcommands"]?.elements ?? []).filter { text($0, "commandName") != "help" }
+        return parts.isEmpty ? [(words, verb)] : parts.flatMap { leaves(of: $0, behind: words) }
     }
 
     private static func text(_ node: JSONNode, _ key: String) -> String { node[key]?.string ?? "" }

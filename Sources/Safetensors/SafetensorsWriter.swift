@@ -14,25 +14,13 @@ public struct SafetensorsWriter: ~Copyable {
     /// A tensor to come.
     public struct Entry: Sendable, Hashable {
         public var name: String
-        public var type: WritableType
+        public var type: DataType
         public var shape: [Int]
 
-        public init(_ name: String, _ shape: [Int], _ type: WritableType = .float32) {
+        public init(_ name: String, _ shape: [Int], _ type: DataType = .float32) {
             self.name = name
             self.type = type
             self.shape = shape
-        }
-    }
-
-    /// What can be written.
-    public enum WritableType: Sendable, Hashable {
-        case float32, int64
-
-        var dataType: DataType {
-            switch self {
-            case .float32: .float32
-            case .int64: .int64
-            }
         }
     }
 
@@ -74,6 +62,15 @@ public struct SafetensorsWriter: ~Copyable {
         try write(name, .int64, values.span.bytes)
     }
 
+    /// Writes the data of the next entry, which must be called `name`, hold F16 and have as many elements.
+    public mutating func write(_ name: String, halves values: [Float16]) throws {
+        try write(name, .float16, values.span.bytes)
+    }
+
+    /// Writes the data of the next entry, which must be called `name` and have as many bytes: its numbers in row-major
+    /// order, little-endian.
+    public mutating func write(_ name: String, bytes: [UInt8]) throws { try write(name, nil, bytes.span.bytes) }
+
     /// Puts the file in its place. Every entry must have been written.
     public consuming func commit() throws {
         guard written == entries.count else {
@@ -82,12 +79,15 @@ public struct SafetensorsWriter: ~Copyable {
         try writer.commit()
     }
 
-    private mutating func write(_ name: String, _ type: WritableType, _ bytes: RawSpan) throws {
-        guard written < entries.count, entries[written].name == name, entries[written].type == type else {
+    /// - Parameter type: nil: whatever the entry's is.
+    private mutating func write(_ name: String, _ type: DataType?, _ bytes: RawSpan) throws {
+        guard written < entries.count, entries[written].name == name,
+            type ?? entries[written].type == entries[written].type
+        else {
             throw Self.misuse("tensor \(name) is not the next to be written", writer.path)
         }
         // The header was made, so the size is known not to overflow.
-        let size = Header.byteCount(type.dataType, entries[written].shape)
+        let size = Header.byteCount(entries[written].type, entries[written].shape)
         guard bytes.byteCount == size else {
             throw Self.misuse(
                 "tensor \(name) has \(bytes.byteCount) bytes, which is not the size of \(entries[written].shape)",
@@ -107,14 +107,14 @@ public struct SafetensorsWriter: ~Copyable {
         var offset = 0
         for entry in entries {
             guard names.insert(entry.name).inserted else { throw misuse("tensor \(entry.name) occurs twice", path) }
-            guard entry.shape.allSatisfy({ $0 >= 0 }), let size = Header.byteCount(entry.type.dataType, entry.shape),
+            guard entry.shape.allSatisfy({ $0 >= 0 }), let size = Header.byteCount(entry.type, entry.shape),
                 case let (end, overflow) = offset.addingReportingOverflow(size), !overflow
             else { throw misuse("tensor \(entry.name) cannot have the shape \(entry.shape)", path) }
             members.append(
                 JSONNode.Member(
                     entry.name,
                     [
-                        "dtype": JSONNode(.string(entry.type.dataType.rawValue)),
+                        "dtype": JSONNode(.string(entry.type.rawValue)),
                         "shape": JSONNode(.array(entry.shape.map { JSONNode(.integer($0)) })),
                         "data_offsets": JSONNode(.array([JSONNode(.integer(offset)), JSONNode(.integer(end))])),
                     ]))

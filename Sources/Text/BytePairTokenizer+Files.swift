@@ -1,4 +1,3 @@
-internal import CTextTables
 internal import Problems
 internal import StrictJSON
 
@@ -35,22 +34,5 @@ extension BytePairTokenizer {
         case end
         /// Token 0, "!": Stable Diffusion 2, the second tokenizers of XL and 3.
         case exclamationMark
-    }
-
-    /// The tokenizer of CLIP itself (openai/clip-vit-large-patch14), for models that are shared without one.
-    public static func clip(padding: Padding) -> BytePairTokenizer {
-        do throws(Problem) {
-            let merges = try BytePairVocabulary.merges(of: String(cString: ctext_clip_merges()))
-            let bytes = ByteSymbols.order.map { String(ByteSymbols.symbols[Int(clamping: $0)]) }
-            let special = SpecialTokens(clip: padding)
-            let tokens =
-                bytes + bytes.map { $0 + BytePairVocabulary.wordEnd } + merges.map { $0.left + $0.right }
-                + [special.beginning, special.end]
-            let numbers = Dictionary(uniqueKeysWithValues: zip(tokens, tokens.indices))
-            let vocabulary = try BytePairVocabulary(numbers, merges: merges, unknown: special.unknown)
-            return try BytePairTokenizer(vocabulary, special: special)
-        } catch {
-            preconditionFailure("the table in the program is damaged: \(error)")
-        }
     }
 }

@@ -149,24 +149,8 @@ extension SchedulerSettings {
             starvationLimit: configuration.starvationLimit, preempt: configuration.preempt)
         self.init(
             spool: configuration.spool, stateDirectory: configuration.stateDirectory,
-            worker: try Self.workerProgram(configuration.worker), allowedPaths: configuration.allowedPaths,
+            worker: try WorkerProgram.path(named: configuration.worker), allowedPaths: configuration.allowedPaths,
             minFreeDisk: configuration.minFreeDisk, policy: policy, intake: IntakeTimes(configuration))
-    }
-
-    /// The worker: the one that is named, or `diffd-worker` beside diffd, or in its libexec.
-    private static func workerProgram(_ named: String?) throws(Problem) -> String {
-        let directory = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-        let places =
-            named.map { [$0] } ?? [
-                directory.appending(path: "diffd-worker").path,
-                directory.appending(path: "../libexec/diffd/diffd-worker").standardized.path,
-            ]
-        guard let found = places.first(where: { access($0, X_OK) == 0 }) else {
-            throw Problem(
-                .missing, "there is no worker program at \(places.joined(separator: " or "))",
-                remedy: "Install diffd-worker there, or name it with the setting worker.")
-        }
-        return found
     }
 }
 

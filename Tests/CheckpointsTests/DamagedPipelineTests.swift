@@ -106,16 +106,27 @@ import Testing
         try expectProblem(.unsupported, in: "model_index.json", "nothing")
     }
 
-    @Test func stableDiffusion() throws {
+    @Test func pipelineOfUnknownParts() throws {
         try write(
             """
-            {"_class_name": "StableDiffusionPipeline", "_diffusers_version": "0.42.1",
-             "feature_extractor": [null, null], "scheduler": ["diffusers", "PNDMScheduler"],
-             "text_encoder": ["transformers", "CLIPTextModel"], "tokenizer": ["transformers", "CLIPTokenizer"],
-             "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]}
+            {"_class_name": "PixArtAlphaPipeline", "_diffusers_version": "0.42.1",
+             "scheduler": ["diffusers", "DPMSolverMultistepScheduler"],
+             "text_encoder": ["transformers", "T5EncoderModel"], "tokenizer": ["transformers", "T5Tokenizer"],
+             "transformer": ["diffusers", "PixArtTransformer2DModel"], "vae": ["diffusers", "AutoencoderKL"]}
             """, to: "model_index.json")
         try expectProblem(
-            .unsupported, in: "model_index.json", "StableDiffusionPipeline", "UNet2DConditionModel", "AutoencoderKL")
+            .unsupported, in: "model_index.json", "PixArtAlphaPipeline", "T5EncoderModel", "PixArtTransformer2DModel")
+    }
+
+    /// A part that the index names is looked for before anything is drawn.
+    @Test func textPipelineWithoutAPart() throws {
+        try write(
+            """
+            {"_class_name": "StableDiffusionPipeline", "scheduler": ["diffusers", "DDPMScheduler"],
+             "text_encoder": [null, null], "tokenizer": [null, null],
+             "unet": ["diffusers", "UNet2DModel"], "vae": [null, null]}
+            """, to: "model_index.json")
+        try expectProblem(.unsupported, in: "model_index.json", "StableDiffusionPipeline")
     }
 
     /// Its network is one that diffd knows, but what it makes are latents.

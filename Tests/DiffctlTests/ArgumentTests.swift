@@ -12,7 +12,9 @@ import diffctl
         ("wait 1 2", "Wait"),
         ("watch", "Watch"), ("watch 1 --json", "Watch"), ("doctor --spool /tmp/s --config /tmp/c", "Examine"),
         ("submit a.json --set training.steps=100 --set seed=2", "Submit"), ("drain --json", "Drain"), ("why 1", "Why"),
-        ("validate a.json --json", "Validate"), ("models", "Models"), ("drain", "Drain"),
+        ("validate a.json --json", "Validate"), ("models", "ListModels"), ("models list --json", "ListModels"),
+        ("models --json", "ListModels"), ("models import a.safetensors a --variant ema", "ImportModel"),
+        ("models import a.safetensors a --prediction-type epsilon", "ImportModel"), ("drain", "Drain"),
         ("resume", "Resume"),
         ("reload", "Reload"), ("version", "Version"),
     ])
@@ -25,6 +27,7 @@ import diffctl
         "bogus", "status --bogus", "list --state asleep", "list --limit -1", "list --limit x", "show", "show a b",
         "submit", "submit a.json --set steps", "watch a/b", "doctor x",
         "cancel", "cancel a/b", "priority 1", "priority 1 high", "priority 1 1.5", "logs", "wait", "drain 1",
+        "models import a.safetensors", "models import a.safetensors a/b", "models import a b --prediction-type x",
     ])
     func refuses(line: String) {
         do {

@@ -14,18 +14,19 @@ import diffctl
     @Test(arguments: [
         "diffctl", "status", "list", "show", "submit", "cancel", "hold", "release", "requeue", "priority", "logs",
         "watch", "wait", "why", "doctor",
-        "validate", "schema", "models", "drain", "resume", "reload", "version",
+        "validate", "schema", "models", "models import", "drain", "resume", "reload", "version",
     ])
     func isAsReviewed(verb: String) throws {
         var help = ""
         do {
-            var command = try Diffctl.parseAsRoot((verb == "diffctl" ? [] : [verb]) + ["--help"])
+            let verbs = verb == "diffctl" ? [] : verb.split(separator: " ").map(String.init)
+            var command = try Diffctl.parseAsRoot(verbs + ["--help"])
             try command.run()
         } catch {
             help = Diffctl.fullMessage(for: error, columns: 80) + "\n"
         }
         #expect(help.contains("USAGE: diffctl"))
-        let file = Self.directory.appending(path: "\(verb).txt")
+        let file = Self.directory.appending(path: "\(verb.replacing(" ", with: "-")).txt")
         if ProcessInfo.processInfo.environment["DIFFD_RECORD"] == "1" {
             try FileManager.default.createDirectory(at: Self.directory, withIntermediateDirectories: true)
             try Data(help.utf8).write(to: file)

@@ -27,7 +27,8 @@ struct Subject: Sendable, CustomTestStringConvertible {
 
     static let all: [Subject] =
         [
-            jobs, json, safetensors, npz, npy, png, jpeg, webp, gifPicture, tiff, profiles, metadata, idx, gif, y4m,
+            jobs, json, safetensors, singleFiles, npz, npy, png, jpeg, webp, gifPicture, tiff, profiles, metadata, idx,
+            gif, y4m,
             answers,
             events, prompts,
         ] + ["tokenizer.json", "tokenizer_config.json"].map { tokenizers($0, of: "decoder_saved") }

@@ -5,7 +5,7 @@ internal import Problems
 internal import StrictJSON
 internal import TensorCore
 
-/// One attempt of a job, from its directory to its result: the whole of `diffd-worker`.
+/// One attempt of a job, from its directory to its result: what `diffd-worker` does for the daemon.
 public enum Worker {
     /// Runs the attempt and returns the exit status (`WorkerExit`); what a person should know goes to standard output, which
     /// the daemon has joined to the job's log.
@@ -13,6 +13,7 @@ public enum Worker {
     /// - Parameter arguments: without the program's name.
     public static func main(_ arguments: [String]) -> Int32 {
         do {
+            if arguments.count == 2, arguments[0] == ModelImport.option { return try importModel(arguments[1]) }
             let arguments = try WorkerArguments(arguments)
             do {
                 try arguments.enterControlGroup()
@@ -98,7 +99,7 @@ public enum Worker {
     }
 
     /// Every error as problems, at least one.
-    private static func problems(_ error: any Error) -> [Problem] {
+    static func problems(_ error: any Error) -> [Problem] {
         switch error {
         case let problem as Problem: [problem]
         case let problems as Problems where !problems.all.isEmpty: problems.all

@@ -3,7 +3,14 @@ import ControlAPI
 import Problems
 
 struct Models: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List the published models.")
+    static let configuration = CommandConfiguration(
+        abstract: "List the published models, or bring one in.",
+        subcommands: [ListModels.self, ImportModel.self], defaultSubcommand: ListModels.self)
+}
+
+struct ListModels: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the published models: what `diffctl models` alone does.")
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions

@@ -1,0 +1,88 @@
+public import Configurations
+internal import DurableFiles
+public import Models
+public import Problems
+public import TensorCore
+public import Text
+
+/// A text encoder of a pipeline, with its tokenizer.
+public struct TextEncoderPart: Sendable {
+    public let configuration: CLIPTextConfiguration
+    public private(set) var tokenizer: BytePairTokenizer
+    /// The vectors of words that were added to the vocabulary, one after the other.
+    private var added: [Float] = []
+    /// Unknown keys of the configuration.
+    public let warnings: [Problem]
+    private let source: WeightsSource
+
+    /// One whose configuration is known.
+    init(_ configuration: CLIPTextConfiguration, _ tokenizer: BytePairTokenizer, _ source: WeightsSource) {
+        (self.configuration, self.tokenizer, self.source) = (configuration, tokenizer, source)
+        warnings = []
+    }
+
+    /// - Parameters:
+    ///   - path: the directory of the encoder.
+    ///   - tokenizer: the directory of the tokenizer.
+    ///   - variant: of the weights' files.
+    /// - Throws: what is wrong with their files, and where they do not fit each other.
+    init(_ path: String, tokenizer: String, variant: String?) throws {
+        let file = Path.join(path, "config.json")
+        (configuration, warnings) = try CLIPTextConfiguration.read(
+            config: PosixFileSystem().read(file, limit: 1 << 20, followsLinks: true), file: file)
+        let tokenizer = try BytePairTokenizer(directory: tokenizer)
+        if let misfit = configuration.misfit(
+            withVocabulary: tokenizer.vocabularySize, length: tokenizer.maximumLength)
+        {
+            throw Problem(misfit.code, misfit.message, remedy: misfit.remedy, file: file)
+        }
+        self.tokenizer = tokenizer
+        source = .directory(path, variant: variant)
+    }
+
+    /// Tokens of a sequence.
+    public var length: Int {
+        min(tokenizer.maximumLength ?? .max, configuration.maxPositionEmbeddings)
+    }
+
+    /// Adds a word that a file of textual inversion holds to the vocabulary.
+    ///
+    /// - Parameters:
+    ///   - encoder: the encoder's number among `count`.
+    /// - Throws: what is wrong with the file, or with the word.
+    mutating func add(_ file: EmbeddingFile, asEncoder encoder: Int, of count: Int) throws {
+        let (number, values) = try file.vectors(forEncoder: encoder, of: count, width: configuration.width)
+        do throws(Problem) {
+            let ids = try tokenizer.add(placeholder: file.word, vectors: number)
+            // Rows of the table follow the encoder's own.
+            guard ids.lowerBound == configuration.vocabSize + added.count / configuration.width else {
+                throw Problem(
+                    .unsupported, "the text encoder's table has more rows than its tokenizer has tokens",
+                    remedy: "Embeddings cannot be used with this model.")
+            }
+        } catch {
+            throw error.inFile(file.path)
+        }
+        added += values
+    }
+
+    public func weights() throws -> Weights { try source.weights() }
+
+    /// The encoder as one of the networks that take turns in memory.
+    ///
+    /// - Throws: what its files lack, by their headers.
+    public func component(of phases: Phases, on device: Device) throws -> Component<any TextEncoder> {
+        let weights = try weights()
+        func make(on device: Device) -> CLIPTextModel { configuration.makeNetwork(on: device) }
+        try weights.check(for: make(on: .rehearsal()), isIdle: CLIPTextConfiguration.ignores)
+        return try Component(of: phases, weights) {
+            let network = make(on: device)
+            try weights.load(into: network, isIdle: CLIPTextConfiguration.ignores)
+            if !added.isEmpty {
+                let width = configuration.width
+                network.setPlaceholders(Tensor(added, shape: [added.count / width, width], on: device))
+            }
+            return network
+        }
+    }
+}

@@ -1,0 +1,29 @@
+public import Configurations
+
+/// What makes conditions of prompts in a pipeline.
+public struct TextParts: Sendable {
+    public let pipeline: TextPipeline
+    /// In the order in which their results are joined.
+    public private(set) var encoders: [TextEncoderPart]
+    /// The schedule of the noise on images that are enlarged; nil for pipelines that enlarge none.
+    public let lowResolutionScheduler: SchedulerConfiguration?
+
+    init(_ pipeline: TextPipeline, encoders: [TextEncoderPart], lowResolutionScheduler: SchedulerConfiguration? = nil) {
+        (self.pipeline, self.encoders) = (pipeline, encoders)
+        self.lowResolutionScheduler = lowResolutionScheduler
+    }
+
+    /// The same with words that files of textual inversion hold.
+    ///
+    /// - Throws: what is wrong with a file.
+    public func adding(embeddings paths: [String]) throws -> TextParts {
+        var copy = self
+        for path in paths {
+            let file = try EmbeddingFile(path)
+            for index in copy.encoders.indices {
+                try copy.encoders[index].add(file, asEncoder: index, of: encoders.count)
+            }
+        }
+        return copy
+    }
+}
