@@ -52,6 +52,7 @@ WHOLE     := ^(Execution|EndToEnd|Fuzz)Tests
 test: deps lint
 	$(SWIFT) build -c release --build-tests
 	@PYTHON="$(PYTHON)" scripts/check-published $(BUILT)
+	@PYTHON="$(PYTHON)" scripts/check-text $(BUILT)
 	$(SWIFT) test -c release --skip-build --filter '$(COMPUTING)'
 	$(SWIFT) test -c release --skip-build --skip '$(COMPUTING)|$(WHOLE)'
 	$(SWIFT) test -c release --skip-build --filter '$(WHOLE)' --no-parallel

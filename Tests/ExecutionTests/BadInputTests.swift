@@ -184,7 +184,7 @@ struct BadJob: Sendable, CustomTestStringConvertible {
             trained("model/unet/config.json"))
         let problem = try await refused(try scene.job(2, TinyJobs.sampling(model: "job:1")))
         #expect(problem.code == .unsupported && problem.path == "$.model", "\(problem)")
-        #expect(problem.message.contains("attends to a text"), "\(problem)")
+        #expect(problem.message.contains("reads text"), "\(problem)")
     }
 
     static let jobs: [BadJob] = [

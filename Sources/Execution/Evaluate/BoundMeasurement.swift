@@ -39,7 +39,7 @@ struct BoundMeasurement {
         }
         Self.complete(&configuration, for: pipeline.configuration)
         let dataset = try context.openDataset(configuration, job.common)
-        if let misfit = Compatibility.text(for: pipeline.configuration)
+        if let misfit = Compatibility.measuring(pipeline.configuration)
             ?? Compatibility.samples(dataset.shape, for: pipeline.configuration, changing: .data)
             ?? Compatibility.classes(dataset.classes.count, for: pipeline.configuration, changing: .data)
         {

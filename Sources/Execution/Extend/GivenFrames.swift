@@ -71,13 +71,13 @@ extension ClipOptions {
         of model: ModelConfiguration, _ shape: SampleShape, _ autoencoder: AutoencoderKLConfiguration?
     ) throws -> SampleShape {
         guard let clips = model.clips, case .video(let trained, let trainedSize, let channels) = shape else {
-            let keys = [("frames", frames != nil), ("fps", fps != nil), ("size", size != nil), ("image", image != nil)]
+            let keys = [("frames", frames != nil), ("fps", fps != nil), ("image", image != nil)]
             if let key = keys.first(where: \.1)?.0 {
                 throw Problem(
                     .invalid, "\(key) is given, but the model makes no video",
                     remedy: "Remove it, or use a model of the architecture \"video_dit\".", path: "$.\(key)")
             }
-            return shape
+            return try size.map { try model.shape(ofPixels: $0, shape, autoencoder) } ?? shape
         }
         let frames = frames ?? trained
         try clips.check(frames: frames, path: "$.frames")
@@ -97,13 +97,25 @@ extension ClipTraits {
 }
 
 extension ModelConfiguration {
+    /// The shape of images of a size in pixels, as a model of latents works on them.
+    func shape(
+        ofPixels size: ImageSize, _ shape: SampleShape, _ autoencoder: AutoencoderKLConfiguration?
+    ) throws -> SampleShape {
+        guard autoencoder != nil, case .image(_, let channels) = shape else {
+            throw Problem(
+                .invalid, "size is given, but the model makes neither latents nor video, and so has one size",
+                remedy: "Remove it.", path: "$.size")
+        }
+        return .image(try self.size(ofPixels: size, autoencoder), channels: channels)
+    }
+
     /// The size of what the model works on, pixels or latents, for frames of a size in pixels.
     func size(ofPixels pixels: ImageSize, _ autoencoder: AutoencoderKLConfiguration?) throws -> ImageSize {
         let factor = autoencoder?.downsampling ?? 1
         let patch = factor * (network.patchSide ?? 1)
         guard pixels.height % patch == 0, pixels.width % patch == 0 else {
             throw Problem(
-                .invalid, "frames of \(pixels) are not filled by the model's patches of \(patch)x\(patch) pixels",
+                .invalid, "images of \(pixels) are not filled by the model's patches of \(patch)x\(patch) pixels",
                 remedy: "Use multiples of \(patch).", path: "$.size")
         }
         return ImageSize(height: pixels.height / factor, width: pixels.width / factor)

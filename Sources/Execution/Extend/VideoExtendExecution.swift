@@ -49,7 +49,8 @@ struct VideoExtendExecution {
                 }
             })
         let request = DrawingRequest(job, windows: extensionPlan.windows.count)
-        var plan = try request.plan(pipeline, window, codec)
+        let settings = try DrawingSettings(request.options, pipeline, context)
+        var plan = try request.plan(settings, pipeline, window, codec)
         let digest = try pointing(to: "$.model") { try pipeline.digest(with: autoencoder) }
         let fingerprint = try SHA256.digest(
             of: Array("\(digest)\n\(JobSpec.videoExtend(job).json.line)\n\(clips.digest)".utf8)
@@ -78,14 +79,14 @@ struct VideoExtendExecution {
         let store = SamplingStateStore(
             Path.join(context.checkpoints, "sampling.safetensors"), fingerprint: fingerprint, in: context.files)
         var drawing = Drawing()
-        drawing.append(request, plan)
+        drawing.append(request, settings, plan)
         var work = try SamplingWork(drawing, network, frames, store, context)
         let loop = try StepLoop(
             context, total: work.totalSteps, done: work.stepsDone,
             beginning: "\(plan.batchCount.of("window")) of \(plan.sampleShape[0].of("frame")), "
                 + "\(plan.stepsPerBatch.of("step")) each")
         guard try loop.run(&work) else { return .checkpointed }
-        try finish(extensionPlan, frames, clips, pipeline, digest, loop)
+        try finish(extensionPlan, frames, clips, pipeline, settings, digest, loop)
         return .succeeded(leftovers: [context.checkpoints])
     }
 
@@ -118,7 +119,7 @@ struct VideoExtendExecution {
     /// Writes the video and what is known of it.
     private func finish(
         _ plan: ExtensionPlan, _ frames: ExtendedFrames, _ clips: GivenClips, _ pipeline: Pipeline,
-        _ digest: String, _ loop: StepLoop
+        _ settings: DrawingSettings, _ digest: String, _ loop: StepLoop
     ) throws {
         let all = try frames.all()
         let file = ClipFile(job.output.video, clips.rate)
@@ -132,7 +133,7 @@ struct VideoExtendExecution {
                     "name": JSONNode(.string(job.drawing.model.description)), "path": JSONNode(.string(pipeline.path)),
                     "class": JSONNode(.string(pipeline.configuration.className)), "sha256": JSONNode(.string(digest)),
                 ],
-                "sampler": job.drawing.sampler.json,
+                "sampler": settings.sampler.options.json,
                 "video": job.output.video == .png ? .null : JSONNode(.string(file.name("video"))),
                 "frames": JSONNode(.integer(plan.count)), "fps": JSONNode(.number(clips.rate.perSecond)),
                 "given": JSONNode(

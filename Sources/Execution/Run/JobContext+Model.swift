@@ -9,10 +9,15 @@ extension JobContext {
     /// Reads the configurations of a model, and logs what is odd about them.
     ///
     /// - Throws: what is wrong with them, and what keeps the model from being used at all.
-    func open(_ reference: ModelReference, variant: String? = nil) throws -> Pipeline {
-        let path = try models.location(of: reference)
-        return try pointing(to: JobInput.Role.model.jsonPath) {
-            let pipeline = try Pipeline(path, variant: variant)
+    func open(
+        _ reference: ModelReference, variant: String? = nil,
+        predictionType: SchedulerConfiguration.PredictionType? = nil, needsAutoencoder: Bool = true,
+        as role: JobInput.Role = .model
+    ) throws -> Pipeline {
+        let path = try models.location(of: reference, as: role)
+        return try pointing(to: role.jsonPath) {
+            let pipeline = try Pipeline(
+                path, variant: variant, predictionType: predictionType, needsAutoencoder: needsAutoencoder)
             for warning in pipeline.warnings { log("warning: \(warning)") }
             if let misfit = pipeline.configuration.network.misfit(with: pipeline.scheduler) {
                 throw Problem(.unsupported, misfit.message, remedy: misfit.remedy, file: path)

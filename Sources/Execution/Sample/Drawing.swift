@@ -39,6 +39,7 @@ struct DrawingRequest {
         count = edits.count
         origin = .seed(seed)
         self.edits = edits
+        clip.size = job.size
     }
 
     /// The windows of a clip, one after the other.
@@ -59,6 +60,7 @@ struct DrawingRequest {
 struct Drawing {
     struct Part {
         let request: DrawingRequest
+        let settings: DrawingSettings
         let plan: SamplingPlan
         let firstSample: Int
         let firstBatch: Int
@@ -76,10 +78,11 @@ struct Drawing {
     private(set) var batchCount = 0
     private(set) var totalSteps = 0
 
-    mutating func append(_ request: DrawingRequest, _ plan: SamplingPlan) {
+    mutating func append(_ request: DrawingRequest, _ settings: DrawingSettings, _ plan: SamplingPlan) {
         parts.append(
             Part(
-                request: request, plan: plan, firstSample: sampleCount, firstBatch: batchCount, firstStep: totalSteps))
+                request: request, settings: settings, plan: plan, firstSample: sampleCount, firstBatch: batchCount,
+                firstStep: totalSteps))
         sampleCount += plan.count
         batchCount += plan.batchCount
         totalSteps += plan.totalSteps

@@ -1,5 +1,6 @@
 internal import Configurations
 internal import Datasets
+internal import Diffusion
 internal import DurableFiles
 internal import JobSpec
 internal import Media
@@ -89,10 +90,33 @@ struct EditedPictures: Sendable {
             let mask = try maskPath.map { mask in
                 try pointing(to: JobInput.Role.mask.jsonPath) { try self.mask(mask, for: image, path) }
             }
-            func fit(_ image: Image) -> Image { image.centreFitted(width: width, height: height) }
+            func fit(_ image: Image) -> Image {
+                (margins.map(image.extended) ?? image).centreFitted(width: width, height: height)
+            }
+            if let margins {
+                let area = (image.width + margins.left + margins.right) *| (image.height + margins.top + margins.bottom)
+                guard area <= Self.largestExpanded else {
+                    throw Problem(
+                        .invalid, "with its margins the image has \(area) pixels, more than \(Self.largestExpanded)",
+                        remedy: "Lower expand.", path: "$.expand")
+                }
+            }
+            let whole =
+                margins.map { Image.mask(ofMargins: $0, width: image.width, height: image.height, around: mask) }
+                ?? mask
             return Fitted(
-                picture: fit(image.converted(toChannels: channels)), alpha: image.alpha.map(fit), mask: mask.map(fit))
+                picture: fit(image.converted(toChannels: channels)), alpha: image.alpha.map(fit),
+                mask: whole.map {
+                    $0.blurred(deviation: job.maskBlur).centreFitted(width: width, height: height)
+                })
         }
+    }
+
+    /// Pixels of an image with margins.
+    private static let largestExpanded = 1 << 26
+
+    private var margins: Margins? {
+        job.expand.map { Margins(top: $0[0], right: $0[1], bottom: $0[2], left: $0[3]) }
     }
 
     private func mask(_ path: String, for image: Image, _ imagePath: String) throws -> Image {
@@ -103,7 +127,7 @@ struct EditedPictures: Sendable {
                 "the mask has \(mask.width)x\(mask.height) pixels, but \(Path.name(imagePath)) has \(image.width)x\(image.height)",
                 remedy: "Give a mask of the picture's size.", file: path)
         }
-        return mask.blurred(deviation: job.maskBlur)
+        return mask
     }
 
     /// Reads every image once, so that faults are reported before hours of work.
@@ -122,19 +146,121 @@ struct EditedPictures: Sendable {
 
     /// How a sampling reads them: as the denoiser's samples.
     ///
-    /// - Parameter codec: of pictures, grey or RGB.
-    func editing(_ codec: SampleCodec) -> Editing {
+    /// - Parameters:
+    ///   - codec: of images, grey or RGB.
+    ///   - isLatent: whether they are edited as the pipelines of diffusers do that work on latents: a sample of what the
+    ///     autoencoder says of an image, and each latent wholly new or wholly kept.
+    func editing(_ codec: SampleCodec, _ model: ModelConfiguration, isLatent: Bool) -> Editing {
+        isLatent ? latentEditing(codec, joinsMask: model.joinedChannels > 0) : editing(codec)
+    }
+
+    /// How a sampling reads images that it enlarges.
+    ///
+    /// - Parameters:
+    ///   - shape: of the images.
+    ///   - level: how noisy the model is given them.
+    func enlarging(_ shape: [Int], at level: NoiseLevel) -> Editing {
+        Editing(beginsWithNoise: true) { samples, device in
+            let all = try samples.map { try fitted(of: $0, width: shape[1], height: shape[0], channels: shape[2]) }
+            let x0 = Tensor(all.flatMap(\.picture.signed), shape: Shape([all.count] + shape), on: device)
+            var pictures = Editing.Pictures(x0: x0, mask: nil)
+            pictures.enlargedAt = level
+            return pictures
+        }
+    }
+
+    /// The size of the first image.
+    func size() throws -> ImageSize {
+        let path = path(of: 0)
+        return try pointing(to: JobInput.Role.image.jsonPath) {
+            let image = try ImageFile.read(path, limits: limits)
+            return ImageSize(height: image.height, width: image.width)
+        }
+    }
+
+    private var resampling: Editing.Resampling? {
+        job.jumpNSample > 1 ? Editing.Resampling(jumpLength: job.jumpLength, visits: job.jumpNSample) : nil
+    }
+
+    /// What only some models give a meaning to, with the job's key.
+    ///
+    /// - Parameters:
+    ///   - enlarges: whether the model enlarges images.
+    ///   - joinsMask: whether it is given the mask as a further channel.
+    func misfit(enlarges: Bool, joinsMask: Bool) -> Misfit? {
+        guard enlarges else {
+            if joinsMask, !job.isMasked {
+                return Misfit(
+                    "mask", "the model fills what a mask leaves open, but no mask is given",
+                    remedy: "Add \"mask\" or \"expand\", or use a model without.")
+            }
+            if joinsMask, job.jumpNSample != 1 {
+                return Misfit(
+                    "jump_n_sample", "the model is given the mask itself and takes no steps again", remedy: "Remove it."
+                )
+            }
+            return job.noiseLevel.map { _ in
+                Misfit(
+                    "noise_level", "noise_level is given, but the model does not enlarge images", remedy: "Remove it.")
+            }
+        }
+        let usual = Img2ImgJob()
+        let meaningless = [
+            ("mask", job.mask != nil), ("expand", job.expand != nil), ("strength", job.strength != usual.strength),
+            ("jump_n_sample", job.jumpNSample != 1),
+        ].first(where: \.1)?.0
+        return meaningless.map { key in
+            Misfit(
+                key, "\(key) has no meaning for a model that enlarges images, which are not edited",
+                remedy: "Remove it.")
+        }
+    }
+
+    /// The timestep of the noise on images that are enlarged.
+    var noiseLevel: Int { job.noiseLevel ?? 20 }
+
+    private func editing(_ codec: SampleCodec) -> Editing {
         let shape = codec.shape.dimensions  // (H, W, C)
-        let resampling =
-            job.jumpNSample > 1 ? Editing.Resampling(jumpLength: job.jumpLength, visits: job.jumpNSample) : nil
-        return Editing(beginsWithNoise: job.mask != nil && strength == 1, resampling: resampling) { samples, device in
+        return Editing(beginsWithNoise: job.isMasked && strength == 1, resampling: resampling) { samples, device in
             let all = try samples.map { try fitted(of: $0, width: shape[1], height: shape[0], channels: shape[2]) }
             let x0 = try codec.samples(
                 of: Tensor(all.flatMap(\.picture.signed), shape: Shape([all.count] + shape), on: device))
-            guard maskPath != nil else { return Editing.Pictures(x0: x0, mask: nil) }
+            guard job.isMasked else { return Editing.Pictures(x0: x0, mask: nil) }
             let (height, width) = (x0.shape[1], x0.shape[2])
             let shares = all.flatMap { $0.mask?.centreFitted(width: width, height: height).shares ?? [] }
             return Editing.Pictures(x0: x0, mask: Tensor(shares, shape: [all.count, height, width, 1], on: device))
+        }
+    }
+
+    /// - Parameter joinsMask: whether the denoiser is given the mask and the rest of the image as further channels.
+    private func latentEditing(_ codec: SampleCodec, joinsMask: Bool) -> Editing {
+        let shape = codec.shape.dimensions  // (H, W, C)
+        return Editing(
+            beginsWithNoise: job.isMasked && strength == 1, resampling: joinsMask ? nil : resampling
+        ) { samples, device in
+            let all = try samples.map { try fitted(of: $0, width: shape[1], height: shape[0], channels: shape[2]) }
+            let batch = Shape([all.count] + shape)
+            let (mean, deviation) = try codec.distribution(
+                of: Tensor(all.flatMap(\.picture.signed), shape: batch, on: device))
+            var pictures = Editing.Pictures(x0: mean, mask: nil)
+            pictures.deviation = deviation
+            guard job.isMasked else { return pictures }
+            let (height, width) = (mean.shape[1], mean.shape[2])
+            let isNew = all.map { ($0.mask?.shares ?? []).map { $0 >= 0.5 } }
+            pictures.mask = Tensor(
+                isNew.flatMap { pixels in
+                    (0..<height * width).map { place -> Float in
+                        let (row, column) = (place / width * (shape[0] / height), place % width * (shape[1] / width))
+                        return pixels[row * shape[1] + column] ? 1 : 0
+                    }
+                }, shape: [all.count, height, width, 1], on: device)
+            guard joinsMask else { return pictures }
+            let kept = zip(all, isNew).flatMap { fitted, isNew in
+                fitted.picture.signed.enumerated().map { index, value in isNew[index / shape[2]] ? 0 : value }
+            }
+            let rest = try codec.distribution(of: Tensor(kept, shape: batch, on: device))
+            if let deviation = rest.deviation { pictures.rest = (rest.mean, deviation) }
+            return pictures
         }
     }
 }

@@ -49,6 +49,18 @@ struct SampleCodec {
         return try samples(of: Tensor(picture.signed, shape: shape, on: device)).array()
     }
 
+    /// Mean and standard deviation of what the denoiser works on, for images (N, H, W, C).
+    ///
+    /// - Throws: what loading the autoencoder throws.
+    func distribution(of images: Tensor) throws -> (mean: Tensor, deviation: Tensor?) {
+        guard let autoencoder = try autoencoder?() else { return (images, nil) }
+        let parts = images.singles.map { autoencoder.encodeTiled($0) }
+        return (
+            .concatenated(parts.map { autoencoder.scaled($0.mean) }, axis: 0),
+            .concatenated(parts.map { autoencoder.scaledDeviation(($0.logVariance * 0.5).exp()) }, axis: 0)
+        )
+    }
+
     /// What the denoiser works on, for pictures (N, H, W, C) or clips (N, T, H, W, C): the most likely latents.
     ///
     /// - Throws: what loading the autoencoder throws.

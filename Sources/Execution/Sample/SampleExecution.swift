@@ -33,91 +33,130 @@ struct SampleExecution {
         sweep = nil
     }
 
+    private var options: DrawingOptions { requests[0].options }
+
     func run() throws -> Ending {
         let resident = JobContext.residentMemory
-        let pipeline = try context.open(requests[0].options.model, variant: requests[0].options.variant)
+        let pipeline = try context.open(
+            options.model, variant: options.variant, predictionType: options.predictionType,
+            needsAutoencoder: options.autoencoder == nil)
+        let weightDigests = WeightDigests()
         let autoencoder = try self.autoencoder(of: pipeline)
         let shape = try sampleShape(of: pipeline, autoencoder?.configuration)
         let phases = Phases(on: context.device)
         let codec = SampleCodec(
             shape,
-            try autoencoder.map { directory in
-                try pointing(to: "$.model") {
-                    (directory.configuration, try directory.component(of: phases, on: context.device))
-                }
+            try autoencoder.map { part in
+                try pointing(to: "$.model") { (part.configuration, try part.component(of: phases, on: context.device)) }
             })
+        let embeddings = try embeddings()
+        let text = try pointing(to: JobInput.Role.embeddings.jsonPath) {
+            try pipeline.text?.adding(embeddings: embeddings)
+        }
+        let texts = try pointing(to: "$.model") {
+            try text.map { try TextConditions($0, embeddings: embeddings, by: weightDigests, context) }
+        }
+        let refiner = try Refiner(options, after: pipeline, embeddings: embeddings, by: weightDigests, context)
         var drawing = Drawing()
         let firstFrame = try firstFrame(codec)
         for request in requests {
-            drawing.append(request, try request.plan(pipeline, shape, codec, firstFrame: firstFrame))
+            let settings = try DrawingSettings(request.options, pipeline, context)
+            var plan = try request.plan(settings, pipeline, shape, codec, texts, firstFrame: firstFrame) {
+                context.log("warning: \($0)")
+            }
+            if let size = codec.shape.frame?.size { try refiner?.refine(&plan, request, settings, size: size) }
+            drawing.append(request, settings, plan)
         }
         try requests[0].edits?.check { context.log("note: \($0)") }
-        try admit(
-            drawing,
+        let format = options.weightsType.format
+        var rehearsals = [
             SamplingRehearsal(
-                pipeline: pipeline, weights: requests[0].options.weightsType.format,
-                autoencoder: autoencoder?.configuration), shape,
-            beside: resident)
-        let (digest, network) = try pointing(to: "$.model") {
+                pipeline: pipeline, weights: format, autoencoder: autoencoder?.configuration, texts: texts)
+        ]
+        if let refiner {
+            rehearsals.append(SamplingRehearsal(pipeline: refiner.pipeline, weights: format, texts: refiner.texts))
+        }
+        try admit(drawing, rehearsals, shape, beside: resident)
+        let (digest, network, encoders) = try pointing(to: "$.model") {
             (
-                try pipeline.digest(with: autoencoder),
-                try pipeline.component(
-                    of: phases, on: context.device, keeping: requests[0].options.weightsType.format)
+                try pipeline.digest(with: autoencoder, by: weightDigests),
+                try pipeline.component(of: phases, on: context.device, keeping: format),
+                try text?.encoders.map { try $0.component(of: phases, on: context.device) } ?? []
             )
         }
-        if requests[0].options.output.video != nil, pipeline.configuration.clips == nil {
+        let refining = try refiner?.components(of: phases, on: context.device, keeping: format)
+        if options.output.video != nil, pipeline.configuration.clips == nil {
             throw Problem(
                 .invalid, "output.video is given, but the model makes no video", remedy: "Remove it.",
                 path: "$.output.video")
         }
         let outputs = try SampleOutputs(
-            drawing, sweep: sweep, codec, pipeline, modelDigest: digest, firstFrame: firstFrame, context)
+            drawing, sweep: sweep, codec, pipeline, texts, modelDigest: digest, firstFrame: firstFrame, context)
         let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.classNames[0])," : ""
         context.log("\(pipeline.configuration.className)\(latents) from \(pipeline.path)")
-        return try draw(drawing, network, outputs, modelDigest: digest)
+        if let refiner { context.log("the last steps are taken by the model from \(refiner.pipeline.path)") }
+        var encodings = try texts.map { [try TextEncodingWork($0, encoders)] } ?? []
+        if let refiner, let refining { encodings.append(try TextEncodingWork(refiner.texts, refining.encoders)) }
+        let deciding = [digest] + (try refiner.map { [try $0.pipeline.digest(with: nil, by: weightDigests)] } ?? [])
+        return try draw(
+            drawing, encodings, network, refiner: refining?.denoiser, outputs,
+            fingerprint: fingerprint(drawing, deciding))
     }
 
     private func draw(
-        _ drawing: Drawing, _ model: Component<any Denoiser>, _ outputs: SampleOutputs, modelDigest: String
+        _ drawing: Drawing, _ encodings: [TextEncodingWork], _ model: Component<any Denoiser>,
+        refiner: Component<any Denoiser>?, _ outputs: SampleOutputs, fingerprint: String
     ) throws -> Ending {
         let store = SamplingStateStore(
-            Path.join(context.checkpoints, "sampling.safetensors"), fingerprint: try fingerprint(modelDigest),
-            in: context.files)
-        var work = try SamplingWork(drawing, model, outputs, store, context)
+            Path.join(context.checkpoints, "sampling.safetensors"), fingerprint: fingerprint, in: context.files)
+        var work = try SamplingWork(drawing, model, refiner: refiner, outputs, store, context)
         let loop = try StepLoop(
-            context, total: work.totalSteps, done: work.stepsDone,
+            context, total: encodings.map(\.totalSteps).reduce(work.totalSteps, +),
+            done: encodings.map(\.stepsDone).reduce(work.stepsDone, +),
             beginning: "sampling \(drawing.sampleCount) samples, \(drawing.parts[0].plan.stepsPerBatch) steps each")
+        for var encoding in encodings {
+            guard try loop.run(&encoding) else { return .checkpointed }
+        }
         guard try loop.run(&work) else { return .checkpointed }
         try outputs.finish()
-        try context.writeManifest(kind: spec.kind, seed: spec.common.seed, loop, outputs.manifest)
+        try context.writeManifest(kind: spec.kind, seed: spec.common.seed, loop, outputs.manifest())
         context.log("\(drawing.sampleCount) samples in \(context.outputs)")
         return .succeeded(leftovers: [context.checkpoints])
     }
 
     /// What saved states must belong to: everything that decides the samples.
-    private func fingerprint(_ modelDigest: String) throws -> String {
-        var parts = [modelDigest, spec.json.line]
-        let files = (requests[0].edits?.files ?? []) + (try firstFramePath().map { [$0] } ?? [])
+    ///
+    /// - Parameter digests: of the models.
+    private func fingerprint(_ drawing: Drawing, _ digests: [String]) throws -> String {
+        var parts = digests + [spec.json.line]
+        let files =
+            (requests[0].edits?.files ?? []) + (try firstFramePath().map { [$0] } ?? []) + (try embeddings())
         for path in files { parts.append(try SHA256.digest(ofFile: path).description) }
+        for part in drawing.parts where part.request.options.prompts.promptFile != nil {
+            parts += part.settings.prompts?.positive ?? []
+        }
         return try SHA256.digest(of: Array(parts.joined(separator: "\n").utf8)).description
     }
 
     /// Says how much memory the largest batch will take, and ends the job where it cannot have so much.
     private func admit(
-        _ drawing: Drawing, _ rehearsal: SamplingRehearsal, _ shape: SampleShape, beside resident: Int
+        _ drawing: Drawing, _ rehearsals: [SamplingRehearsal], _ shape: SampleShape, beside resident: Int
     ) throws {
+        func tensors(_ plan: SamplingPlan) throws -> Int {
+            try rehearsals.map { try $0.tensors(plan, shape) }.max() ?? 0
+        }
         let plans = drawing.parts.map(\.plan)
         let passes = plans.map { min($0.count, $0.batchSize) * ($0.guidance == nil ? 1 : 2) }
         guard let largest = passes.indices.max(by: { passes[$0] < passes[$1] }) else { return }
         let plan = plans[largest]
-        try context.admit(tensors: rehearsal.tensors(plan, shape), beside: resident, spec.common) {
+        try context.admit(tensors: tensors(plan), beside: resident, spec.common) {
             var smaller: [SmallerJob] = []
             var other = plan
             other.batchSize = min(plan.count, plan.batchSize)
             while other.batchSize > 1 {
                 other.batchSize /= 2
                 smaller.append(
-                    SmallerJob(change: "batch_size \(other.batchSize)", tensors: try rehearsal.tensors(other, shape)))
+                    SmallerJob(change: "batch_size \(other.batchSize)", tensors: try tensors(other)))
             }
             return smaller
         }
@@ -127,7 +166,7 @@ struct SampleExecution {
 
     /// The model's autoencoder, or the one that the job names in its place.
     private func autoencoder(of pipeline: Pipeline) throws -> AutoencoderPart? {
-        guard let reference = requests[0].options.autoencoder else { return pipeline.autoencoder }
+        guard let reference = options.autoencoder else { return pipeline.autoencoder }
         let directory = try context.openAutoencoder(reference)
         if var misfit = Compatibility.latents(of: directory.configuration, for: pipeline.configuration) {
             misfit.key = String(JobInput.Role.autoencoder.jsonPath.dropFirst(2))
@@ -135,6 +174,12 @@ struct SampleExecution {
             throw misfit.problem
         }
         return directory
+    }
+
+    private func embeddings() throws -> [String] {
+        try options.prompts.embeddings.map { path in
+            try pointing(to: JobInput.Role.embeddings.jsonPath) { try context.permitted(path) }
+        }
     }
 
     private func sampleShape(
@@ -149,6 +194,10 @@ struct SampleExecution {
             throw Problem(
                 .unsupported, "the model draws no pictures, which a sweep's grid shows",
                 remedy: "Use a model of pictures, or a job for each value.", path: "$.sweep")
+        }
+        // An image is enlarged whatever its size.
+        if pipeline.text?.pipeline.family == .upscaler, requests[0].clip.size == nil, let edits = requests[0].edits {
+            return .image(try edits.size(), channels: shape.frame?.channels ?? 0)
         }
         return try requests[0].clip.shape(of: pipeline.configuration, shape, autoencoder)
     }

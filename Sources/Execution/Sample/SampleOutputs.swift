@@ -17,9 +17,9 @@ internal import TensorCore
 struct SampleOutputs: SampleSink {
     private let drawing: Drawing
     private let sweep: Sweep?
+    private let record: SampleRecord
     private let output: OutputOptions
     private let codec: SampleCodec
-    private let pipeline: Pipeline
     private let modelDigest: String
     /// That of each clip, where it is given.
     private let firstFrame: Image?
@@ -33,7 +33,7 @@ struct SampleOutputs: SampleSink {
     private static let largestGrid = 1024
 
     init(
-        _ drawing: Drawing, sweep: Sweep?, _ codec: SampleCodec, _ pipeline: Pipeline,
+        _ drawing: Drawing, sweep: Sweep?, _ codec: SampleCodec, _ pipeline: Pipeline, _ texts: TextConditions?,
         modelDigest: String, firstFrame: Image?, _ context: JobContext
     ) throws {
         self.firstFrame = firstFrame
@@ -41,7 +41,6 @@ struct SampleOutputs: SampleSink {
         self.sweep = sweep
         output = drawing.parts[0].request.options.output
         self.codec = codec
-        self.pipeline = pipeline
         self.modelDigest = modelDigest
         self.context = context
         points = try TrainingPoints(modelDirectory: pipeline.path, in: context.files)
@@ -50,7 +49,19 @@ struct SampleOutputs: SampleSink {
             throw Problem(
                 .invalid, "\(fps) frames a second are out of bounds", remedy: "Use 0.1 to 1000.", path: "$.fps")
         }
-        clipFile = ClipFile(output.video, rate)
+        let clipFile = ClipFile(output.video, rate)
+        self.clipFile = clipFile
+        let makesClips = if case .video = codec.shape { true } else { false }
+        record = SampleRecord(
+            drawing: drawing, sweep: sweep, pipeline: pipeline, modelDigest: modelDigest, conditions: texts,
+            shape: codec.shape, framesPerSecond: makesClips ? rate.perSecond : nil,
+            ranges: { batch in
+                let path = Self.rangesPath(batch, context)
+                guard try context.files.exists(path) else { return [] }
+                return try JSONText.decode(
+                    [SampleRange].self, from: context.files.read(path, limit: 1 << 24), file: path)
+            },
+            fileName: { makesClips ? clipFile.name(Self.number($0)) : Self.pictureName($0) })
         let steps = drawing.parts[0].plan.stepsPerBatch
         let frames = min(output.animationFrames, steps)
         frameSteps = output.animation == nil ? [] : Set((1...frames).map { $0 * steps / frames })
@@ -59,7 +70,8 @@ struct SampleOutputs: SampleSink {
 
     /// Of what is shown.
     private var shape: SampleShape { codec.shape }
-    private var makesClips: Bool { if case .video = shape { true } else { false } }
+    /// What the manifest says.
+    func manifest() throws -> KeyValuePairs<String, JSONNode> { try record.manifest() }
 
     private static func number(_ index: Int) -> String {
         let digits = String(index)
@@ -101,13 +113,15 @@ struct SampleOutputs: SampleSink {
 
     func finish(batch: Int, _ x: Tensor) throws {
         let samples = try codec.shown(x)
+        let ranges = samples.map { SampleRange($0) }
+        if case .point = shape {} else { try note(ranges, batch) }
         switch shape {
         case .image:
             for (number, values) in zip(self.samples(of: batch), samples) {
                 let original = try original(of: number)
                 var picture = picture(codec.isLossy ? original?.restored(values) ?? values : values)
                 if let alpha = original?.alpha { picture = picture.withAlpha(alpha) }
-                try context.write(PNG.encode(picture, texts: texts(number)), to: picturePath(number))
+                try context.write(PNG.encode(picture, texts: record.texts(number)), to: picturePath(number))
             }
         case .video:
             for (number, values) in zip(self.samples(of: batch), samples) {
@@ -126,7 +140,20 @@ struct SampleOutputs: SampleSink {
             [
                 "first": JSONNode(.integer(self.samples(of: batch).lowerBound)),
                 "count": JSONNode(.integer(samples.count)),
+                "saturated": JSONNode(.array(ranges.map { JSONNode(.number($0.saturated)) })),
             ])
+    }
+
+    /// Keeps how far the samples of a batch go, for the manifest, and warns of what is unusual.
+    private func note(_ ranges: [SampleRange], _ batch: Int) throws {
+        try context.files.writeAtomically(JSONText.encode(ranges), to: Self.rangesPath(batch, context), mode: 0o660)
+        for (number, range) in zip(samples(of: batch), ranges) {
+            if let warning = range.warning(number) { context.log("warning: \(warning)") }
+        }
+    }
+
+    private static func rangesPath(_ batch: Int, _ context: JobContext) -> String {
+        Path.join(context.checkpoints, "ranges-\(number(batch)).json")
     }
 
     /// Keeps a frame of the animation, which shows the first batch. Latents are decoded at the end, when the denoiser
@@ -225,103 +252,5 @@ struct SampleOutputs: SampleSink {
         }
         let plot = try plot(rows, title: "\(rows.count) samples of \(drawing.parts[0].request.options.model)")
         try context.write(PNG.encode(plot), to: context.output("scatter.png"))
-    }
-
-    // MARK: - What is told of them
-
-    /// The settings in the form that common viewers show (the `parameters` of A1111's web UI), and as JSON.
-    private func texts(_ sample: Int) -> [PNG.Text] {
-        let d = shape.dimensions
-        let part = drawing.part(ofSample: sample)
-        let options = part.request.options
-        var settings = [
-            "Steps: \(part.plan.sampler.steps.count)", "Sampler: \(options.sampler.name.rawValue)",
-            "Seed: \(seed(sample))", "Size: \(d[1])x\(d[0])", "Model hash: \(modelDigest.prefix(10))",
-            "Model: \(options.model)", "Version: diffd \(Release.version)", "Image number: \(sample)",
-            "RNG: \(options.randomSource.rawValue)",
-        ]
-        if options.sampler.name == .ddim { settings.append("Eta: \(options.sampler.eta)") }
-        if let label = classLabel(sample) { settings.append("Class: \(label)") }
-        if options.guidanceScale != 1 { settings.append("CFG scale: \(options.guidanceScale)") }
-        if part.request.edits != nil { settings.append("Denoising strength: \(part.request.strength)") }
-        let origin: [JSONNode.Member] = [
-            .init("model", JSONNode(.string(options.model.description))),
-            .init("model_sha256", JSONNode(.string(modelDigest))),
-            .init("sampler", options.sampler.json), .init("rng", JSONNode(.string(options.randomSource.rawValue))),
-            .init("guidance_scale", JSONNode(.number(options.guidanceScale))),
-            .init("guidance_rescale", JSONNode(.number(options.guidanceRescale))),
-            .init("guidance_interval", JSONNode(.array(options.guidanceInterval.map { JSONNode(.number($0)) }))),
-        ]
-        return [
-            PNG.Text("parameters", settings.joined(separator: ", ")), PNG.Text("Software", "diffd \(Release.version)"),
-            PNG.Text("diffd", JSONNode(.object(entry(sample) + origin)).line),
-        ]
-    }
-
-    private func seed(_ sample: Int) -> UInt64 {
-        let part = drawing.part(ofSample: sample)
-        return NoiseSource.seed(of: sample - part.firstSample, part.request.origin)
-    }
-
-    /// Nil where the sample is of no class in particular.
-    private func classLabel(_ sample: Int) -> Int? {
-        let part = drawing.part(ofSample: sample)
-        return part.request.options.classLabels.map { $0[(sample - part.firstSample) % $0.count] }
-    }
-
-    private func entry(_ sample: Int) -> [JSONNode.Member] {
-        let part = drawing.part(ofSample: sample)
-        var entry: [JSONNode.Member] = [
-            .init("index", JSONNode(.integer(sample))), .init("seed", .unsigned(seed(sample))),
-            .init("class_label", classLabel(sample).map { JSONNode(.integer($0)) } ?? .null),
-        ]
-        if case .between(_, let end, let count) = part.request.origin {
-            entry.append(.init("to_seed", .unsigned(end)))
-            entry.append(.init("share", JSONNode(.number(Double(sample) / Double(max(count - 1, 1))))))
-        }
-        if let edits = part.request.edits {
-            entry.append(.init("image", JSONNode(.string(Path.name(edits.path(of: sample))))))
-            entry.append(.init("strength", JSONNode(.number(edits.strength))))
-        }
-        if let sweep {
-            let columns = sweep.columns.values
-            entry.append(.init(sweep.columns.key, columns[sample % columns.count]))
-            if let rows = sweep.rows { entry.append(.init(rows.key, rows.values[sample / columns.count])) }
-        }
-        return entry
-    }
-
-    /// What the manifest says of the samples and how they were drawn.
-    var manifest: KeyValuePairs<String, JSONNode> {
-        let images: [JSONNode] =
-            switch shape {
-            case .image:
-                (0..<drawing.sampleCount).map { sample in
-                    JSONNode(.object([.init("file", JSONNode(.string(Self.pictureName(sample))))] + entry(sample)))
-                }
-            case .video:
-                (0..<drawing.sampleCount).map { sample in
-                    let file: JSONNode.Member = .init("file", JSONNode(.string(clipFile.name(Self.number(sample)))))
-                    return JSONNode(.object([file] + entry(sample)))
-                }
-            case .point: []
-            }
-        let options = drawing.parts[0].request.options
-        return [
-            "model": [
-                "name": JSONNode(.string(options.model.description)), "path": JSONNode(.string(pipeline.path)),
-                "class": JSONNode(.string(pipeline.configuration.className)),
-                "sha256": JSONNode(.string(modelDigest)),
-            ],
-            "sampler": options.sampler.json,
-            "scheduler": options.sampler.applied(to: pipeline.scheduler).config(
-                options.sampler.name, diffusersVersion: Pipeline.diffusersVersion),
-            "rng": JSONNode(.string(options.randomSource.rawValue)),
-            "guidance_scale": JSONNode(.number(options.guidanceScale)),
-            "sweep": sweep.map(\.json) ?? .null, "count": JSONNode(.integer(drawing.sampleCount)),
-            "sample_shape": JSONNode(.array(shape.dimensions.map { JSONNode(.integer($0)) })),
-            "fps": makesClips ? JSONNode(.number(clipFile.rate.perSecond)) : .null,
-            "batch_size": JSONNode(.integer(options.batchSize)), "images": JSONNode(.array(images)),
-        ]
     }
 }

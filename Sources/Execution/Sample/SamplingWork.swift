@@ -22,6 +22,7 @@ protocol SampleSink {
 struct SamplingWork<Sink: SampleSink>: ResumableWork {
     private let drawing: Drawing
     private let model: Component<any Denoiser>
+    private let refiner: Component<any Denoiser>?
     private let sink: Sink
     private let store: SamplingStateStore
     private let device: Device
@@ -32,11 +33,12 @@ struct SamplingWork<Sink: SampleSink>: ResumableWork {
     ///
     /// - Throws: `invalid` when the saved state belongs to another sampling.
     init(
-        _ drawing: Drawing, _ model: Component<any Denoiser>, _ sink: Sink, _ store: SamplingStateStore,
-        _ context: JobContext
+        _ drawing: Drawing, _ model: Component<any Denoiser>, refiner: Component<any Denoiser>? = nil, _ sink: Sink,
+        _ store: SamplingStateStore, _ context: JobContext
     ) throws {
         self.drawing = drawing
         self.model = model
+        self.refiner = refiner
         self.sink = sink
         self.store = store
         device = context.device
@@ -50,7 +52,7 @@ struct SamplingWork<Sink: SampleSink>: ResumableWork {
             cursor = SamplingCursor(batch: batch, state: saved.state, noise: isFresh ? part.request.noise : saved.noise)
         }
         self.part = part
-        run = SamplingRun(part.plan, model, from: cursor, on: device)
+        run = SamplingRun(part.plan, model, refiner: refiner, from: cursor, on: device)
     }
 
     var totalSteps: Int { drawing.totalSteps }
@@ -59,7 +61,8 @@ struct SamplingWork<Sink: SampleSink>: ResumableWork {
     mutating func step() throws -> SamplingRun.Progress? {
         if let progress = try run.step() { return progress }
         part = drawing.part(ofBatch: part.firstBatch + part.plan.batchCount)
-        run = SamplingRun(part.plan, model, from: SamplingCursor(noise: part.request.noise), on: device)
+        run = SamplingRun(
+            part.plan, model, refiner: refiner, from: SamplingCursor(noise: part.request.noise), on: device)
         return try run.step()
     }
 

@@ -80,14 +80,17 @@ struct DenoiserTraining: TrainingSubject {
 
     func publish(_ task: DenoisingTask, at path: String) throws {
         try Pipeline.publish(
-            task.model, job.model, job.diffusion.scheduler, autoencoder: latents?.autoencoder(), at: path,
-            in: context.files
+            task.model, job.model, job.diffusion.scheduler, autoencoder: latents?.autoencoder(),
+            classes: namedClasses, at: path, in: context.files
         ) { directory in
             if dataset.standardization != nil {
                 try TrainingPoints(of: dataset, count: 2_000).save(to: directory, in: context.files)
             }
         }
     }
+
+    /// The names of the classes, for a model that takes classes.
+    private var namedClasses: [String] { job.model.classConditioning == .none ? [] : dataset.classes }
 
     func publishVariant(_ name: String, of task: DenoisingTask, at path: String) throws {
         try Pipeline.addVariant(name, of: task.model, job.model, to: path, in: context.files)
@@ -97,6 +100,7 @@ struct DenoiserTraining: TrainingSubject {
         [
             "model": JSONNode(.string(className)), "parameters": JSONNode(.integer(task.model.parameterCount)),
             "multiply_adds_per_sample": job.model.cost.map { JSONNode(.number($0.multiplyAdds)) } ?? .null,
+            "classes": JSONNode(.array(namedClasses.map { JSONNode(.string($0)) })),
             "autoencoder_sha256": latents.map { JSONNode(.string($0.digest)) } ?? .null,
         ]
     }

@@ -40,7 +40,8 @@ struct TrainingPreviews {
         options.steps = min(50, scheduler.numTrainTimesteps)
         let isConditional = job.model.classConditioning != .none
         let plan = SamplingPlan(
-            sampler: try options.sampler(for: scheduler), sampleShape: dataset.shape.dimensions,
+            sampler: try SettledSampler(options, usual: .plain, over: scheduler).sampler(),
+            sampleShape: dataset.shape.dimensions,
             count: job.training.sampleCount, batchSize: min(job.training.sampleCount, job.training.batchSize),
             condition: isConditional ? Condition(classes: Array(dataset.classes.indices)) : .none)
         var run = SamplingRun(
