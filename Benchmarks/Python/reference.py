@@ -30,6 +30,20 @@ def make_model(config: dict, timesteps: int, task: str):
 
         model = UNet2DModel(**options)
         return model, lambda x, t: model(x, t).sample
+    if name == "UNet2DConditionModel":
+        from diffusers import UNet2DConditionModel
+
+        model = UNet2DConditionModel(**options)
+
+        def predict(x, t):
+            count, added = x.shape[0], None
+            if model.config.addition_embed_type == "text_time":
+                width = options["projection_class_embeddings_input_dim"] - 6 * options["addition_time_embed_dim"]
+                sizes = torch.tensor([[512.0, 512, 0, 0, 512, 512]])
+                added = {"text_embeds": pattern(count, width), "time_ids": sizes.expand(count, -1)}
+            return model(x, t, pattern(count, 77, options["cross_attention_dim"]), added_cond_kwargs=added).sample
+
+        return model, predict
     if name == "DiTTransformer2DModel":
         from diffusers import DiTTransformer2DModel
 
@@ -64,6 +78,12 @@ def make_model(config: dict, timesteps: int, task: str):
     return model, lambda x, t: model((x, t / (timesteps - 1) - 0.5))
 
 
+def pattern(*shape: int) -> torch.Tensor:
+    """Numbers between -2 and 2 that the other side has too."""
+    count = torch.Size(shape).numel()
+    return ((torch.arange(count) * 7919 % 2001 - 1000).float() / 500).reshape(shape)
+
+
 def sample_shape(config: dict, task: str) -> list[int]:
     if task == "decode":
         side = config["sample_size"] >> len(config["block_out_channels"]) - 1
@@ -72,7 +92,7 @@ def sample_shape(config: dict, task: str) -> list[int]:
         return [config["data_dimension"]]
     if "sample_frames" in config:
         return [config["sample_frames"], config["sample_size"], config["sample_size"], config["in_channels"]]
-    return [config.get("in_channels", config.get("channels")), config["sample_size"], config["sample_size"]]
+    return [config.get("in_channels", config.get("channels", 4)), config["sample_size"], config["sample_size"]]
 
 
 class Benchmark:

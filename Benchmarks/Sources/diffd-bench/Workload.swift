@@ -14,8 +14,8 @@ protocol Workload: AnyObject {
     /// What is timed, `steps` times over.
     func run(_ steps: Int)
 
-    /// How far what it computes from the inputs in `directory` is from what PyTorch did, by name: the largest difference over
-    /// the largest value.
+    /// How far what it computes from the inputs in `directory` is from what PyTorch did, by name: the largest
+    /// difference over the largest value.
     func errors(in directory: String) throws -> [String: Double]
 }
 
@@ -56,7 +56,7 @@ extension CaseOfModel {
             }
         let inputs = Inputs(
             shape: Shape([`case`.batch] + extents), areImages: images, device: device,
-            condition: model.classConditioning.condition(`case`.batch))
+            condition: model.condition(`case`.batch, on: device))
         return switch `case`.task {
         case .train: try TrainingWorkload(`case`, network, inputs)
         case .forward: ForwardWorkload(`case`, network, inputs)
@@ -66,11 +66,31 @@ extension CaseOfModel {
     }
 }
 
-extension ClassConditioning {
-    /// The classes of a batch, as the other side has them.
-    fileprivate func condition(_ count: Int) -> Condition {
-        guard case .table(let classes, _) = self else { return .none }
-        return Condition(classes: (0..<count).map { $0 * 7 % classes })
+extension ModelConfiguration {
+    /// What the samples of a batch are told, as the other side has it: classes, or 77 tokens of a text and, where the
+    /// network takes more, a vector and sizes as pipelines of 512 x 512 pixels give them.
+    fileprivate func condition(_ count: Int, on device: Device) -> Condition {
+        var condition = Condition()
+        if case .table(let classes, _) = classConditioning {
+            condition.classes = .numbers((0..<count).map { $0 * 7 % classes })
+        }
+        guard let contextWidth else { return condition }
+        condition.text = Condition.Text(tokens: .pattern([count, 77, contextWidth], on: device))
+        let sizes: [Float] = [512, 512, 0, 0, 512, 512]
+        if let width = (network as? UNet2DConditionConfiguration)?.pooledTextWidth(besideNumbers: sizes.count) {
+            condition.pooledText = .pattern([count, width], on: device)
+            condition.added = Tensor(
+                (0..<count).flatMap { _ in sizes }, shape: [count, sizes.count], on: device)
+        }
+        return condition
+    }
+}
+
+extension Tensor {
+    /// Numbers between -2 and 2 that the other side has too.
+    fileprivate static func pattern(_ shape: Shape, on device: Device) -> Tensor {
+        let values = (0..<shape.elementCount).map { Float($0 * 7919 % 2001 - 1000) / 500 }
+        return Tensor(values, shape: shape, on: device)
     }
 }
 
