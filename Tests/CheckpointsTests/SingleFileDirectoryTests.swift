@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 import Text
 
-/// Single files written as directories of diffusers. `scripts/check-published` has diffusers open one.
+/// Single files written as directories of diffusers.
 @Suite struct SingleFileDirectoryTests {
     private let device = Device(threads: 1)
     private let files = PosixFileSystem()

@@ -21,7 +21,7 @@ MERGES = Path(__file__).parents[2] / "Sources/CTextTables/clip_merges.txt"
 def tokenizer(pad: str) -> CLIPTokenizer:
     kept = [*range(33, 127), *range(161, 173), *range(174, 256)]
     symbols = [chr(b) for b in kept] + [chr(256 + n) for n in range(256 - len(kept))]
-    merges = [line for line in MERGES.read_text().splitlines() if line and not line.startswith("#")]
+    merges = [line for line in MERGES.read_text().splitlines() if line]
     entries = symbols + [s + "</w>" for s in symbols] + [m.replace(" ", "") for m in merges] + ["<|startoftext|>", "<|endoftext|>"]
     with tempfile.TemporaryDirectory() as scratch:
         vocabulary, file = Path(scratch) / "vocab.json", Path(scratch) / "merges.txt"
