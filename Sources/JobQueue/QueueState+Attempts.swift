@@ -109,7 +109,10 @@ extension QueueState {
         let problem = Problem(
             .crashed, "the worker of attempt \(job.attempt) died: \(how)",
             remedy: "See log.txt in the job's directory.")
-        guard job.crashes >= min(policy.crashLimit, job.retries +| 1) else {
+        // A job that asks for fewer retries than usual has none for deaths either.
+        let limit =
+            job.retries < CommonOptions().retries ? min(policy.crashLimit, job.retries +| 1) : policy.crashLimit
+        guard job.crashes >= limit else {
             return again(job, because: problem, after: policy.backoff(job.crashes), &step)
         }
         job.error = problem
