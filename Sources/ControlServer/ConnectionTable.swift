@@ -12,7 +12,7 @@ package final class ConnectionTable: Sendable {
         /// Between two requests, or before the first, since a number that counts up.
         case idle(since: Int)
         case request
-        /// An answer that goes on for as long as its client listens, since such a number.
+        /// A streamed answer, which lasts as long as its client listens, since such a number.
         case stream(since: Int)
     }
 

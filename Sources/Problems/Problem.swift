@@ -101,7 +101,7 @@ extension Problem: CustomStringConvertible {
 public struct Problems: Error, Sendable, Codable, Hashable, CustomStringConvertible {
     public var all: [Problem]
 
-    /// As many are told; of more it is said how many there are.
+    /// At most so many are listed; of more, only their number is given.
     public static let limit = 100
 
     public init(_ all: [Problem]) { self.all = all }

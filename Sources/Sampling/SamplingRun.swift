@@ -33,7 +33,7 @@ public struct SamplingRun {
     private let visits: [Int]
     /// What the batch in work is made from.
     private var pictures: (batch: Int, Editing.Pictures)?
-    /// What the model of the steps in work is told.
+    /// Conditions of the current batch for the model that takes its current steps.
     private var conditions: (batch: Int, isRefining: Bool, condition: Condition, unconditional: Condition?)?
 
     /// What a step did.

@@ -28,7 +28,7 @@ public struct TextPipeline: Sendable, Hashable {
     public var family: Family
     /// Where no negative prompt is given, guidance leads away from zeros and not from the empty prompt.
     public var forcesZerosForEmptyPrompt: Bool
-    /// An aesthetic score is told in the place of the size that is aimed at (Podell et al. 2023, refiner).
+    /// Whether the target size is replaced by an aesthetic score (Podell et al. 2023, refiner).
     public var requiresAestheticsScore: Bool
 
     public init(_ family: Family, forcesZerosForEmptyPrompt: Bool? = nil, requiresAestheticsScore: Bool = false) {
@@ -83,8 +83,8 @@ public struct TextPipeline: Sendable, Hashable {
     /// Whether it receives a vector for the whole prompt, from the last text encoder.
     public var takesPooledText: Bool { family == .stableDiffusionXL }
 
-    /// What it is told of an image: its size, where it was cropped, and the size aimed at or an aesthetic score
-    /// (Podell et al. 2023, section 2.2). Empty for models that are told nothing.
+    /// Numbers that condition it beside the text: original size, crop, and target size or aesthetic score (Podell et al.
+    /// 2023, section 2.2). Empty for models without such numbers.
     public func addedNumbers(_ size: ImageSize, isNegative: Bool) -> [Float] {
         guard family == .stableDiffusionXL else { return [] }
         let (height, width) = (Float(size.height), Float(size.width))
