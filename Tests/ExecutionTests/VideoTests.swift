@@ -331,7 +331,7 @@ import Testing
             path: "$.context_frames", tells: "6 frames"),
         Bad(
             testDescription: "a window that is all context", keys: "\"video\": \"data/clip\", \"context_frames\": 4",
-            path: "$.window_frames", tells: "window of 4"),
+            path: "$.context_frames", tells: "window of 4"),
         Bad(
             testDescription: "a size that patches don't fill", keys: "\"video\": \"data/clip\", \"size\": [8, 10]",
             path: "$.size", tells: "4x4"),
