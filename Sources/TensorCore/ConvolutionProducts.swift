@@ -48,7 +48,8 @@ enum Convolution {
                 MatrixBlock(weight.pointer + group * tiles.groupOutputs * tiles.patch, stride: tiles.patch).transposed,
                 inner: tiles.patch, columns: tiles.groupOutputs, on: device)
         }
-        device.forEachRange(x.shape[0] * tiles.positions, grain: tiles.height) { rows in
+        let work = convolutionWork(weight.shape, output: output)
+        device.forEachRange(x.shape[0] * tiles.positions, grain: tiles.height, work: work) { rows in
             device.withScratch(rows.count * tiles.patch) { patches in
                 let first = result.pointer + rows.lowerBound * tiles.outputs
                 for group in 0..<geometry.groups {
@@ -84,7 +85,7 @@ enum Convolution {
         let tiles = Tiles(image: inputShape, output: g.shape, weight: weight.shape, geometry, tileSize: tileSize)
         let device = g.device
         // Tiles of one image touch the same pixels, so an image is one chunk and its tiles follow each other.
-        device.forEach(inputShape[0]) { sample in
+        device.forEach(inputShape[0], work: convolutionWork(weight.shape, output: g.shape)) { sample in
             device.withScratch(tiles.height * tiles.patch) { patches in
                 for group in 0..<geometry.groups {
                     for first in stride(from: 0, to: tiles.positions, by: tiles.height) {
@@ -129,7 +130,7 @@ enum Convolution {
         // Slices of the rows, by the size of the problem; the partial sums are added in their order.
         let slices = max(1, min(8, rows / 256, (64 << 20) / max(1, size)))
         device.withScratch(slices * size) { partial in
-            device.forEach(slices) { slice in
+            device.forEach(slices, work: convolutionWork(weightShape, output: g.shape)) { slice in
                 let range = rows * slice / slices..<rows * (slice + 1) / slices
                 device.withScratch(tiles.height * tiles.patch) { patches in
                     for first in stride(from: range.lowerBound, to: range.upperBound, by: tiles.height) {
@@ -268,7 +269,7 @@ private enum Depthwise {
         let kernel = Tensor(uninitialized: [taps, channels], on: device)
         // One partial sum for each sample, added in the samples' order.
         device.withScratch(g.shape[0] * size) { partial in
-            device.forEach(g.shape[0]) { sample in
+            device.forEach(g.shape[0], work: taps * g.elementCount) { sample in
                 let own = partial + sample * size
                 ck_fill(own, 0, size)
                 withUnsafePointer(to: window) {
@@ -292,6 +293,11 @@ private enum Depthwise {
             body(sample, index * band..<min(rows, (index + 1) * band))
         }
     }
+}
+
+/// Of a convolution with weights (O, kH, kW, C / groups), or of either of its gradients, as `Device.forEach` counts it.
+func convolutionWork(_ weight: Shape, output: Shape) -> Int {
+    weight.elementCount * output.elementCount(in: 0..<3) / 16
 }
 
 extension ConvolutionGeometry {

@@ -11,6 +11,8 @@ public final class Device: Sendable {
     public let threads: Int
     let pool: BufferPool
     private let team: ThreadTeam?
+    /// What a rehearsal would have computed so far, as `forEach` counts work.
+    private let rehearsed = Atomic(0)
     /// Whether nothing is computed: operations take and return memory as always, so that `memory` tells what a computation will
     /// need. Tensors then hold nothing.
     public let isRehearsal: Bool
@@ -49,6 +51,11 @@ public final class Device: Sendable {
     /// Returns buffers that nobody uses to the operating system.
     public func trim() { pool.trim() }
 
+    /// What a rehearsal would have computed so far, in units of 16 multiply-adds, or of a number read or written. Memory
+    /// is slower than that; where products are most of a computation, its time is about this many times that of a
+    /// product's unit.
+    public var rehearsedWork: Int { rehearsed.load(ordering: .relaxed) }
+
     /// Work for which it pays to share: about 10 microseconds of a core.
     private static let worthSharing = 1 << 16
 
@@ -59,7 +66,10 @@ public final class Device: Sendable {
     /// - Parameter work: how many numbers are read or written in all, roughly, 16 multiply-adds counting as one. Little work stays
     ///   on the calling thread.
     func forEach(_ count: Int, work: Int = .max, _ body: (Int) -> Void) {
-        if isRehearsal { return }
+        if isRehearsal {
+            if work < .max { rehearsed.wrappingAdd(work, ordering: .relaxed) }
+            return
+        }
         guard let team, count > 1, work >= Self.worthSharing else {
             for chunk in 0..<count { body(chunk) }
             return
@@ -79,7 +89,7 @@ public final class Device: Sendable {
     /// Cuts `0..<count` into runs of `grain` and runs `body` on each.
     func forEachRange(_ count: Int, grain: Int, work: Int = .max, _ body: (Range<Int>) -> Void) {
         guard count > grain else {
-            if count > 0, !isRehearsal { body(0..<count) }
+            if count > 0 { forEach(1, work: work) { _ in body(0..<count) } }
             return
         }
         forEach((count + grain - 1) / grain, work: work) { chunk in

@@ -158,6 +158,10 @@ enum LinearProduct {
 struct ProductCut {
     /// Multiply-adds that are worth a turn of a thread.
     private static let grain = 1 << 20
+    /// Weights that a core keeps in its second-level cache beside what it multiplies with them.
+    private static let cachedWeights = 1 << 18
+    /// Parts that leave no thread idle for long at the end.
+    private static let enoughParts = 16
     /// Rows that a core keeps in its second-level cache.
     private static let mostRows = Int(CK_PRODUCT_ROWS)
     /// Rows that the kernels multiply at once.
@@ -173,12 +177,15 @@ struct ProductCut {
     init(rows: Int, columns: Int, inner: Int) {
         self.rows = rows
         self.columns = columns
-        // Few rows are cut by columns, so that small batches are shared too.
         let perRow = max(1, columns * inner)
-        if rows <= Self.mostRows, rows * perRow > 2 * Self.grain {
-            height = max(1, rows)
+        let isSmall = rows * perRow <= 2 * Self.grain
+        if !isSmall, rows <= Self.mostRows || perRow > Self.cachedWeights {
+            // Weights that come from memory serve as many rows as can be at each turn, and few rows are cut by columns.
+            let blocks = (rows + Self.mostRows - 1) / Self.mostRows
+            height = ((rows + blocks - 1) / blocks + Self.tile - 1) / Self.tile * Self.tile
             let panels = (columns + PackedMatrix.panel - 1) / PackedMatrix.panel
-            let parts = min(panels, 8, rows * perRow / Self.grain)
+            let wanted = (Self.enoughParts + blocks - 1) / blocks
+            let parts = max(1, min(panels, wanted, rows * perRow / (blocks * Self.grain)))
             width = (panels + parts - 1) / parts * PackedMatrix.panel
         } else {
             let tiles = (Self.grain / perRow + Self.tile - 1) / Self.tile

@@ -42,7 +42,7 @@ enum Winograd {
             }
             let transformed = Storage(ck_winograd_weight_size(inputs, outputs), on: device)
             let panels = ck_winograd_panels(outputs)
-            device.forEach(panels) { panel in
+            device.forEach(panels, work: 4 * weight.elementCount) { panel in
                 ck_winograd_weights(transformed.pointer, weight.pointer, inputs, outputs, turned, panel, panel + 1)
             }
             let (scratch, block) = (ck_winograd_scratch(shape), ck_winograd_block(shape))
@@ -50,7 +50,7 @@ enum Winograd {
             // Few blocks are shared by their outputs too.
             let parts = min(panels, max(1, leastChunks / max(1, blocks)))
             let width = (panels + parts - 1) / parts * PackedMatrix.panel
-            device.forEach(blocks * parts) { chunk in
+            device.forEach(blocks * parts, work: work(weight: weight.shape, image: x, output: output)) { chunk in
                 let (index, part) = chunk.quotientAndRemainder(dividingBy: parts)
                 guard part * width < outputs else { return }
                 let columns = part * width..<min(outputs, (part + 1) * width)
@@ -83,7 +83,8 @@ enum Winograd {
         let (vectors, stride) = epilogue.vectors(outputs: result.shape[3])
         let residual = epilogue.residual
         let scratch = ck_winograd_panel_scratch(shape)
-        device.forEach(ck_winograd_panels(result.shape[3])) { panel in
+        let work = work(weight: weight.shape, image: x, output: result.shape)
+        device.forEach(ck_winograd_panels(result.shape[3]), work: work) { panel in
             device.withScratch(scratch) {
                 ck_winograd_panel(
                     result.pointer, transformed.pointer, weight.pointer, turned, vectors?.pointer, stride,
@@ -103,6 +104,7 @@ enum Winograd {
         let columns = (outputs + gradientBlock - 1) / gradientBlock
         let slices = max(1, min(samples, gradientParts / (rows * columns)))
         let size = result.elementCount
+        let work = work(weight: result.shape, image: x, output: g.shape)
         func compute(into target: UnsafeMutablePointer<Float>, slice: Int, block: Int) {
             let images = samples * slice / slices..<samples * (slice + 1) / slices
             var image = x.shape
@@ -122,10 +124,10 @@ enum Winograd {
             }
         }
         if slices == 1 {
-            device.forEach(rows * columns) { compute(into: result.pointer, slice: 0, block: $0) }
+            device.forEach(rows * columns, work: work) { compute(into: result.pointer, slice: 0, block: $0) }
         } else {
             device.withScratch(slices * size) { partial in
-                device.forEach(slices * rows * columns) { part in
+                device.forEach(slices * rows * columns, work: work) { part in
                     let (slice, block) = part.quotientAndRemainder(dividingBy: rows * columns)
                     compute(into: partial + slice * size, slice: slice, block: block)
                 }
@@ -133,6 +135,11 @@ enum Winograd {
             }
         }
         return result
+    }
+
+    /// As `Device.forEach` counts it: a quarter of the plain convolution's multiply-adds, and the transforms.
+    private static func work(weight: Shape, image: Tensor, output: Shape) -> Int {
+        convolutionWork(weight, output: output) / 4 + 4 * (image.elementCount + output.elementCount)
     }
 
     private static func shape(image: Shape, output: Shape, padding: (top: Int, left: Int)) -> CKWinograd {
@@ -157,7 +164,7 @@ enum NarrowConvolution {
         let result = Tensor(uninitialized: output, on: x.device)
         let window = geometry.window(image: x.shape, output: output)
         let bands = (output[1] + band - 1) / band
-        x.device.forEach(output[0] * bands) { chunk in
+        x.device.forEach(output[0] * bands, work: convolutionWork(weight.shape, output: output)) { chunk in
             let (sample, index) = chunk.quotientAndRemainder(dividingBy: bands)
             withUnsafePointer(to: window) {
                 ck_narrow_convolution(
@@ -175,7 +182,7 @@ enum NarrowConvolution {
         let (samples, size) = (g.shape[0], weight.elementCount)
         let slices = max(1, min(samples, 16))
         g.device.withScratch(slices * size) { partial in
-            g.device.forEach(slices) { slice in
+            g.device.forEach(slices, work: convolutionWork(weight, output: g.shape)) { slice in
                 let own = partial + slice * size
                 ck_fill(own, 0, size)
                 for sample in samples * slice / slices..<samples * (slice + 1) / slices {

@@ -8,6 +8,9 @@ extension OperationCase {
             convolution(n: 16, size: 32, 256, 128, kernel: 1), convolution(n: 16, size: 16, 512, 256, kernel: 1),
             linear(rows: 25, 256, 256), linear(rows: 1200, 256, 256), linear(rows: 16, 512, 256),
             linear(rows: 4096, 256, 256), linear(rows: 2048, 384, 1536),
+            // Of Stable Diffusion's transformers at 64 x 64, 32 x 32 and 16 x 16 pixels.
+            linear(rows: 8192, 320, 320), linear(rows: 8192, 320, 2560), linear(rows: 8192, 1280, 320),
+            linear(rows: 2048, 640, 5120), linear(rows: 512, 1280, 10240), linear(rows: 512, 5120, 1280),
             groupNorm(n: 16, size: 32, 128), groupNorm(n: 16, size: 16, 256), groupNorm(n: 1, size: 128, 512),
             layerNorm(rows: 2048, 384), rmsNorm(rows: 2048, 4096), rotary(tokens: 4096, heads: 24, 128),
             attention(n: 16, tokens: 256, heads: 1, 256), attention(n: 16, tokens: 16, heads: 1, 256),

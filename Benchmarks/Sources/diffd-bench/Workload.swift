@@ -71,13 +71,13 @@ extension ModelConfiguration {
     /// network takes more, a vector and sizes as pipelines of 512 x 512 pixels give them.
     fileprivate func condition(_ count: Int, on device: Device) -> Condition {
         var condition = Condition()
-        if case .table(let classes, _) = classConditioning {
+        if case .table(let classes, _) = network.classConditioning {
             condition.classes = .numbers((0..<count).map { $0 * 7 % classes })
         }
-        guard let contextWidth else { return condition }
+        guard let contextWidth = network.contextWidth else { return condition }
         condition.text = Condition.Text(tokens: .pattern([count, 77, contextWidth], on: device))
         let sizes: [Float] = [512, 512, 0, 0, 512, 512]
-        if let width = (network as? UNet2DConditionConfiguration)?.pooledTextWidth(besideNumbers: sizes.count) {
+        if let width = network.pooledTextWidth(besideNumbers: sizes.count) {
             condition.pooledText = .pattern([count, width], on: device)
             condition.added = Tensor(
                 (0..<count).flatMap { _ in sizes }, shape: [count, sizes.count], on: device)
