@@ -2,6 +2,7 @@ public import Configurations
 public import DurableFiles
 public import Models
 public import Problems
+internal import Safetensors
 internal import StrictJSON
 public import TensorCore
 
@@ -23,11 +24,32 @@ public struct AutoencoderPart: Sendable {
     /// Reads the configuration.
     ///
     /// - Parameters:
-    ///   - path: of the autoencoder, or of a pipeline that has one.
+    ///   - path: of the autoencoder, of a pipeline that has one, or of a `.safetensors` file with the names of Rombach et al.
     ///   - variant: of its weights' files.
+    ///   - scalingFactor: of its latents, where a file does not tell it.
     /// - Throws: a `Problem`, or `Problems` for several in one file.
-    public init(_ path: String, variant: String? = nil) throws {
+    public init(_ path: String, variant: String? = nil, scalingFactor: Double? = nil) throws {
         let files = PosixFileSystem()
+        if try files.status(path, followsLinks: true)?.kind == .regular {
+            try ForeignFormat.refuse(path)
+            let table = TensorTable(try SafetensorsFile(path))
+            let layout = try AutoencoderLayout(alone: table)
+            var usual = AutoencoderKLConfiguration()
+            usual.scalingFactor = scalingFactor ?? usual.scalingFactor
+            configuration = try layout.configuration(table, scalingFactor: usual.scalingFactor, size: 512)
+            self.path = path
+            source = .file(path, layout.names)
+            warnings =
+                scalingFactor == nil
+                ? [
+                    Problem(
+                        .unsupported,
+                        "the file does not tell the scale of its latents: \(usual.scalingFactor) is assumed",
+                        remedy: "Give the directory that AutoencoderKL.save_pretrained wrote, if it is another.",
+                        file: path)
+                ] : []
+            return
+        }
         let candidates = [Path.join(path, AutoencoderKLConfiguration.component), path]
         let found = try candidates.first { try files.exists(Path.join($0, "config.json")) }
         guard let found else {

@@ -23,6 +23,8 @@ public struct Pipeline: Sendable {
     public let schedulerClass: SamplerName
     /// What decodes latents to images; nil for a denoiser of images or points.
     public let autoencoder: AutoencoderPart?
+    /// What latents are multiplied with, whichever autoencoder makes them; nil where the model does not tell.
+    public let scalingFactor: Double?
     /// What makes conditions of prompts; nil for a model that reads no text.
     public let text: TextParts?
     /// What the model calls its classes, by number; empty where it does not say.
@@ -80,6 +82,7 @@ public struct Pipeline: Sendable {
         autoencoder =
             parts.hasAutoencoder
             ? try AutoencoderPart(Path.join(path, AutoencoderKLConfiguration.component), variant: variant) : nil
+        scalingFactor = autoencoder?.configuration.scalingFactor
         text = try parts.text.map { pipeline in
             TextParts(
                 pipeline,

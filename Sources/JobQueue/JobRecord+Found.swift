@@ -18,6 +18,7 @@ extension JobRecord {
             memory: common.resources.memory, submittedAt: submittedAt, workload: try Workload(spec),
             phase: common.hold ? .held(Hold(.requested, "held by its job file")) : .queued(after: nil))
         self.inputs = inputs
+        prompt = spec.promptBeginning
     }
 
     /// A job of which not even its directory tells what it is: held for that reason.

@@ -31,7 +31,7 @@ extension JobRecord {
             "stop_since": Self.seconds(run?.stop?.since), "stop_killed": run?.stop?.killed, "attempt": attempt,
             "crashes": crashes, "failures": failures, "ran_for": ranFor, "error": try error.map(Self.json),
             "progress": try progress.map(Self.json), "workload": workload?.key, "steps": workload?.steps,
-            "inputs": try inputs.map(Self.json),
+            "inputs": try inputs.map(Self.json), "prompt": prompt,
         ]
     }
 
@@ -88,6 +88,7 @@ extension JobRecord {
         error = try row.decode(Problem.self, "error")
         progress = try row.decode(JobProgress.self, "progress")
         inputs = try row.decode(TakenInputs.self, "inputs")
+        prompt = row.text("prompt")
         if let key = row.text("workload") {
             workload = Workload(key: key, steps: try row.count("steps", in: 0...1 << 53))
         }

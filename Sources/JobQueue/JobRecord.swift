@@ -47,6 +47,8 @@ public struct JobRecord: Sendable, Hashable, Identifiable {
     @Boxed public var progress: JobProgress? = nil
     /// What was dropped with it in a directory.
     @Boxed public var inputs: TakenInputs? = nil
+    /// How its first prompt begins.
+    @Boxed public var prompt: String? = nil
 
     public init(
         id: Int, name: String, kind: JobKind, owner: String? = nil, directory: String, priority: Int = 0,
@@ -208,6 +210,6 @@ extension JobRecord {
             priority: priority,
             attempt: attempt, progress: progress, submittedAt: submittedAt, startedAt: startedAt,
             finishedAt: finishedAt,
-            error: showsError ? error : nil, directory: directory, owner: owner, inputs: inputs)
+            error: showsError ? error : nil, directory: directory, owner: owner, inputs: inputs, prompt: prompt)
     }
 }

@@ -29,7 +29,7 @@ enum QueueSchema {
 
     /// Those of later migrations.
     private static let later = [
-        "jobs": ["progress", "workload", "steps", "inputs"], "rates": ["workload", "seconds_per_step"],
+        "jobs": ["progress", "workload", "steps", "inputs", "prompt"], "rates": ["workload", "seconds_per_step"],
     ]
 
     static var migrator: DatabaseMigrator {
@@ -77,6 +77,9 @@ enum QueueSchema {
         }
         migrator.registerMigration("inputs") { db in
             try db.execute(sql: "ALTER TABLE jobs ADD COLUMN inputs TEXT")
+        }
+        migrator.registerMigration("prompt") { db in
+            try db.execute(sql: "ALTER TABLE jobs ADD COLUMN prompt TEXT")
         }
         return migrator
     }

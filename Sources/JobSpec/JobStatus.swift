@@ -87,6 +87,8 @@ public struct JobStatus: Sendable, Codable, Hashable {
     public var owner: String?
     /// What was dropped with the job in a directory, and what came for it later.
     public var inputs: TakenInputs?
+    /// How the first prompt of a job with words begins.
+    public var prompt: String?
 
     enum CodingKeys: String, CodingKey {
         case id, name, kind, state, reason, detail, priority, attempt, progress
@@ -95,14 +97,14 @@ public struct JobStatus: Sendable, Codable, Hashable {
         case finishedAt = "finished_at"
         case expectedStart = "expected_start"
         case expectedEnd = "expected_end"
-        case error, directory, owner, inputs
+        case error, directory, owner, inputs, prompt
     }
 
     public init(
         id: Int, name: String, kind: JobKind, state: JobState, reason: WaitReason? = nil, detail: String? = nil,
         priority: Int = 0, attempt: Int = 0, progress: JobProgress? = nil, submittedAt: Date, startedAt: Date? = nil,
         finishedAt: Date? = nil, expectedStart: Date? = nil, expectedEnd: Date? = nil, error: Problem? = nil,
-        directory: String, owner: String? = nil, inputs: TakenInputs? = nil
+        directory: String, owner: String? = nil, inputs: TakenInputs? = nil, prompt: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -122,6 +124,7 @@ public struct JobStatus: Sendable, Codable, Hashable {
         self.directory = directory
         self.owner = owner
         self.inputs = inputs
+        self.prompt = prompt
     }
 
     /// Every key is written, unset ones as null, so that readers find the same keys in every state.
@@ -145,5 +148,6 @@ public struct JobStatus: Sendable, Codable, Hashable {
         try container.encode(directory, forKey: .directory)
         try container.encode(owner, forKey: .owner)
         try container.encode(inputs, forKey: .inputs)
+        try container.encode(prompt, forKey: .prompt)
     }
 }

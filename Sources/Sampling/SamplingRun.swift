@@ -98,13 +98,13 @@ public struct SamplingRun {
         return .step(batch: batch, index: state.calls, x: state.x)
     }
 
-    /// Bytes that the tensors of a plan's batches take at most, told by some steps on a device that computes nothing, without the pictures
-    /// that are edited.
+    /// What a plan's batches take at most, told by some steps on a device that computes nothing, without the images that are edited:
+    /// memory, and the work of a step.
     ///
     /// - Parameter model: lies on that device.
     public static func rehearse(
         _ plan: SamplingPlan, _ model: any Denoiser, keeping format: HalfTensor.Format? = nil, on device: Device
-    ) throws -> Int {
+    ) throws -> ComputationCost {
         precondition(device.isRehearsal, "a rehearsal has a device of its own")
         model.initialize(seed: 0, keeping: format)
         var plan = plan
@@ -113,8 +113,9 @@ public struct SamplingRun {
         plan.count = min(plan.count, plan.batchSize)
         var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: 0)), on: device)
         // Solvers of a higher order keep outputs of earlier steps.
-        for _ in 0..<4 { _ = try run.step() }
-        return device.memory.held
+        var steps = 0
+        while steps < 4, try run.step() != nil { steps += 1 }
+        return ComputationCost(memory: device.memory.held, work: device.rehearsedWork / max(1, steps))
     }
 
     /// The model's output for a batch, guided where the plan says so: with the variance for a sampler that wants it.

@@ -147,6 +147,26 @@ import Testing
         #expect(onlyUNet.message.contains("an autoencoder") && onlyUNet.message.contains("text_encoder"))
     }
 
+    @Test func anAutoencoderByItself() throws {
+        let prefix = "first_stage_model."
+        let whole = try #require(try SingleFile(SingleFileTests.path("sd1")).autoencoder)
+        let own = try tensors("sd1").filter { $0.name.hasPrefix(prefix) }
+            .map { (String($0.name.dropFirst(prefix.count)), $0.shape, $0.values) }
+        let path = try write(own + zeros(["loss.logvar": [1]]))
+        let alone = try AutoencoderPart(path, scalingFactor: 0.13025)
+        #expect(alone.configuration.scalingFactor == 0.13025 && alone.warnings.isEmpty)
+        #expect(alone.configuration.blockOutChannels == whole.configuration.blockOutChannels)
+        let (found, expected) = (try alone.autoencoder(on: device), try whole.autoencoder(on: device))
+        for (a, b) in zip(found.parameters, expected.parameters) {
+            #expect(a.name == b.name && a.parameter.value.array() == b.parameter.value.array())
+        }
+        // What was trained with it tells the scale; where nothing does, that is said.
+        #expect(try AutoencoderPart(path).warnings.map(\.message).first?.contains("0.18215") == true)
+        let other = try write(tensors("sd1").filter { $0.name.hasPrefix(Self.unet) })
+        let problem = try #require(throws: Problem.self) { try AutoencoderPart(other) }
+        #expect(problem.code == .unsupported && problem.message.contains("autoencoder"))
+    }
+
     @Test func tensorsThatBelongToNothing() throws {
         let stray = Self.unet + "input_blocks.1.0.in_layers.7.weight"
         let file = try SingleFile(write(tensors("sd2") + zeros([stray: [2]])))

@@ -105,6 +105,39 @@ import Testing
         #expect(starts == starts.sorted())
     }
 
+    @Test("is foretold by validate, which opens the model")
+    func examination() async throws {
+        let service = try await LiveService()
+        let model = Fixture.path("text_pipelines/sd")
+        try FileManager.default.copyItem(atPath: model, toPath: "\(service.spool)/models/words")
+        let path = service.directory("barn.json")
+        func write(_ keys: String) throws {
+            let text = #"{"kind": "sample", "model": "words", \#(keys) "sampler": {"name": "ddim", "steps": 3}}"#
+            try Data(text.utf8).write(to: URL(filePath: path))
+        }
+        try write(#""prompt": "a red barn in snow", "count": 4, "batch_size": 2,"#)
+        let good = try await service.diffctl("validate", "--json", path)
+        let file = try #require(try good.json["files"]?.elements?.first, "\(good)")
+        #expect(good.status == 0 && file["problems"]?.elements?.isEmpty == true, "\(good)")
+        #expect(file["model"]?["family"]?.string == "Stable Diffusion" && file["steps"]?.integer == 6)
+        #expect(file["model"]?["conditions"]?.elements?.map(\.string) == ["text"])
+        #expect((file["memory"]?.integer ?? 0) > 1 << 20 && (file["seconds_per_step"]?.number ?? 0) > 0)
+        let text = try await service.diffctl("validate", path)
+        #expect(text.output.contains("conditioned on text") && text.output.contains("a step"), "\(text)")
+
+        // What only the model can tell.
+        try write(#""prompt": "a barn", "class_labels": [1],"#)
+        let bad = try await service.diffctl("validate", "--json", path)
+        let problem = try bad.json["files"]?.elements?.first?["problems"]?.elements?.first
+        #expect(bad.status == 65 && problem?["path"]?.string == "$.class_labels", "\(bad)")
+
+        // Lists of jobs say what is drawn.
+        try write(#""prompt": "a red barn in snow", "hold": true,"#)
+        #expect(try await service.diffctl("submit", path).status == 0)
+        let listed = try await service.diffctl("status")
+        #expect(listed.output.contains("\"a red barn in snow\""), "\(listed)")
+    }
+
     @Test("is refused by name: exit statuses of diffctl")
     func statuses() async throws {
         let service = try await LiveService()

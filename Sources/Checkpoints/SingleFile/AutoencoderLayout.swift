@@ -17,6 +17,24 @@ struct AutoencoderLayout: Sendable {
     init?(_ table: TensorTable) throws(Problem) {
         guard let prefix = Self.prefixes.first(where: { table.has($0 + "decoder") || table.has($0 + "encoder") })
         else { return nil }
+        try self.init(table, prefix: prefix)
+    }
+
+    /// Of a file that holds nothing else.
+    ///
+    /// - Throws: `unsupported` where it does not.
+    init(alone table: TensorTable) throws(Problem) {
+        guard table.has("decoder.up.0.block.0"), table.has("encoder.down.0.block.0") else {
+            throw Problem(
+                .unsupported, "the file does not hold an autoencoder by itself",
+                remedy:
+                    "Give a file with encoder.down and decoder.up, or the directory that AutoencoderKL.save_pretrained wrote.",
+                file: table.path)
+        }
+        try self.init(table, prefix: "")
+    }
+
+    private init(_ table: TensorTable, prefix: String) throws(Problem) {
         self.prefix = prefix
         var channels: [Int] = []
         for level in 0..<table.count(of: prefix + "encoder.down") {
@@ -28,9 +46,14 @@ struct AutoencoderLayout: Sendable {
         guard layers > 0 else { throw table.corrupt("the autoencoder has no encoder") }
     }
 
+    /// - Parameters:
+    ///   - scalingFactor: of its latents, which leaves no trace in a file.
+    ///   - size: of the pictures that it was trained on.
     /// - Throws: `corrupt` where a tensor at either end is missing; `Problems` where the sizes are those of no
     ///   autoencoder.
-    func configuration(_ table: TensorTable, of family: ModelFamily) throws -> AutoencoderKLConfiguration {
+    func configuration(
+        _ table: TensorTable, scalingFactor: Double, size: Int
+    ) throws -> AutoencoderKLConfiguration {
         func channels(_ layer: String, axis: Int) throws(Problem) -> Int {
             try table.shape("\(prefix)\(layer).weight", axes: 4...4)[axis]
         }
@@ -46,15 +69,19 @@ struct AutoencoderLayout: Sendable {
         c.useQuantConv = table.has(prefix + "quant_conv")
         c.usePostQuantConv = table.has(prefix + "post_quant_conv")
         c.midBlockAddAttention = table.has(prefix + "encoder.mid.attn_1")
-        c.scalingFactor = family.scalingFactor
-        c.sampleSize = ImageSize(family.autoencoderSize)
+        c.scalingFactor = scalingFactor
+        c.sampleSize = ImageSize(size)
         return try c.checked(file: table.path)
     }
 
     var names: TensorNames {
-        let (modules, prefix) = (modules, prefix)
+        let modules = modules
+        let own = ["encoder.", "decoder.", "quant_conv.", "post_quant_conv."].map { prefix + $0 }
+        let isWhole = !prefix.isEmpty
         return TensorNames(
-            isOwn: { $0.hasPrefix(prefix) && !IdleTensors.contains($0) }, places: { modules.places(of: $0) })
+            isOwn: { [prefix] name in
+                (isWhole ? name.hasPrefix(prefix) : own.contains(where: name.hasPrefix)) && !IdleTensors.contains(name)
+            }, places: { modules.places(of: $0) })
     }
 
     /// The modules of `AutoencoderKL`.

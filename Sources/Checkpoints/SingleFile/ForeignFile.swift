@@ -81,7 +81,7 @@ struct ForeignFile {
         Kind(what: "an IP-Adapter", marks: ["image_proj", "ip_adapter"]),
         Kind(
             what: "an autoencoder alone", marks: ["first_stage_model", "vae", "encoder.down", "decoder.up"],
-            use: "Give the model that it belongs to."),
+            use: "Give the model that it belongs to, and the file under \"autoencoder\"."),
         Kind(
             what: "an autoencoder alone, under diffusers' names", marks: ["encoder.down_blocks", "decoder.up_blocks"],
             use: "Name the directory with its config.json as \"autoencoder\"."),

@@ -14,6 +14,7 @@ extension Pipeline {
         classNames = [:]
         denoiser = file.denoiserSource
         autoencoder = file.autoencoder
+        scalingFactor = file.family.scalingFactor
         text = TextParts(
             file.family.textPipeline,
             encoders: try file.textEncoders.map { encoder in

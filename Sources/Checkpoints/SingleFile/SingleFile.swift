@@ -68,7 +68,10 @@ public struct SingleFile: Sendable {
             table, of: family, marks.prediction, pooledWidth: encoders.last?.configuration.pooledWidth)
         denoiserSource = .file(path, unet.names(averaged: isAveraged))
         autoencoder = try vae.map {
-            AutoencoderPart(try $0.configuration(table, of: family), .file(path, $0.names), path: path)
+            AutoencoderPart(
+                try $0.configuration(
+                    table, scalingFactor: family.scalingFactor, size: family.autoencoderSize),
+                .file(path, $0.names), path: path)
         }
         scheduler = family.scheduler(marks)
         let parts = [UNetLayout.prefix] + (vae.map { [$0.prefix] } ?? []) + texts.map(\.prefix)

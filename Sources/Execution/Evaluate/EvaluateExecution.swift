@@ -21,7 +21,7 @@ struct EvaluateExecution {
         // Faults of either are reported before hours of work on the other.
         let bound = try job.model.map { try BoundMeasurement(job, of: $0, context) }
         let distance = try job.samples.map { try DistanceMeasurement(job, of: $0, context) }
-        try admit(bound, distance, beside: resident)
+        guard try admit(bound, distance, beside: resident) else { return .examined }
         let model = try bound?.loadModel()
         let extractor = try distance?.loadExtractor()
         let deciding =
@@ -53,11 +53,13 @@ struct EvaluateExecution {
     }
 
     /// Says how much memory the job will take, and ends it where it cannot have so much.
-    private func admit(_ bound: BoundMeasurement?, _ distance: DistanceMeasurement?, beside resident: Int) throws {
+    private func admit(_ bound: BoundMeasurement?, _ distance: DistanceMeasurement?, beside resident: Int) throws
+        -> Bool
+    {
         func tensors(_ batchSize: Int) -> Int {
             max(bound?.memory(batchSize: batchSize) ?? 0, distance?.memory(batchSize: batchSize) ?? 0)
         }
-        try context.admit(tensors: tensors(job.batchSize), beside: resident, job.common) {
+        return try context.admit(tensors: tensors(job.batchSize), beside: resident, job.common) {
             var smaller: [SmallerJob] = []
             var size = job.batchSize
             while size > 1 {

@@ -64,12 +64,13 @@ struct VideoExtendExecution {
             let given = try windows.map { try frames.given(window: $0, conditioning) }
             return given[0].pictures(clips: given.count, window, on: device)
         }
-        try admit(
+        let isAdmitted = try admit(
             plan,
             SamplingRehearsal(
                 pipeline: pipeline, weights: job.drawing.weightsType.format, autoencoder: autoencoder?.configuration),
             clips, extensionPlan,
             window, beside: resident)
+        guard isAdmitted else { return .examined }
         let network = try pointing(to: "$.model") {
             try pipeline.component(of: phases, on: context.device, keeping: job.drawing.weightsType.format)
         }
@@ -94,10 +95,13 @@ struct VideoExtendExecution {
     private func admit(
         _ plan: SamplingPlan, _ rehearsal: SamplingRehearsal, _ clips: GivenClips, _ extended: ExtensionPlan,
         _ window: SampleShape, beside resident: Int
-    ) throws {
+    ) throws -> Bool {
         // At the end all frames are there twice, the second time as they are written to the video.
         let frames = clips.bytes + 2 * extended.count * clips.frameBytes
-        try context.admit(tensors: rehearsal.tensors(plan, window), beside: resident + frames, job.common) {
+        let cost = try rehearsal.cost(plan, window)
+        context.examination?.note(
+            steps: plan.batchCount * plan.stepsPerBatch, work: cost.work, on: context.device)
+        return try context.admit(tensors: cost.memory, beside: resident + frames, job.common) {
             guard job.direction != .between, case .video(let length, let size, let channels) = window,
                 let model = rehearsal.pipeline.configuration.clips
             else { return [] }
@@ -109,7 +113,7 @@ struct VideoExtendExecution {
                 var other = plan
                 other.sampleShape = shape.dimensions
                 smaller.append(
-                    SmallerJob(change: "window_frames \(shorter)", tensors: try rehearsal.tensors(other, shape)))
+                    SmallerJob(change: "window_frames \(shorter)", tensors: try rehearsal.cost(other, shape).memory))
                 shorter = shorter / 2 / model.patchSizeT * model.patchSizeT
             }
             return smaller

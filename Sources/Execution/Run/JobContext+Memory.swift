@@ -26,6 +26,7 @@ extension JobContext {
 
     /// Says how much memory the job will take, and ends it where it cannot have so much.
     ///
+    /// - Returns: whether it is to begin; false for a job that is only looked at.
     /// - Parameters:
     ///   - tensors: bytes, as a rehearsal tells.
     ///   - resident: what the process takes beside them.
@@ -33,13 +34,16 @@ extension JobContext {
     /// - Throws: `invalid`, with the figure and with what would fit.
     func admit(
         tensors: Int, beside resident: Int, _ common: CommonOptions, smaller: () throws -> [SmallerJob]
-    ) throws {
+    ) throws -> Bool {
         let rest = resident + device.threads * Self.scratchPerThread
         expectedMemory = tensors + rest
         log("the job takes about \(Self.text(expectedMemory)) of memory")
         let machine = Int(ProcessInfo.processInfo.physicalMemory)
         let limit = common.resources.memory ?? machine
-        guard expectedMemory > limit else { return }
+        guard expectedMemory > limit else {
+            examination?.outcome.memory = expectedMemory
+            return examination == nil
+        }
         let enough = "give it resources.memory of \(Self.text(expectedMemory)) or more"
         let fitting = try smaller().first { $0.tensors + rest <= limit }.map {
             "With \($0.change) it takes \(Self.text($0.tensors + rest))"

@@ -19,6 +19,7 @@ extension JobContext {
             let pipeline = try Pipeline(
                 path, variant: variant, predictionType: predictionType, needsAutoencoder: needsAutoencoder)
             for warning in pipeline.warnings { log("warning: \(warning)") }
+            if role == .model { examination?.note(pipeline) }
             if let misfit = pipeline.configuration.network.misfit(with: pipeline.scheduler) {
                 throw Problem(.unsupported, misfit.message, remedy: misfit.remedy, file: path)
             }
@@ -27,11 +28,13 @@ extension JobContext {
     }
 
     /// Reads the configuration of an autoencoder, and logs what is odd about it.
-    func openAutoencoder(_ reference: ModelReference) throws -> AutoencoderPart {
+    ///
+    /// - Parameter scalingFactor: of the model that it is used with, for a file that does not tell its own.
+    func openAutoencoder(_ reference: ModelReference, scalingFactor: Double? = nil) throws -> AutoencoderPart {
         let role = JobInput.Role.autoencoder
         let path = try models.location(of: reference, as: role)
         return try pointing(to: role.jsonPath) {
-            let part = try AutoencoderPart(path)
+            let part = try AutoencoderPart(path, scalingFactor: scalingFactor)
             for warning in part.warnings { log("warning: \(warning)") }
             return part
         }

@@ -16,6 +16,8 @@ final class JobContext {
     let files: any FileSystem = PosixFileSystem()
     let policy: PathPolicy
     let models: ModelResolver
+    /// For a job that is only looked at.
+    let examination: Examination?
     private let events: DurableLog
     /// Bytes that the attempt was expected to take; 0 until that is known.
     var expectedMemory = 0
@@ -23,9 +25,10 @@ final class JobContext {
     private var lastProgress: ContinuousClock.Instant?
 
     /// Whoever calls it holds the directory's lock.
-    init(_ arguments: WorkerArguments, stop: StopRequest) throws {
+    init(_ arguments: WorkerArguments, stop: StopRequest, examination: Examination? = nil) throws {
         self.arguments = arguments
         self.stop = stop
+        self.examination = examination
         directory = arguments.job
         device = Worker.device(threads: arguments.threads)
         policy = try PathPolicy(
@@ -60,7 +63,9 @@ final class JobContext {
         try events.append(JSONNode(.object(head + members)).line)
     }
 
-    func log(_ text: String) { Self.log(text) }
+    func log(_ text: String) {
+        if let examination { examination.outcome.notes.append(text.printable) } else { Self.log(text) }
+    }
 
     /// Adds a line to `log.txt`, which the daemon has made this process's output. Names of files and words of other programs in it stay
     /// within that line.

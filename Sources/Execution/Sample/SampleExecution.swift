@@ -76,7 +76,7 @@ struct SampleExecution {
         if let refiner {
             rehearsals.append(SamplingRehearsal(pipeline: refiner.pipeline, weights: format, texts: refiner.texts))
         }
-        try admit(drawing, rehearsals, shape, beside: resident)
+        guard try admit(drawing, rehearsals, shape, beside: resident) else { return .examined }
         let (digest, network, encoders) = try pointing(to: "$.model") {
             (
                 try pipeline.digest(with: autoencoder, by: weightDigests),
@@ -141,22 +141,26 @@ struct SampleExecution {
     /// Says how much memory the largest batch will take, and ends the job where it cannot have so much.
     private func admit(
         _ drawing: Drawing, _ rehearsals: [SamplingRehearsal], _ shape: SampleShape, beside resident: Int
-    ) throws {
-        func tensors(_ plan: SamplingPlan) throws -> Int {
-            try rehearsals.map { try $0.tensors(plan, shape) }.max() ?? 0
+    ) throws -> Bool {
+        func cost(_ plan: SamplingPlan) throws -> ComputationCost {
+            let costs = try rehearsals.map { try $0.cost(plan, shape) }
+            return ComputationCost(memory: costs.map(\.memory).max() ?? 0, work: costs.map(\.work).max() ?? 0)
         }
         let plans = drawing.parts.map(\.plan)
         let passes = plans.map { min($0.count, $0.batchSize) * ($0.guidance == nil ? 1 : 2) }
-        guard let largest = passes.indices.max(by: { passes[$0] < passes[$1] }) else { return }
+        guard let largest = passes.indices.max(by: { passes[$0] < passes[$1] }) else { return true }
         let plan = plans[largest]
-        try context.admit(tensors: tensors(plan), beside: resident, spec.common) {
+        let own = try cost(plan)
+        context.examination?.note(
+            steps: plans.map { $0.batchCount * $0.stepsPerBatch }.reduce(0, +), work: own.work, on: context.device)
+        return try context.admit(tensors: own.memory, beside: resident, spec.common) {
             var smaller: [SmallerJob] = []
             var other = plan
             other.batchSize = min(plan.count, plan.batchSize)
             while other.batchSize > 1 {
                 other.batchSize /= 2
                 smaller.append(
-                    SmallerJob(change: "batch_size \(other.batchSize)", tensors: try tensors(other)))
+                    SmallerJob(change: "batch_size \(other.batchSize)", tensors: try cost(other).memory))
             }
             return smaller
         }
@@ -167,7 +171,7 @@ struct SampleExecution {
     /// The model's autoencoder, or the one that the job names in its place.
     private func autoencoder(of pipeline: Pipeline) throws -> AutoencoderPart? {
         guard let reference = options.autoencoder else { return pipeline.autoencoder }
-        let directory = try context.openAutoencoder(reference)
+        let directory = try context.openAutoencoder(reference, scalingFactor: pipeline.scalingFactor)
         if var misfit = Compatibility.latents(of: directory.configuration, for: pipeline.configuration) {
             misfit.key = String(JobInput.Role.autoencoder.jsonPath.dropFirst(2))
             misfit.remedy = "Name the autoencoder that the model was trained with, or one like it."

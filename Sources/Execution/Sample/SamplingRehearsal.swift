@@ -5,7 +5,7 @@ internal import NeuralNet
 internal import Sampling
 internal import TensorCore
 
-/// How much memory the tensors of a sampling take, found by going through each of its phases on a device that computes
+/// What a sampling takes, found by going through each of its phases on a device that computes
 /// nothing.
 struct SamplingRehearsal {
     let pipeline: Pipeline
@@ -16,16 +16,17 @@ struct SamplingRehearsal {
     /// Of a model that reads text.
     var texts: TextConditions?
 
-    /// Bytes that the largest phase of a plan's batches takes.
+    /// The memory of the largest phase of a plan's batches, and the work of one of its steps.
     ///
     /// - Parameter shape: of the denoiser's samples.
-    func tensors(_ plan: SamplingPlan, _ shape: SampleShape) throws -> Int {
+    func cost(_ plan: SamplingPlan, _ shape: SampleShape) throws -> ComputationCost {
         let device = Worker.rehearsalDevice()
         let model = pipeline.configuration.makeModel(
             numTrainTimesteps: pipeline.scheduler.numTrainTimesteps, on: device)
         let denoising = try SamplingRun.rehearse(told(plan, on: device), model, keeping: weights, on: device)
-        let largest = max(denoising, encoding())
-        guard let autoencoder else { return largest }
+        var cost = denoising
+        cost.memory = max(cost.memory, encoding())
+        guard let autoencoder else { return cost }
         let count = min(plan.count, plan.batchSize)
         func phase(_ batch: [Int], _ work: (SampleCodec, Tensor) throws -> Void) throws -> Int {
             let device = Worker.rehearsalDevice()
@@ -36,9 +37,11 @@ struct SamplingRehearsal {
             return device.memory.held
         }
         let decoding = try phase(shape.dimensions) { codec, x in _ = try codec.shown(x) }
-        guard plan.editing != nil else { return max(largest, decoding) }
+        cost.memory = max(cost.memory, decoding)
+        guard plan.editing != nil else { return cost }
         let images = SampleCodec.shape(of: shape, autoencoder).dimensions
-        return max(largest, decoding, try phase(images) { codec, images in _ = try codec.samples(of: images) })
+        cost.memory = max(cost.memory, try phase(images) { codec, images in _ = try codec.samples(of: images) })
+        return cost
     }
 
     /// The plan with conditions of the same shape, on a device that computes nothing.

@@ -24,7 +24,7 @@ struct TrainExecution<Subject: TrainingSubject> {
 
     func run() throws -> Ending {
         let plan = try plan()
-        try admit(plan)
+        guard try admit(plan) else { return .examined }
         let task = subject.task(on: context.device)
         let parameterCount = subject.network(of: task).parameterCount
         context.log(
@@ -64,7 +64,7 @@ struct TrainExecution<Subject: TrainingSubject> {
     }
 
     /// Says how much memory the training will take, and ends it where it cannot have so much.
-    private func admit(_ plan: TrainingPlan) throws {
+    private func admit(_ plan: TrainingPlan) throws -> Bool {
         func tensors(_ plan: TrainingPlan) throws -> Int {
             let task = subject.task(on: Worker.rehearsalDevice())
             return try Trainer.rehearse(
@@ -72,7 +72,7 @@ struct TrainExecution<Subject: TrainingSubject> {
                 condition: subject.dataset.classes.isEmpty ? .none : Condition(classes: [0]),
                 preview: subject.rehearsePreview)
         }
-        try context.admit(tensors: tensors(plan), beside: JobContext.residentMemory, job.common) {
+        return try context.admit(tensors: tensors(plan), beside: JobContext.residentMemory, job.common) {
             var smaller: [SmallerJob] = []
             var other = plan
             if !plan.gradientCheckpointing {

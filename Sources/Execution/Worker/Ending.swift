@@ -4,4 +4,6 @@ enum Ending: Equatable {
     case succeeded(leftovers: [String] = [])
     /// Stopped on request, with the state saved.
     case checkpointed
+    /// Only looked at: nothing is to follow.
+    case examined
 }

@@ -14,6 +14,7 @@ public enum Worker {
     public static func main(_ arguments: [String]) -> Int32 {
         do {
             if arguments.count == 2, arguments[0] == ModelImport.option { return try importModel(arguments[1]) }
+            if arguments.count == 2, arguments[0] == JobExamination.option { return try examine(arguments[1]) }
             let arguments = try WorkerArguments(arguments)
             do {
                 try arguments.enterControlGroup()
@@ -57,6 +58,7 @@ public enum Worker {
             switch try execute(job, JobContext(arguments, stop: stop)) {
             case .succeeded(let found):
                 leftovers = found
+            case .examined: break
             case .checkpointed:
                 result.outcome = .checkpointed
                 JobContext.log("stopped on request; the state is saved")
@@ -84,7 +86,7 @@ public enum Worker {
         }
     }
 
-    private static func execute(_ job: Result<JobSpec, any Error>, _ context: JobContext) throws -> Ending {
+    static func execute(_ job: Result<JobSpec, any Error>, _ context: JobContext) throws -> Ending {
         let arguments = context.arguments
         context.log(
             "attempt \(arguments.attempt) with \(arguments.threads) threads, \(Kernels.description(context.device))")

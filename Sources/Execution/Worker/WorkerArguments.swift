@@ -53,6 +53,12 @@ struct WorkerArguments: Sendable, Hashable {
         threads = try number("--threads")
         controlGroup = values["--control-group"]
     }
+
+    /// Of a first attempt.
+    init(job: String, spool: String, threads: Int, allowedPaths: [String]) {
+        (self.job, self.spool, self.threads, self.allowedPaths) = (job, spool, threads, allowedPaths)
+        attempt = 1
+    }
 }
 
 extension WorkerArguments {

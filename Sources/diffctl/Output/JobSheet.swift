@@ -18,6 +18,7 @@ package enum JobSheet {
         }
         add("Waits", job.reason?.rawValue)
         add("Detail", job.detail)
+        add("Prompt", job.prompt)
         add("Owner", job.owner)
         add("Priority", String(job.priority))
         add("Attempt", String(job.attempt))

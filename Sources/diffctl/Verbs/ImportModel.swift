@@ -56,7 +56,8 @@ struct ImportModel: ParsableCommand {
         let order = ModelImport(
             file: file, directory: Path.join(models, JobName.composed(name)), variant: variant,
             predictionType: predictionType)
-        let outcome = try run(order, program: WorkerProgram.path(named: configuration.worker))
+        let outcome: ModelImport.Outcome = try WorkerProgram.answer(
+            to: order, ModelImport.option, program: WorkerProgram.path(named: configuration.worker))
         for warning in outcome.warnings { standardError("warning: \(printable(warning.description))") }
         if let first = outcome.problems.first {
             // A file that is missing is no missing job.
@@ -64,23 +65,6 @@ struct ImportModel: ParsableCommand {
             throw Failure(status, outcome.problems.map(\.description))
         }
         try output.write(outcome) { _ in printable("\(outcome.family ?? "") in \(outcome.directory)") }
-    }
-
-    /// The worker's answer. Its errors, if it has any beside that, are seen as they come.
-    private func run(_ order: ModelImport, program: String) throws -> ModelImport.Outcome {
-        let (process, pipe) = (Process(), Pipe())
-        process.executableURL = URL(fileURLWithPath: program)
-        do {
-            process.arguments = [ModelImport.option, String(decoding: try JSONText.encode(order), as: UTF8.self)]
-            process.standardOutput = pipe
-            try process.run()
-            let answer = try pipe.fileHandleForReading.readToEnd() ?? Data()
-            process.waitUntilExit()
-            return try JSONText.decode(ModelImport.Outcome.self, from: Array(answer))
-        } catch {
-            throw Failure(
-                Problem(.crashed, "\(program) ended without an answer", remedy: "Try again.", cause: "\(error)"))
-        }
     }
 }
 
