@@ -67,6 +67,11 @@ def make_model(config: dict, timesteps: int, task: str):
         if task == "encode":
             return model, lambda x, t: model.encode(x).latent_dist.mean
         return model, lambda x, t: model.decode(x).sample
+    if name == "CLIPTextModel":
+        from transformers import CLIPTextConfig, CLIPTextModel
+
+        model = CLIPTextModel(CLIPTextConfig(**options)).eval()
+        return model, lambda x, t: model(x).last_hidden_state
     if name == "AnnotatedUNet":
         from networks import AnnotatedUnet
 
@@ -84,6 +89,35 @@ def pattern(*shape: int) -> torch.Tensor:
     return ((torch.arange(count) * 7919 % 2001 - 1000).float() / 500).reshape(shape)
 
 
+class TextToImage(torch.nn.Module):
+    """All parts of Stable Diffusion: prompts (1, 2, 77), of which the second is the one that guidance leads away from, and latents to
+    the image of one step's estimate of x_0, at t = 500."""
+
+    def __init__(self, case: dict, unet: dict):
+        super().__init__()
+        self.text_encoder = make_model(read_config(case["text_encoder"]), case["timesteps"], "encode_text")[0]
+        self.unet = make_model(unet, case["timesteps"], "forward")[0]
+        self.vae = make_model(read_config(case["autoencoder"]), case["timesteps"], "decode")[0]
+        self.abar = torch.cumprod(1 - torch.linspace(1e-4, 0.02, case["timesteps"], dtype=torch.float64), dim=0)[500].item()
+
+    def forward(self, ids: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+        text = self.text_encoder(ids).last_hidden_state
+        prompted, unconditional = self.unet(torch.cat([latents, latents]), 500, text).sample.chunk(2)
+        epsilon = unconditional + 7.5 * (prompted - unconditional)
+        x0 = (latents - (1 - self.abar) ** 0.5 * epsilon) / self.abar**0.5
+        return self.vae.decode(x0 / 0.18215).sample
+
+
+def token_ids(count: int) -> torch.Tensor:
+    """Sequences of 77 tokens that the other side has too."""
+    ids = torch.arange(count * 77) * 7919 % 49000
+    return ids.reshape(count, 77)
+
+
+def read_config(name: str) -> dict:
+    return json.loads((HERE / "Models" / f"{name}.json").read_text())
+
+
 def sample_shape(config: dict, task: str) -> list[int]:
     if task == "decode":
         side = config["sample_size"] >> len(config["block_out_channels"]) - 1
@@ -92,21 +126,29 @@ def sample_shape(config: dict, task: str) -> list[int]:
         return [config["data_dimension"]]
     if "sample_frames" in config:
         return [config["sample_frames"], config["sample_size"], config["sample_size"], config["in_channels"]]
+    if task == "encode_text":
+        return [config["max_position_embeddings"]]
     return [config.get("in_channels", config.get("channels", 4)), config["sample_size"], config["sample_size"]]
 
 
 class Benchmark:
     def __init__(self, case: dict):
         self.case = case
-        self.config = json.loads((HERE / "Models" / f"{case['model']}.json").read_text())
-        self.model, self.predict = make_model(self.config, case["timesteps"], case["task"])
+        self.config = read_config(case["model"])
+        if case["task"] == "text_to_image":
+            self.model = TextToImage(case, self.config)
+            self.predict = lambda x, t: self.model(token_ids(2), x)
+        else:
+            self.model, self.predict = make_model(self.config, case["timesteps"], case["task"])
+        self.parts = dict(self.model.named_children()) if case["task"] == "text_to_image" else {".": self.model}
         self.shape = [case["batch"], *sample_shape(self.config, case["task"])]
         betas = torch.linspace(1e-4, 0.02, case["timesteps"], dtype=torch.float64)
         self.alphas = 1 - betas
         self.abar = torch.cumprod(self.alphas, dim=0)
 
     def load(self, directory: Path):
-        self.model.load_state_dict(load_file(directory / "weights" / "diffusion_pytorch_model.safetensors"))
+        for part, model in self.parts.items():
+            model.load_state_dict(load_file(directory / "weights" / part / "diffusion_pytorch_model.safetensors"))
 
     def timesteps(self) -> torch.Tensor:
         return torch.randint(self.case["timesteps"], (self.case["batch"],))
@@ -158,9 +200,11 @@ class Benchmark:
 
     def prepare(self, directory: Path):
         torch.manual_seed(0)
-        (directory / "weights").mkdir(parents=True, exist_ok=True)
-        weights = {name: tensor.detach().clone().contiguous() for name, tensor in self.model.state_dict().items()}
-        save_file(weights, directory / "weights" / "diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
+        for part, model in self.parts.items():
+            folder = directory / "weights" / part
+            folder.mkdir(parents=True, exist_ok=True)
+            weights = {name: tensor.detach().clone().contiguous() for name, tensor in model.state_dict().items()}
+            save_file(weights, folder / "diffusion_pytorch_model.safetensors", metadata={"format": "pt"})
         expected: dict[str, torch.Tensor] = {}
         inputs: dict[str, torch.Tensor] = {}
         if self.case["task"] == "train":
@@ -177,8 +221,8 @@ class Benchmark:
             for step in range(CHECKED_STEPS):
                 losses.append(self.train(*(inputs[key][step] for key in ("x0", "noise", "timesteps")), observe if step == 0 else None))
             expected["losses"] = torch.tensor(losses)
-        elif self.case["task"] in ("forward", "encode", "decode"):
-            inputs["x"] = torch.randn(self.shape)
+        elif self.case["task"] != "sample":
+            inputs["x"] = self.input()
             inputs["timesteps"] = self.timesteps()
             with torch.no_grad():
                 expected["output"] = self.predict(inputs["x"], inputs["timesteps"])
@@ -187,6 +231,9 @@ class Benchmark:
             expected["output"] = self.sample(self.case["steps"], torch.Generator().manual_seed(7))
         save_file(inputs, directory / "inputs.safetensors")
         save_file({key: value.contiguous() for key, value in expected.items()}, directory / "expected.safetensors")
+
+    def input(self) -> torch.Tensor:
+        return token_ids(self.case["batch"]) if self.case["task"] == "encode_text" else torch.randn(self.shape)
 
     def unit(self):
         """What is timed: a function of a number of steps."""
@@ -202,7 +249,7 @@ class Benchmark:
             return run
         if self.case["task"] == "sample":
             return self.sample
-        x, t = torch.randn(self.shape), self.timesteps()
+        x, t = self.input(), self.timesteps()
 
         def forward(steps: int):
             with torch.no_grad():

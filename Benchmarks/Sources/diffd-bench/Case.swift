@@ -9,6 +9,10 @@ struct Case: Decodable {
         case train, forward, sample
         /// Of an autoencoder.
         case encode, decode
+        /// Of a text encoder.
+        case encodeText = "encode_text"
+        /// All parts of a model with words: two prompts to an image, by one guided step.
+        case textToImage = "text_to_image"
     }
     enum LossKind: String, Decodable { case mse, huber }
     enum OptimizerKind: String, Decodable { case adam, adamw }
@@ -23,6 +27,9 @@ struct Case: Decodable {
     var about: String
     /// The name of a file in Models/.
     var model: String
+    /// Files in Models/ of a model's other parts.
+    var textEncoder: String?
+    var autoencoder: String?
     var task: Task
     var batch: Int
     /// Training steps, forward passes or sampling steps in one timing.
@@ -41,7 +48,8 @@ struct Case: Decodable {
     var target: Target?
 
     enum CodingKeys: String, CodingKey {
-        case name, about, model, task, batch, steps, warmup, repeats, timesteps, loss, optimizer, target
+        case name, about, model, task, batch, steps, warmup, repeats, timesteps, loss, optimizer, target, autoencoder
+        case textEncoder = "text_encoder"
         case learningRate = "learning_rate"
         case maxGradNorm = "max_grad_norm"
         case emaDecay = "ema_decay"
@@ -65,32 +73,40 @@ struct Catalogue {
                 .missing, "there is no case \(name)",
                 remedy: "Choose one of \(cases.map(\.name).joined(separator: ", ")).")
         }
-        return CaseOfModel(case: found, modelFile: file(ofModel: found.model))
+        return CaseOfModel(case: found, directory: directory)
     }
 
-    private func file(ofModel name: String) -> String { "\(directory)/Models/\(name).json" }
-
     func model(named name: String) throws -> ModelConfiguration {
-        try CaseOfModel.configuration(in: file(ofModel: name)) { try ModelConfiguration.read(config: $0, file: $1) }
+        try CaseOfModel.configuration(name, in: directory) { try ModelConfiguration.read(config: $0, file: $1) }
     }
 }
 
 struct CaseOfModel {
     var `case`: Case
-    /// Its `config.json`.
-    var modelFile: String
+    /// Where Models/ is, with the `config.json` of each.
+    var directory: String
 
     func model() throws -> ModelConfiguration {
-        try Self.configuration(in: modelFile) { try ModelConfiguration.read(config: $0, file: $1) }
+        try Self.configuration(`case`.model, in: directory) { try ModelConfiguration.read(config: $0, file: $1) }
     }
 
     func autoencoder() throws -> AutoencoderKLConfiguration {
-        try Self.configuration(in: modelFile) { try AutoencoderKLConfiguration.read(config: $0, file: $1) }
+        try Self.configuration(`case`.autoencoder ?? `case`.model, in: directory) {
+            try AutoencoderKLConfiguration.read(config: $0, file: $1)
+        }
+    }
+
+    func textEncoder() throws -> CLIPTextConfiguration {
+        try Self.configuration(`case`.textEncoder ?? `case`.model, in: directory) {
+            try CLIPTextConfiguration.read(config: $0, file: $1)
+        }
     }
 
     fileprivate static func configuration<Configuration>(
-        in file: String, _ read: ([UInt8], String) throws -> (configuration: Configuration, warnings: [Problem])
+        _ name: String, in directory: String,
+        _ read: ([UInt8], String) throws -> (configuration: Configuration, warnings: [Problem])
     ) throws -> Configuration {
-        try read(PosixFileSystem().read(file, limit: 1 << 20, followsLinks: true), file).configuration
+        let file = "\(directory)/Models/\(name).json"
+        return try read(PosixFileSystem().read(file, limit: 1 << 20, followsLinks: true), file).configuration
     }
 }

@@ -41,6 +41,15 @@ extension CaseOfModel {
             try Weights(weights).load(into: autoencoder)
             return AutoencoderWorkload(`case`, autoencoder, device)
         }
+        if `case`.task == .encodeText { return TextWorkload(`case`, try text(weights, on: device)) }
+        if `case`.task == .textToImage {
+            let unet = try model().makeModel(numTrainTimesteps: `case`.timesteps, on: device)
+            try Weights("\(weights)/unet").load(into: unet)
+            let autoencoder = AutoencoderKL(try autoencoder(), on: device)
+            try Weights("\(weights)/vae").load(into: autoencoder)
+            return TextToImageWorkload(
+                `case`, try text("\(weights)/text_encoder", on: device), unet, autoencoder, device)
+        }
         let model = try model()
         let network = model.makeModel(numTrainTimesteps: `case`.timesteps, on: device)
         try Weights(weights).load(into: network)
@@ -61,8 +70,15 @@ extension CaseOfModel {
         case .train: try TrainingWorkload(`case`, network, inputs)
         case .forward: ForwardWorkload(`case`, network, inputs)
         case .sample: try SamplingWorkload(`case`, network, inputs)
-        case .encode, .decode: throw Problem(.internal, "an autoencoder's case has no denoiser")
+        case .encode, .decode, .encodeText, .textToImage:
+            throw Problem(.internal, "the case is of more or other networks than a denoiser")
         }
+    }
+
+    private func text(_ weights: String, on device: Device) throws -> any TextEncoder {
+        let network = try textEncoder().makeTextEncoder(on: device)
+        try Weights(weights).load(into: network, isIdle: CLIPTextConfiguration.ignores)
+        return network
     }
 }
 
