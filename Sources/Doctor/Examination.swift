@@ -58,12 +58,8 @@ public struct Examination: Sendable {
         for directory in [spool, layout.incoming, layout.rejected, layout.jobs, layout.models, stateDirectory] {
             attempt(.directories) { try $0.lookAtDirectory(directory) }
         }
-        for path in allowedPaths where (try? files.status(path, followsLinks: true)?.kind) != .directory {
-            note(
-                .directories, .warning,
-                Problem(
-                    .missing, "\(path) in allowed_paths is not a directory: it allows nothing",
-                    remedy: "Make the directory, or take it out of diffd.yaml."))
+        for fault in allowedPaths.compactMap({ PathPolicy.fault(ofAllowed: $0, in: files) }) {
+            note(.directories, .warning, fault)
         }
     }
 

@@ -29,6 +29,7 @@ extension Scheduler {
         for problem in try layout.prepare(at: machine.now(), in: files) {
             note(problem.file ?? problem.message, problem)
         }
+        noteAllowedPaths()
         let wakeup = wakeup
         do {
             watch = try IncomingWatch(layout.incoming, uptime: machine.uptime) { [hint] in
@@ -40,6 +41,11 @@ extension Scheduler {
             note("the watch", error)
         }
         incoming = Mutexed(Incoming(layout, times: settings.intake, watch: watch, in: files))
+    }
+
+    /// An allowed path that cannot be reached costs only the jobs that need it.
+    func noteAllowedPaths() {
+        for path in settings.allowedPaths { note(path, PathPolicy.fault(ofAllowed: path, in: files)) }
     }
 
     // MARK: - incoming/

@@ -210,8 +210,10 @@ extension Scheduler: JobService {
             logger.warning("spool and state_directory change with the next start only")
         }
         let (spool, stateDirectory) = (settings.spool, settings.stateDirectory)
+        for path in settings.allowedPaths { note(path, nil) }
         settings = fresh
         (settings.spool, settings.stateDirectory) = (spool, stateDirectory)
+        noteAllowedPaths()
         try apply(.policy(fresh.policy))
     }
 }

@@ -15,18 +15,36 @@ public struct PathPolicy: Sendable {
 
     /// - Parameters:
     ///   - spool: the spool's root, which must exist.
-    ///   - allowedPaths: further directories; one that does not exist allows nothing.
+    ///   - allowedPaths: further directories; one that cannot be used (`fault`) allows nothing.
     ///   - own: the job's directory, which tells its owner; nil where there is none yet.
     public init(spool: String, allowedPaths: [String], own: String? = nil, in files: any FileSystem) throws {
         self.files = files
         self.spool = SpoolLayout(root: try files.resolved(spool))
         self.own = try own.map(files.resolved)
         var allowed = [self.spool.root]
-        for path in allowedPaths where try files.status(path, followsLinks: true) != nil {
+        for path in allowedPaths where Self.fault(ofAllowed: path, in: files) == nil {
             allowed.append(try files.resolved(path))
         }
         self.allowed = allowed
         owner = own.flatMap(owner(of:))
+    }
+
+    /// What keeps one of the allowed paths from allowing anything; nil for one that can be reached.
+    public static func fault(ofAllowed path: String, in files: any FileSystem) -> Problem? {
+        do {
+            if try files.status(path, followsLinks: true) != nil {
+                _ = try files.resolved(path)
+                return nil
+            }
+            return Problem(
+                .missing, "\(path) in allowed_paths is missing: it allows nothing",
+                remedy: "Make the directory, or take it out of diffd.yaml.")
+        } catch {
+            return Problem(
+                .denied, "\(path) in allowed_paths cannot be reached: it allows nothing",
+                remedy: "Let diffd's user read it. What lies in /home is hidden from the service: to show it, "
+                    + "systemctl edit diffd, and in [Service] BindReadOnlyPaths=\(path).", cause: "\(error)")
+        }
     }
 
     /// The same for a job of `owner` whose files lie in `directory`, as long as that is there.

@@ -91,7 +91,15 @@ import Testing
     @Test("unless it lies below allowed_paths")
     func allowed() async throws {
         let outside = try TemporaryDirectory()
-        let service = try await scene(["allowed_paths": "[\"\(outside.path)\"]"])
+        // One that cannot be reached costs only the jobs that need it, and is named.
+        let loop = outside("loop")
+        #expect(symlink(loop, loop) == 0)
+        let service = try await scene(["allowed_paths": "[\"\(loop)\", \"\(outside.path)\"]"])
+        for verb in ["status", "reload"] {
+            let answer = try await service.diffctl(verb)
+            #expect(
+                answer.status == 0 && answer.errors.contains("\(loop) in allowed_paths cannot be reached"), "\(answer)")
+        }
         try FileManager.default.moveItem(atPath: service.directory("pictures"), toPath: outside("pictures"))
         try await service.submit(picturesJob("allowed", outside("pictures")))
         #expect(try await service.ended(["allowed"]) == [.succeeded], "\(service.log)")

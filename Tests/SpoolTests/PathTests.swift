@@ -23,8 +23,14 @@ import Testing
         try scene.files.writeDurably([1], to: scene.layout.root + "/in")
         try scene.files.createSymbolicLink(scene.layout.root + "/link", to: outside.path)
         try scene.files.createSymbolicLink(scene.layout.root + "/good", to: allowed("data"))
+        // One that cannot be looked at costs nobody else anything.
+        let loop = outside("loop")
+        try scene.files.createSymbolicLink(loop, to: loop)
         let policy = try PathPolicy(
-            spool: scene.layout.root, allowedPaths: [allowed.path, "/no/such/place"], in: scene.files)
+            spool: scene.layout.root, allowedPaths: [loop, allowed.path, "/no/such/place"], in: scene.files)
+        #expect(PathPolicy.fault(ofAllowed: loop, in: scene.files)?.code == .denied)
+        #expect(PathPolicy.fault(ofAllowed: "/no/such/place", in: scene.files)?.code == .missing)
+        #expect(PathPolicy.fault(ofAllowed: allowed.path, in: scene.files) == nil)
         func code(_ path: String) -> Problem.Code? {
             do throws(Problem) {
                 _ = try policy.resolve(path, base: scene.layout.root)

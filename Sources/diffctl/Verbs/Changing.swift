@@ -8,10 +8,11 @@ struct DaemonArguments: ParsableArguments {
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var output: OutputOptions
 
-    /// Asks for `command`, and prints the daemon's health after it for programs; for people no news is good news.
+    /// Asks for `command`, and prints the daemon's health after it for programs; for people only what troubles it.
     func control(_ command: ServiceCommand) throws {
         let health = try request { () throws(Problems) in try connection.client.control(command) }
         try output.write(health) { _ in "" }
+        for trouble in health.troubles { standardError("diffctl: \(printable(trouble.description))") }
     }
 }
 
