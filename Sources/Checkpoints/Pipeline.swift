@@ -26,12 +26,14 @@ public struct Pipeline: Sendable {
     /// What latents are multiplied with, whichever autoencoder makes them; nil where the model does not tell.
     public let scalingFactor: Double?
     /// What makes conditions of prompts; nil for a model that reads no text.
-    public let text: TextParts?
+    public internal(set) var text: TextParts?
     /// What the model calls its classes, by number; empty where it does not say.
     public let classNames: [Int: String]
     /// Unknown keys of the configurations.
     public let warnings: [Problem]
     let denoiser: WeightsSource
+    /// What adapters add to the denoiser's weights, by parameter.
+    var denoiserDeltas: [String: [WeightDelta]] = [:]
 
     /// Reads the configurations.
     ///
@@ -124,7 +126,7 @@ public struct Pipeline: Sendable {
     }
 
     /// Where the denoiser's weights lie.
-    public func weights() throws -> Weights { try denoiser.weights() }
+    public func weights() throws -> Weights { try denoiser.weights().adding(denoiserDeltas) }
 
     /// SHA-256 of the denoiser's weights; with further networks, of the digests of all. A file that holds several counts
     /// once.

@@ -7,6 +7,8 @@ public import Text
 
 /// A text encoder of a pipeline, with its tokenizer.
 public struct TextEncoderPart: Sendable {
+    /// Its folder in a pipeline's directory: `text_encoder` or `text_encoder_2`.
+    let component: String
     public let configuration: CLIPTextConfiguration
     public private(set) var tokenizer: BytePairTokenizer
     /// The vectors of words that were added to the vocabulary, one after the other.
@@ -14,9 +16,15 @@ public struct TextEncoderPart: Sendable {
     /// Unknown keys of the configuration.
     public let warnings: [Problem]
     private let source: WeightsSource
+    /// What adapters add to its weights, by parameter.
+    var deltas: [String: [WeightDelta]] = [:]
 
     /// One whose configuration is known.
-    init(_ configuration: CLIPTextConfiguration, _ tokenizer: BytePairTokenizer, _ source: WeightsSource) {
+    init(
+        _ component: String, _ configuration: CLIPTextConfiguration, _ tokenizer: BytePairTokenizer,
+        _ source: WeightsSource
+    ) {
+        self.component = component
         (self.configuration, self.tokenizer, self.source) = (configuration, tokenizer, source)
         warnings = []
     }
@@ -28,6 +36,7 @@ public struct TextEncoderPart: Sendable {
     /// - Throws: what is wrong with their files, and where they do not fit each other.
     init(_ path: String, tokenizer: String, variant: String?) throws {
         let file = Path.join(path, "config.json")
+        component = Path.name(path)
         (configuration, warnings) = try CLIPTextConfiguration.read(
             config: PosixFileSystem().read(file, limit: 1 << 20, followsLinks: true), file: file)
         let tokenizer = try BytePairTokenizer(directory: tokenizer)
@@ -66,7 +75,16 @@ public struct TextEncoderPart: Sendable {
         added += values
     }
 
-    public func weights() throws -> Weights { try source.weights() }
+    public func weights() throws -> Weights { try source.weights().adding(deltas) }
+
+    /// The encoder as adapters see it.
+    ///
+    /// - Parameter count: of the pipeline's encoders; a single one has a name of its own in kohya's files.
+    func adapterNetwork(among count: Int) -> AdapterNetwork {
+        let label = component.hasSuffix("_2") ? "lora_te2" : "lora_te1"
+        return AdapterNetwork(
+            component, [label] + (count == 1 ? ["lora_te"] : []), configuration.makeNetwork(on: .rehearsal()))
+    }
 
     /// The encoder as one of the networks that take turns in memory.
     ///

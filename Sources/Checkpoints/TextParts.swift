@@ -26,4 +26,11 @@ public struct TextParts: Sendable {
         }
         return copy
     }
+
+    /// The same with what adapters add to each encoder's weights.
+    func adding(_ deltas: [[String: [WeightDelta]]]) -> TextParts {
+        var copy = self
+        for (index, own) in deltas.enumerated() { copy.encoders[index].deltas = own }
+        return copy
+    }
 }

@@ -26,8 +26,9 @@ extension Weights {
             guard isSame else { throw mismatch("tensor \(key) is not what config.json makes of it", file.path) }
         }
         // All are read before any is given away: a disk may fail at the last.
-        let values = try found.map { parameter, file, place in
-            parameter.stored(fromFileOrder: try Self.tensor(file, place, parameter), keeping: format)
+        let values = try found.map { name, parameter, file, place in
+            let own = try Self.tensor(file, place, parameter)
+            return parameter.stored(fromFileOrder: try adapted(own, name), keeping: format)
         }
         for (entry, value) in zip(found, values) { entry.parameter.assign(value) }
     }
@@ -41,7 +42,7 @@ extension Weights {
     }
 
     typealias Places = (
-        parameters: [(parameter: Parameter, file: SafetensorsFile, place: TensorPlace)],
+        parameters: [(name: String, parameter: Parameter, file: SafetensorsFile, place: TensorPlace)],
         constants: [(value: Tensor, file: SafetensorsFile, key: String)]
     )
 
@@ -66,10 +67,10 @@ extension Weights {
             problems += try fault(file, place, shape).map { [$0] } ?? []
             return (file, place)
         }
-        var found: [(parameter: Parameter, file: SafetensorsFile, place: TensorPlace)] = []
+        var found: [(name: String, parameter: Parameter, file: SafetensorsFile, place: TensorPlace)] = []
         for (name, parameter) in module.parameters {
             if let (file, place) = try find(name, parameter.fileShape) {
-                found.append((parameter, file, place))
+                found.append((name, parameter, file, place))
             } else {
                 let key = names.places(name).first?.key ?? name
                 let place = key == name ? "" : ": there is no tensor \(key)"
@@ -138,5 +139,5 @@ extension Weights {
 
 extension [Int] {
     /// The shape of a matrix for one of 1 x 1 kernels.
-    fileprivate var withoutKernel: [Int] { count == 4 && self[2...] == [1, 1] ? Array(self[..<2]) : self }
+    var withoutKernel: [Int] { count == 4 && self[2...] == [1, 1] ? Array(self[..<2]) : self }
 }

@@ -1,5 +1,6 @@
 internal import DurableFiles
 internal import Problems
+internal import Safetensors
 internal import StrictJSON
 
 /// The weights of one network: safetensors files, whole or in shards, and how they name what they hold.
@@ -20,6 +21,8 @@ public struct Weights: Sendable {
     let remedy: String
     /// Nil: the files' keys tell it.
     let names: TensorNames?
+    /// What adapters add to the files' weights, by the name of the parameter.
+    var deltas: [String: [WeightDelta]] = [:]
 
     /// Those in the directory of a network, such as `unet/`: the files of the variant, else plain files, else the only
     /// ones that there are.
@@ -128,6 +131,7 @@ public struct Weights: Sendable {
 
     /// The files as they are now: what they hold is the same as long as this is.
     func state() throws -> [FileStatus?] {
-        try files.map { try PosixFileSystem().status($0, followsLinks: true) }
+        let adapters = Set(deltas.values.joined().map(\.file.path)).sorted()
+        return try (files + adapters).map { try PosixFileSystem().status($0, followsLinks: true) }
     }
 }

@@ -18,9 +18,11 @@ public struct JobInput: Sendable, Hashable {
         case refiner = "$.refiner"
         case promptFile = "$.prompt_file"
         case embeddings = "$.embeddings"
+        case loras = "$.loras"
+        case loraModels = "$.loras.model"
 
         /// Where it stands in the job file.
-        public var jsonPath: String { rawValue }
+        public var jsonPath: String { self == .loraModels ? Self.loras.rawValue : rawValue }
     }
 
     public var role: Role
@@ -164,6 +166,8 @@ extension DrawingOptions {
             + (refiner?.path.map { [JobInput(role: .refiner, path: $0)] } ?? [])
             + (prompts.promptFile.map { [JobInput(role: .promptFile, path: $0)] } ?? [])
             + prompts.embeddings.map { JobInput(role: .embeddings, path: $0) }
+            + prompts.loras.compactMap { lora in lora.path.map { JobInput(role: .loras, path: $0) } }
+            + prompts.loras.compactMap { lora in lora.model?.path.map { JobInput(role: .loraModels, path: $0) } }
     }
 
     fileprivate func mapInputs<Failure: Error>(
@@ -181,10 +185,20 @@ extension DrawingOptions {
         for index in prompts.embeddings.indices {
             copy.prompts.embeddings[index] = try transform(JobInput(role: .embeddings, path: prompts.embeddings[index]))
         }
+        for (index, lora) in prompts.loras.enumerated() {
+            if let path = lora.path {
+                copy.prompts.loras[index].path = try transform(JobInput(role: .loras, path: path))
+            }
+            if let path = lora.model?.path {
+                copy.prompts.loras[index].model = .path(try transform(JobInput(role: .loraModels, path: path)))
+            }
+        }
         return copy
     }
 }
 
 extension DrawingOptions {
-    fileprivate var models: [ModelReference] { [model] + [autoencoder, refiner].compactMap(\.self) }
+    fileprivate var models: [ModelReference] {
+        [model] + [autoencoder, refiner].compactMap(\.self) + prompts.loras.compactMap(\.model)
+    }
 }

@@ -33,6 +33,8 @@ public struct PromptOptions: Described, Hashable {
     public var maxPromptLength = 1024
     /// Files of textual inversion.
     public var embeddings: [String] = []
+    /// Each is added to the weights of the model, not to each other's result.
+    public var loras: [LoraOptions] = []
 
     public init() {}
 
@@ -75,6 +77,10 @@ public struct PromptOptions: Described, Hashable {
         Field(
             "embeddings", \.embeddings, .list(.string(), count: 0...100),
             "Safetensors files of textual inversion, whose tokens prompts may use."),
+        Field(
+            "loras", \.loras, .list(.object, count: 0...100),
+            "Adapters that are added to the weights of the model and its text encoders: LoRA, LoHa, LoKr and DoRA, as kohya's "
+                + "scripts, LyCORIS, diffusers and PEFT write them."),
     ]
 
     public func validate(_ checks: inout Checks) {
@@ -95,7 +101,7 @@ public struct PromptOptions: Described, Hashable {
             ("negative_prompt", negativePrompt != nil), ("clip_skip", clipSkip != 0),
             ("prompt_syntax", syntax != .plain),
             ("long_prompt", longPrompt != .truncate), ("max_prompt_length", maxPromptLength != usual.maxPromptLength),
-            ("embeddings", !embeddings.isEmpty),
+            ("embeddings", !embeddings.isEmpty), ("loras", !loras.isEmpty),
         ] where isSet {
             checks.fail(
                 key, and: ["prompt", "prompt_file"], "\(key) has no meaning without a prompt",

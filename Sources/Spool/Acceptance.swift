@@ -69,7 +69,7 @@ public struct JobDirectories: Sendable {
                     path = try policy.resolve(input.path, base: base)
                 } catch {
                     // A model may be the work of a job that has not run yet: it is looked for when this one starts.
-                    guard [.model, .autoencoder, .refiner].contains(input.role), error.code == .missing else {
+                    guard Self.models.contains(input.role), error.code == .missing else {
                         throw error
                     }
                     return Path.join(base, input.path)
@@ -90,6 +90,9 @@ public struct JobDirectories: Sendable {
         return resolved
     }
 
+    /// What may be a directory or a file, and the work of another job.
+    private static let models: Set<JobInput.Role> = [.model, .autoencoder, .refiner, .loraModels]
+
     private func check(_ path: String, _ input: JobInput) throws(Problem) {
         let kind: FileKind?
         do { kind = try files.status(path)?.kind } catch {
@@ -98,10 +101,8 @@ public struct JobDirectories: Sendable {
         // A folder of pictures, or of a clip's frames.
         if [.image, .video, .to, .samples, .reference].contains(input.role), kind == .directory { return }
         // A model may be one file.
-        if [.model, .autoencoder, .refiner].contains(input.role), kind == .regular, path.hasSuffix(".safetensors") {
-            return
-        }
-        let wantsDirectory = [.datasetPath, .model, .autoencoder, .refiner].contains(input.role)
+        if Self.models.contains(input.role), kind == .regular, path.hasSuffix(".safetensors") { return }
+        let wantsDirectory = input.role == .datasetPath || Self.models.contains(input.role)
         guard kind != (wantsDirectory ? .directory : .regular) else { return }
         throw Problem(
             .invalid, "\(input.path) is not a \(wantsDirectory ? "directory" : "regular file")",

@@ -27,7 +27,7 @@ extension Pipeline {
                         remedy: "Single files are read with CLIP's own vocabulary: give a diffusers directory.",
                         file: file.path)
                 }
-                return TextEncoderPart(encoder.configuration, tokenizer, encoder.source)
+                return TextEncoderPart(encoder.component, encoder.configuration, tokenizer, encoder.source)
             }, lowResolutionScheduler: file.family.lowResolutionScheduler)
         warnings = file.warnings
         try check(file.path)

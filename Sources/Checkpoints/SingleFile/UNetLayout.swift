@@ -71,7 +71,7 @@ struct UNetLayout: Sendable {
     }
 
     /// The modules of `UNet2DConditionModel`.
-    private var modules: ModuleNames {
+    var modules: ModuleNames {
         var modules = ModuleNames()
         for (module, name) in Self.ends { modules.add(module, Self.prefix + name) }
         for (index, level) in levels.enumerated() {

@@ -16,7 +16,7 @@ struct Refiner {
     /// - Returns: nil where the job names none.
     /// - Throws: what is wrong with it, and where it does not fit the model whose samplings it ends.
     init?(
-        _ options: DrawingOptions, after model: Pipeline, embeddings: [String], by digest: WeightDigests,
+        _ options: DrawingOptions, after model: Pipeline, _ additions: ModelAdditions, by digest: WeightDigests,
         _ context: JobContext
     ) throws {
         guard let reference = options.refiner else { return nil }
@@ -33,8 +33,9 @@ struct Refiner {
         else {
             throw unfit("the refiner works on other latents than the model")
         }
-        self.text = try pointing(to: JobInput.Role.embeddings.jsonPath) { try text.adding(embeddings: embeddings) }
-        texts = try TextConditions(self.text, embeddings: embeddings, by: digest, context)
+        // LoRAs are for the model alone: none fits both.
+        self.text = try additions.adding(to: text)
+        texts = try TextConditions(self.text, additions, by: digest, context)
     }
 
     /// Lets the refiner take the last steps of a plan.

@@ -37,9 +37,11 @@ struct SampleExecution {
 
     func run() throws -> Ending {
         let resident = JobContext.residentMemory
-        let pipeline = try context.open(
-            options.model, variant: options.variant, predictionType: options.predictionType,
-            needsAutoencoder: options.autoencoder == nil)
+        let additions = try ModelAdditions(options.prompts, context)
+        let pipeline = try additions.adding(
+            to: context.open(
+                options.model, variant: options.variant, predictionType: options.predictionType,
+                needsAutoencoder: options.autoencoder == nil))
         let weightDigests = WeightDigests()
         let autoencoder = try self.autoencoder(of: pipeline)
         let shape = try sampleShape(of: pipeline, autoencoder?.configuration)
@@ -49,14 +51,11 @@ struct SampleExecution {
             try autoencoder.map { part in
                 try pointing(to: "$.model") { (part.configuration, try part.component(of: phases, on: context.device)) }
             })
-        let embeddings = try embeddings()
-        let text = try pointing(to: JobInput.Role.embeddings.jsonPath) {
-            try pipeline.text?.adding(embeddings: embeddings)
-        }
+        let text = try pipeline.text.map { try additions.adding(to: $0) }
         let texts = try pointing(to: "$.model") {
-            try text.map { try TextConditions($0, embeddings: embeddings, by: weightDigests, context) }
+            try text.map { try TextConditions($0, additions, by: weightDigests, context) }
         }
-        let refiner = try Refiner(options, after: pipeline, embeddings: embeddings, by: weightDigests, context)
+        let refiner = try Refiner(options, after: pipeline, additions, by: weightDigests, context)
         var drawing = Drawing()
         let firstFrame = try firstFrame(codec)
         for request in requests {
@@ -91,13 +90,16 @@ struct SampleExecution {
                 path: "$.output.video")
         }
         let outputs = try SampleOutputs(
-            drawing, sweep: sweep, codec, pipeline, texts, modelDigest: digest, firstFrame: firstFrame, context)
+            drawing, sweep: sweep, codec, pipeline, additions, texts, modelDigest: digest, firstFrame: firstFrame,
+            context)
         let latents = codec.isLossy ? " of latents, with its \(AutoencoderKLConfiguration.classNames[0])," : ""
         context.log("\(pipeline.configuration.className)\(latents) from \(pipeline.path)")
         if let refiner { context.log("the last steps are taken by the model from \(refiner.pipeline.path)") }
         var encodings = try texts.map { [try TextEncodingWork($0, encoders)] } ?? []
         if let refiner, let refining { encodings.append(try TextEncodingWork(refiner.texts, refining.encoders)) }
-        let deciding = [digest] + (try refiner.map { [try $0.pipeline.digest(with: nil, by: weightDigests)] } ?? [])
+        let deciding =
+            [digest] + additions.identity
+            + (try refiner.map { [try $0.pipeline.digest(with: nil, by: weightDigests)] } ?? [])
         return try draw(
             drawing, encodings, network, refiner: refining?.denoiser, outputs,
             fingerprint: fingerprint(drawing, deciding))
@@ -126,11 +128,11 @@ struct SampleExecution {
 
     /// What saved states must belong to: everything that decides the samples.
     ///
-    /// - Parameter digests: of the models.
+    /// - Parameter digests: of the models and of what is added to them.
     private func fingerprint(_ drawing: Drawing, _ digests: [String]) throws -> String {
         var parts = digests + [spec.json.line]
         let files =
-            (requests[0].edits?.files ?? []) + (try firstFramePath().map { [$0] } ?? []) + (try embeddings())
+            (requests[0].edits?.files ?? []) + (try firstFramePath().map { [$0] } ?? [])
         for path in files { parts.append(try SHA256.digest(ofFile: path).description) }
         for part in drawing.parts where part.request.options.prompts.promptFile != nil {
             parts += part.settings.prompts?.positive ?? []
@@ -178,12 +180,6 @@ struct SampleExecution {
             throw misfit.problem
         }
         return directory
-    }
-
-    private func embeddings() throws -> [String] {
-        try options.prompts.embeddings.map { path in
-            try pointing(to: JobInput.Role.embeddings.jsonPath) { try context.permitted(path) }
-        }
     }
 
     private func sampleShape(

@@ -33,8 +33,8 @@ struct SampleOutputs: SampleSink {
     private static let largestGrid = 1024
 
     init(
-        _ drawing: Drawing, sweep: Sweep?, _ codec: SampleCodec, _ pipeline: Pipeline, _ texts: TextConditions?,
-        modelDigest: String, firstFrame: Image?, _ context: JobContext
+        _ drawing: Drawing, sweep: Sweep?, _ codec: SampleCodec, _ pipeline: Pipeline, _ additions: ModelAdditions,
+        _ texts: TextConditions?, modelDigest: String, firstFrame: Image?, _ context: JobContext
     ) throws {
         self.firstFrame = firstFrame
         self.drawing = drawing
@@ -53,8 +53,8 @@ struct SampleOutputs: SampleSink {
         self.clipFile = clipFile
         let makesClips = if case .video = codec.shape { true } else { false }
         record = SampleRecord(
-            drawing: drawing, sweep: sweep, pipeline: pipeline, modelDigest: modelDigest, conditions: texts,
-            shape: codec.shape, framesPerSecond: makesClips ? rate.perSecond : nil,
+            drawing: drawing, sweep: sweep, pipeline: pipeline, additions: additions, modelDigest: modelDigest,
+            conditions: texts, shape: codec.shape, framesPerSecond: makesClips ? rate.perSecond : nil,
             ranges: { batch in
                 let path = Self.rangesPath(batch, context)
                 guard try context.files.exists(path) else { return [] }

@@ -14,6 +14,7 @@ struct SampleRecord {
     let drawing: Drawing
     let sweep: Sweep?
     let pipeline: Pipeline
+    let additions: ModelAdditions
     let modelDigest: String
     /// Of a model that reads text.
     let conditions: TextConditions?
@@ -42,15 +43,19 @@ struct SampleRecord {
         let guidanceScale = part.settings.guidanceScale
         if guidanceScale != 1 { settings.append("CFG scale: \(guidanceScale)") }
         if part.request.edits != nil { settings.append("Denoising strength: \(part.request.strength)") }
-        let origin: [JSONNode.Member] = [
-            .init("model", JSONNode(.string(options.model.description))),
-            .init("model_sha256", JSONNode(.string(modelDigest))),
-            .init("sampler", part.settings.sampler.options.json),
-            .init("rng", JSONNode(.string(options.randomSource.rawValue))),
-            .init("guidance_scale", JSONNode(.number(guidanceScale))),
-            .init("guidance_rescale", JSONNode(.number(options.guidanceRescale))),
-            .init("guidance_interval", JSONNode(.array(options.guidanceInterval.map { JSONNode(.number($0)) }))),
-        ]
+        let origin: [JSONNode.Member] =
+            [
+                .init("model", JSONNode(.string(options.model.description))),
+                .init("model_sha256", JSONNode(.string(modelDigest))),
+                .init("sampler", part.settings.sampler.options.json),
+                .init("rng", JSONNode(.string(options.randomSource.rawValue))),
+                .init("guidance_scale", JSONNode(.number(guidanceScale))),
+                .init("guidance_rescale", JSONNode(.number(options.guidanceRescale))),
+                .init("guidance_interval", JSONNode(.array(options.guidanceInterval.map { JSONNode(.number($0)) }))),
+            ]
+            + (conditions == nil
+                ? []
+                : [.init("loras", additions.loraNodes), .init("embeddings", additions.embeddingNodes)])
         return [
             PNG.Text("parameters", prompt(sample) + settings.joined(separator: ", ")),
             PNG.Text("Software", "diffd \(Release.version)"),
@@ -120,6 +125,7 @@ struct SampleRecord {
                 "class": JSONNode(.string(pipeline.configuration.className)),
                 "sha256": JSONNode(.string(modelDigest)),
             ],
+            "loras": additions.loraNodes, "embeddings": additions.embeddingNodes,
             "sampler": settings.sampler.options.json,
             "scheduler": settings.sampler.scheduler.config(
                 settings.sampler.name, diffusersVersion: Pipeline.diffusersVersion),

@@ -44,15 +44,16 @@ final class TextConditions {
     private let log: (String) -> Void
 
     /// - Parameters:
-    ///   - embeddings: the files whose words were added to the vocabulary.
+    ///   - additions: what was added to the encoders' vocabulary and weights.
     ///   - digest: of the encoders' weights.
     /// - Throws: what is wrong with the encoders' files.
-    init(_ parts: TextParts, embeddings: [String], by digest: WeightDigests, _ context: JobContext) throws {
+    init(_ parts: TextParts, _ additions: ModelAdditions, by digest: WeightDigests, _ context: JobContext) throws {
         self.parts = parts
         device = context.device
         store = TextStore(Path.join(context.checkpoints, "text"), in: context.files)
-        let added = try embeddings.map { try SHA256.digest(ofFile: $0).description }
-        digests = try parts.encoders.map { ([try digest($0.weights())] + added).joined(separator: " ") }
+        digests = try parts.encoders.map {
+            ([try digest($0.weights())] + additions.identity).joined(separator: " ")
+        }
         tasks = parts.encoders.map { _ in [] }
         log = context.log
     }
