@@ -210,6 +210,25 @@ def files():
     return found
 
 
+# What the golden weights leave out: files of the U-Net alone, as diffusers opens them, and of the upscaler.
+def pictured():
+    found = files()
+    cross = {"to_q": (8, 8), "to_k": (8, 32), "to_v": (8, 32), "to_out.0": (8, 8)}
+    attention = [(f"{BLOCK}.attn2.{m}", s) for m, s in cross.items()]
+    peft = dict(down=".lora_A.weight", up=".lora_B.weight")
+    m = Maker(20)
+    found["unet-kohya"] = ("sd", [("unet", n, kohya("unet")(n), m.lora(s, alpha=2)) for n, s in attention], {})
+    m = Maker(21)
+    found["unet-peft"] = ("sd", [("unet", n, "unet." + n, m.lora(s, **peft)) for n, s in attention], {})
+    m = Maker(22)
+    found["unet-dora"] = ("sd", [("unet", n, "unet." + n, m.lora(s, **peft, norms="peft")) for n, s in attention], {})
+    m = Maker(23)
+    found["unet-upscaler"] = ("upscaler", [("unet", n, kohya("unet")(n), m.lora(s, alpha=2)) for n, s in attention[:1] + attention[3:]], {})
+    model, entries, _ = found["xl-original"]
+    found["xl-unet-original"] = (model, [e for e in entries if e[0] == "unet" and "attn2" in e[1]], {})
+    return found
+
+
 def network_weights(pipeline: Path, network: str) -> dict:
     """A network's tensors under the names of its modules here: a text encoder's with `text_model.`"""
     [path] = (pipeline / network).glob("*.safetensors")

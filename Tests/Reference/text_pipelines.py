@@ -5,13 +5,14 @@ python text_pipelines.py expect DIRECTORY [NAME...]  draws the same with diffuse
 python text_pipelines.py compare DIRECTORY NAME=PICTURES ...  compares PICTURES/00000.png, ... with that: the same within 1/255
 python text_pipelines.py fixtures DIRECTORY  writes what tests without Python need of the first two into DIRECTORY
 
-Needs numpy, PIL, torch, diffusers and transformers.
+Needs numpy, PIL, torch, diffusers, transformers and, for LoRAs that diffusers reads itself, peft.
 """
 
 import json
 import shutil
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import diffusers
@@ -21,6 +22,8 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+import adapters
 
 diffusers.utils.logging.set_verbosity_error()
 
@@ -147,6 +150,30 @@ SAMPLERS = {
 }
 
 
+def make_adapters(root: Path) -> None:
+    for name, (_, entries, metadata) in adapters.pictured().items():
+        adapters.save(entries, metadata, root / f"{name}.safetensors")
+
+
+def adapt(pipeline, root: Path, loras: list, by_diffusers: bool) -> None:
+    """Lets a pipeline draw with [(name, scale)]: read by diffusers itself, or merged by the formulas of adapters.py."""
+    if by_diffusers:
+        for name, _ in loras:
+            pipeline.load_lora_weights(str(root), weight_name=f"{name}.safetensors", adapter_name=name)
+        pipeline.set_adapters([name for name, _ in loras], [scale for _, scale in loras])
+        return
+    for network in ("unet", "text_encoder", "text_encoder_2"):
+        module = getattr(pipeline, network, None)
+        if module is None:
+            continue
+        own = dict(module.named_parameters())
+        plain = {n: p.detach().numpy().astype(np.float64) for n, p in own.items()}
+        for name, scale in loras:
+            for _, path, _, form in (e for e in adapters.pictured()[name][1] if e[0] == network):
+                key = next(k for k in (f"{path}.weight", f"{path}.weight".removeprefix("text_model.")) if k in own)
+                own[key].data += torch.from_numpy(form.merged(plain[key], scale) - plain[key]).float()
+
+
 def cases() -> dict:
     """name: (pipeline, members of the job, class of diffusers or None, arguments of its call)."""
     found = {}
@@ -186,6 +213,30 @@ def cases() -> dict:
         dict(prompt=PROMPT, image="small.png", noise_level=30, num_inference_steps=6))
     add("sd-embedding", "sd", {"prompt": "a <toy> house", "sampler": few, "embeddings": ["toy.safetensors"]},
         dict(prompt="a <toy> house", num_inference_steps=6, embedding="toy.safetensors"))
+    def lora(name, model, loras, by_diffusers, job={}, call={}, kind=None):
+        if by_diffusers and not find_spec("peft"):
+            return
+        add(name, model, {"prompt": PROMPT, "sampler": few, "loras": [{"path": f"{n}.safetensors", "scale": s} for n, s in loras]} | job,
+            dict(prompt=PROMPT, num_inference_steps=6, loras=(loras, by_diffusers)) | call, kind)
+
+    lora("lora-kohya", "sd", [("kohya", 1)], False)
+    lora("lora-peft", "sd", [("peft", 0.7)], False)
+    lora("lora-unet-by-diffusers", "sd", [("processors", 1)], True)
+    lora("lora-scale-by-diffusers", "sd", [("unet-kohya", 0.6)], True)
+    lora("lora-several-by-diffusers", "sd", [("unet-kohya", 0.5), ("unet-peft", -0.8)], True)
+    lora("lora-dora-by-diffusers", "sd", [("unet-dora", 1)], True)
+    lora("lora-dora-scale-by-diffusers", "sd", [("unet-dora", 0.6)], True)
+    lora("lora-xl-by-diffusers", "xl", [("xl-unet-original", 0.9)], True)
+    for form in ("locon", "dora", "loha", "lokr", "mixed", "processors", "diffusers"):
+        lora(f"lora-{form}", "sd", [(form, 0.8)], False)
+    lora("lora-all", "sd", [("kohya", 0.5), ("loha", 0.3), ("dora", 0.4), ("locon", -0.5)], False)
+    lora("lora-xl", "xl", [("xl-original", 1)], False)
+    lora("lora-xl-diffusers", "xl", [("xl-diffusers", 1)], False)
+    lora("lora-inpaint", "inpaint", [("kohya", 1)], False, edit | {"mask": "mask.png"},
+         dict(image="picture.png", mask_image="mask.png", strength=0.6, num_inference_steps=10))
+    lora("lora-upscaler", "upscaler", [("unet-upscaler", 1)], False, {"kind": "img2img", "image": "small.png", "noise_level": 30},
+         dict(image="small.png", noise_level=30))
+    lora("lora-img2img", "sd", [("kohya", 0.8)], False, edit, call, diffusers.StableDiffusionImg2ImgPipeline)
     mask = {"mask": "mask.png"}
     add("sd-inpaint-4", "sd", edit | mask | {"prompt": PROMPT, "strength": 1, "sampler": {"name": "ddim", "steps": 8}},
         dict(prompt=PROMPT, image="picture.png", mask_image="mask.png", strength=1.0, num_inference_steps=8),
@@ -208,6 +259,8 @@ def make_jobs(root: Path) -> None:
                 full[key] = f"{root}/{full[key]}"
         if "embeddings" in full:
             full["embeddings"] = [f"{root}/{file}" for file in full["embeddings"]]
+        if "loras" in full:
+            full["loras"] = [lora | {"path": f"{root}/{lora['path']}"} for lora in full["loras"]]
         (root / "jobs" / f"{name}.json").write_text(json.dumps(full))
 
 
@@ -231,6 +284,8 @@ def expect(root: Path, names: list[str]) -> None:
         generator = torch.Generator("cpu").manual_seed(3)
         if embedding := call.pop("embedding", None):
             pipeline.load_textual_inversion(root / embedding)
+        if loras := call.pop("loras", None):
+            adapt(pipeline, root, *loras)
         if refiner := call.pop("refiner", None):
             second = diffusers.StableDiffusionXLImg2ImgPipeline.from_pretrained(root / refiner)
             second.set_progress_bar_config(disable=True)
@@ -286,7 +341,10 @@ if __name__ == "__main__":
         root.mkdir(parents=True, exist_ok=True)
         make_pipelines(root)
         make_images(root)
+        make_adapters(root)
         make_jobs(root)
+        if not find_spec("peft"):
+            print("skipped: LoRAs that diffusers reads itself (there is no peft)")
     elif command == "fixtures":
         root.mkdir(parents=True, exist_ok=True)
         fixtures(root)
