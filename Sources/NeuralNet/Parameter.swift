@@ -22,6 +22,8 @@ public final class Parameter {
     public let isHiddenMatrix: Bool
     public let device: Device
     private(set) var stored: Stored?
+    /// What is learned beside it; nil: nothing.
+    var lowRank: LowRankPair?
 
     /// What a parameter holds.
     public enum Stored {

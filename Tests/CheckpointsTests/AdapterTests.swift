@@ -94,6 +94,74 @@ import Testing
         #expect(try #require(half[name]) == #require(full[name]).map { Float(Float16($0)) })
     }
 
+    @Test(
+        "are found under the names of the single file's own U-Net, module by module",
+        arguments: ["xl", "upscaler", "sd1"])
+    func originals(_ name: String) throws {
+        let prefix = "model.diffusion_model."
+        let path = Fixture.path("single_files/\(name).safetensors")
+        let file = try SafetensorsFile(path)
+        let keys = file.names.filter {
+            $0.hasPrefix(prefix) && $0.hasSuffix(".weight") && [2, 4].contains(file.tensors[$0]?.shape.count)
+        }
+        // ΔW of the module of number n is n + 1 everywhere.
+        var tensors: [Tensor] = []
+        for (number, key) in keys.enumerated() {
+            let shape = try file.info(key).shape
+            let module = "lora_unet_" + key.dropFirst(prefix.count).dropLast(7).replacing(".", with: "_")
+            let inputs = shape[1...].reduce(1, *)
+            tensors.append(
+                ("\(module).lora_down.weight", [1] + shape[1...], [Float](repeating: 1, count: inputs)))
+            tensors.append(
+                (
+                    "\(module).lora_up.weight", [shape[0], 1] + shape.dropFirst(2).map { _ in 1 },
+                    [Float](repeating: Float(number + 1), count: shape[0])
+                ))
+        }
+        let plain = try Pipeline(path, needsAutoencoder: false)
+        let adapted = try plain.adding(adapters: [(write(tensors), 1)])
+        let weights = try plain.model(on: device).parameters
+        var found: Set<Int> = []
+        for (own, changed) in zip(weights, try adapted.model(on: device).parameters) {
+            let values = own.parameter.inFileOrder(own.parameter.value).array()
+            let sums = changed.parameter.inFileOrder(changed.parameter.value).array()
+            let difference = sums[0] - values[0]
+            guard difference > 0.5 else { continue }
+            let number = Int(difference.rounded()) - 1
+            #expect(found.insert(number).inserted)
+            #expect(try file.floats(keys[number]) == values, "\(own.name)")
+        }
+        #expect(found.count == keys.count)
+    }
+
+    @Test("that were learned here are read as what they were") func written() throws {
+        let pipeline = try pipeline()
+        let network = try pipeline.model(on: device)
+        let adapter = LowRankAdapter(
+            of: network, at: ParameterSelection(["*attn*", "*proj_in", "*ff.net*", "*conv1"]), rank: 2, alpha: 3)
+        adapter.initialize(seed: 5)
+        for (number, layer) in adapter.layers.enumerated() {
+            let shape = layer.pair.b.shape
+            layer.pair.b.assign(
+                .normal(shape, seed: 7, purpose: .weights, step: 0, firstSample: number, on: device) * 0.2)
+        }
+        try LowRankAdapter.write(
+            [("unet", adapter)], hasSecondEncoder: false, metadata: ["ss_base_model_version": "sd_v1"],
+            to: directory.path, in: PosixFileSystem())
+        let file = try SafetensorsFile(directory("pytorch_lora_weights.safetensors"))
+        #expect(try file.floats("\(Self.module).alpha") == [2] && file.metadata["ss_network_dim"] == "2")
+        let adapted = try pipeline.adding(adapters: [(Pipeline.adapterFile(at: directory.path), 1)])
+            .model(on: device)
+        let x = Tensor.normal([1, 8, 8, 4], seed: 1, purpose: .weights, step: 1, firstSample: 0, on: device)
+        var condition = Condition()
+        condition.text = Condition.Text(
+            tokens: .normal([1, 5, 32], seed: 2, purpose: .weights, step: 2, firstSample: 0, on: device), counts: nil)
+        func output(_ model: any Denoiser) -> [Float] { model(x, timesteps: [500], condition: condition).array() }
+        let (beside, merged) = (output(network), output(adapted))
+        #expect(zip(beside, merged).allSatisfy { abs($0 - $1) < 1e-5 * max(1, abs($0)) })
+        #expect(try output(pipeline.model(on: device)) != merged)
+    }
+
     // MARK: - What cannot be used
 
     private typealias Tensor = (name: String, shape: [Int], values: [Float])

@@ -160,6 +160,10 @@ import Testing
             ("\"prompt\": \"a\", \"sampler\": {\"eta\": 0.5}", "$.sampler.eta"),
             ("\"prompt\": \"a\", \"variant\": \"fp16\"", "$.model"),
             ("\"prompt\": \"a\", \"embeddings\": [\"data/expected.safetensors\"]", "$.embeddings"),
+            ("\"prompt\": \"a\", \"loras\": [{\"path\": \"data/expected.safetensors\"}]", "$.loras"),
+            ("\"prompt\": \"a\", \"loras\": [{\"path\": \"data/none.safetensors\"}]", "$.loras"),
+            ("\"prompt\": \"a\", \"loras\": [{\"model\": \"job:none\"}]", "$.loras"),
+            ("\"prompt\": \"a\", \"loras\": [{\"model\": \"data/sd\"}]", "$.loras"),
             ("\"prompt\": \"a\", \"refiner\": \"data/xl\", \"switch_at\": 0.99", "$.refiner"),
             ("\"prompt\": \"a\", \"class_labels\": [1]", "$.class_labels"),
         ]) func refused(_ members: String, _ path: String) async throws

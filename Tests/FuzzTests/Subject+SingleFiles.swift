@@ -42,7 +42,7 @@ extension Subject {
     }
 
     /// A file of these tensors, all zeros that take no space.
-    private static func sparseFile(_ lines: String, _ path: String) throws {
+    static func sparseFile(_ lines: String, _ path: String) throws {
         var members: [JSONNode.Member] = []
         var (names, end): (Set<String>, Int) = ([], 0)
         for line in lines.split(separator: "\n") {

@@ -27,7 +27,8 @@ struct Subject: Sendable, CustomTestStringConvertible {
 
     static let all: [Subject] =
         [
-            jobs, json, safetensors, singleFiles, npz, npy, png, jpeg, webp, gifPicture, tiff, profiles, metadata, idx,
+            jobs, json, safetensors, singleFiles, adapters, npz, npy, png, jpeg, webp, gifPicture, tiff, profiles,
+            metadata, idx,
             gif, y4m,
             answers,
             events, prompts,

@@ -26,6 +26,15 @@ struct AdapterNetwork: Sendable {
             })
     }
 
+    /// What kohya's scripts write before the names of a component's modules.
+    static func label(_ component: String, hasSecondEncoder: Bool) -> String {
+        switch component {
+        case "text_encoder": hasSecondEncoder ? "lora_te1" : "lora_te"
+        case "text_encoder_2": "lora_te2"
+        default: "lora_unet"
+        }
+    }
+
     /// Every name that a file may give to a module.
     func names(of module: String) -> [String] {
         let textModel = "text_model."
