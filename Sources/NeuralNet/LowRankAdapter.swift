@@ -1,3 +1,5 @@
+internal import TensorCore
+
 /// Low-rank pairs beside some layers of a network, as a module of its own: what learns them trains nothing else, and the
 /// network's parameters keep their names.
 public final class LowRankAdapter: Module {

@@ -1,4 +1,4 @@
-public import TensorCore
+internal import TensorCore
 
 /// What is learned beside the frozen weight W of a layer (Hu et al. 2022, "LoRA", equation 3): y = W x + s B (A x), with few
 /// rows in A. For a convolution A has its kernel and geometry, and B is one of 1 x 1.

@@ -99,7 +99,7 @@ import Testing
         arguments: ["xl", "upscaler", "sd1"])
     func originals(_ name: String) throws {
         let prefix = "model.diffusion_model."
-        let path = Fixture.path("single_files/\(name).safetensors")
+        let path = try withWholeVocabulary(Fixture.path("single_files/\(name).safetensors"))
         let file = try SafetensorsFile(path)
         let keys = file.names.filter {
             $0.hasPrefix(prefix) && $0.hasSuffix(".weight") && [2, 4].contains(file.tensors[$0]?.shape.count)
@@ -134,6 +134,18 @@ import Testing
         #expect(found.count == keys.count)
     }
 
+    /// A fixture with as many tokens as CLIP has, with which single files are read.
+    private func withWholeVocabulary(_ path: String) throws -> String {
+        let file = try SafetensorsFile(path)
+        let tensors: [Tensor] = try file.names.compactMap { name in
+            let info = try file.info(name)
+            guard info.type != .int64 else { return nil }
+            guard name.hasSuffix("token_embedding.weight") else { return (name, info.shape, try file.floats(name)) }
+            return (name, [49408, info.shape[1]], [Float](repeating: 0, count: 49408 * info.shape[1]))
+        }
+        return try write(tensors, as: "model.safetensors")
+    }
+
     @Test("that were learned here are read as what they were") func written() throws {
         let pipeline = try pipeline()
         let network = try pipeline.model(on: device)
@@ -143,7 +155,7 @@ import Testing
         for (number, layer) in adapter.layers.enumerated() {
             let shape = layer.pair.b.shape
             layer.pair.b.assign(
-                .normal(shape, seed: 7, purpose: .weights, step: 0, firstSample: number, on: device) * 0.2)
+                TensorCore.Tensor.normal(shape, seed: 7, purpose: .weights, step: 0, firstSample: number, on: device) * 0.2)
         }
         try LowRankAdapter.write(
             [("unet", adapter)], hasSecondEncoder: false, metadata: ["ss_base_model_version": "sd_v1"],
@@ -152,10 +164,11 @@ import Testing
         #expect(try file.floats("\(Self.module).alpha") == [2] && file.metadata["ss_network_dim"] == "2")
         let adapted = try pipeline.adding(adapters: [(Pipeline.adapterFile(at: directory.path), 1)])
             .model(on: device)
-        let x = Tensor.normal([1, 8, 8, 4], seed: 1, purpose: .weights, step: 1, firstSample: 0, on: device)
+        try LowRankAdapter.write(
+        let x = TensorCore.Tensor.normal([1, 8, 8, 4], seed: 1, purpose: .weights, step: 1, firstSample: 0, on: device)
         var condition = Condition()
         condition.text = Condition.Text(
-            tokens: .normal([1, 5, 32], seed: 2, purpose: .weights, step: 2, firstSample: 0, on: device), counts: nil)
+            tokens: TensorCore.Tensor.normal([1, 5, 32], seed: 2, purpose: .weights, step: 2, firstSample: 0, on: device), counts: nil)
         func output(_ model: any Denoiser) -> [Float] { model(x, timesteps: [500], condition: condition).array() }
         let (beside, merged) = (output(network), output(adapted))
         #expect(zip(beside, merged).allSatisfy { abs($0 - $1) < 1e-5 * max(1, abs($0)) })
@@ -166,8 +179,10 @@ import Testing
 
     private typealias Tensor = (name: String, shape: [Int], values: [Float])
 
-    private func write(_ tensors: [Tensor], _ metadata: [String: String] = [:]) throws -> String {
-        let path = directory("lora.safetensors")
+    private func write(
+        _ tensors: [Tensor], _ metadata: [String: String] = [:], as name: String = "lora.safetensors"
+    ) throws -> String {
+        let path = directory(name)
         var writer = try SafetensorsWriter(
             path, tensors.map { .init($0.name, $0.shape) }, metadata: metadata, in: PosixFileSystem())
         for tensor in tensors { try writer.write(tensor.name, tensor.values) }
@@ -225,7 +240,8 @@ import Testing
         let (down, up) = ("\(Self.module).lora_down.weight", "\(Self.module).lora_up.weight")
         let (a, b) = (zeros(down, 2, 8), zeros(up, 8, 2))
         let faulty: [[Tensor]] = [
-            [zeros(down, 0, 8), zeros(up, 8, 0)], [zeros(down), zeros(up)], [zeros(down, 2, 8), zeros(up, 8, 3)],
+            [zeros(down, 0, 8), zeros(up, 8, 0)], [zeros(down, 4097, 8), zeros(up, 8, 4097)], [zeros(down), zeros(up)],
+            [zeros(down, 2, 8), zeros(up, 8, 3)],
             [zeros(down, 1, 1, 1, 1, 1, 2, 8), b], [a, b, ("\(Self.module).alpha", [], [.nan])],
             [a, b, ("\(Self.module).alpha", [], [.infinity])], [a, b, zeros("\(Self.module).alpha", 2)],
             [a, b, zeros("\(Self.module).dora_scale", 8, 8)], [a, b, zeros("\(Self.module).dora_scale", 9)],

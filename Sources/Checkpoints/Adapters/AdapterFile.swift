@@ -16,6 +16,8 @@ internal import Safetensors
 struct AdapterFile {
     /// What diffusers calls the file in a directory.
     static let fileName = "pytorch_lora_weights.safetensors"
+    /// Factors of more than a weight has rows and columns are of no use, beyond what is usual for all modules of a file.
+    private static let largestRank = 4096
     /// Problems of one kind that are told one by one.
     private static let shown = 6
 
@@ -120,6 +122,11 @@ struct AdapterFile {
         }
         guard own.isFinite else { throw problem("the scale of \(group.name) is \(own)", "Lower \"scale\".") }
         var delta = WeightDelta(form: form, scale: own, magnitude: nil, file: file)
+        guard rank ?? 0 <= max(delta.rows, delta.columns.reduce(1, *|), Self.largestRank) else {
+            throw problem(
+                "the factors of \(group.name) have rank \(rank ?? 0), more than their product needs",
+                "Download or export the file again.")
+        }
         delta.magnitude = try magnitude(group, of: delta)
         return delta
     }

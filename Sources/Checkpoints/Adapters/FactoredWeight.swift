@@ -17,7 +17,7 @@ struct FactoredWeight: Sendable {
     /// What follows the first axis: inputs, or inputs and the two axes of a kernel, unless this is 1 x 1. A file may hold
     /// the product of all three instead.
     let columns: [Int]
-    /// The smaller extent of the factors; 0 for a whole matrix.
+    /// The extent that the factors share; 0 for a whole matrix.
     let rank: Int
     private let form: Form
     private let file: SafetensorsFile
@@ -48,7 +48,7 @@ struct FactoredWeight: Sendable {
             let stored = try shape(left)
             _ = try shape(core)
             let a = isTransposed ? stored.reversed() : stored
-            guard t.count == 4, a.count == 2, b.count == 2, a[0] == t[0], b[0] == t[1] else {
+            guard t.count == 4, a.count == 2, b.count == 2, a[0] == t[0], b[0] == t[1], t[0] == t[1] else {
                 throw Self.unfit("\(core) \(t), \(left) \(stored) and \(right) \(b)", file)
             }
             (rows, columns, rank) = (a[1], ([b[1]] + t[2...]).withoutPlaces, b[0])
@@ -62,7 +62,7 @@ struct FactoredWeight: Sendable {
         case .product(let left, let right): return try matrix(left, on: device).matmul(matrix(right, on: device))
         case .tucker(let core, let left, let right, let isTransposed):
             let shape = try file.info(core).shape
-            let (i, j, places) = (shape[0], shape[1], shape[2] * shape[3])
+            let (i, j, places) = (shape[0], shape[1], shape[2] *| shape[3])
             let b = try matrix(right, on: device)  // (j, C)
             let inputs = b.shape[1]
             let t = try matrix(core, on: device).reshaped(to: [i, j, places]).permuted([0, 2, 1])  // (i, P, j)
