@@ -152,10 +152,11 @@ import Testing
         let adapter = LowRankAdapter(
             of: network, at: ParameterSelection(["*attn*", "*proj_in", "*ff.net*", "*conv1"]), rank: 2, alpha: 3)
         adapter.initialize(seed: 5)
+        typealias Values = TensorCore.Tensor
         for (number, layer) in adapter.layers.enumerated() {
-            let shape = layer.pair.b.shape
-            layer.pair.b.assign(
-                TensorCore.Tensor.normal(shape, seed: 7, purpose: .weights, step: 0, firstSample: number, on: device) * 0.2)
+            let noise = Values.normal(
+                layer.pair.b.shape, seed: 7, purpose: .weights, firstSample: number, on: device)
+            layer.pair.b.assign(noise * 0.2)
         }
         try LowRankAdapter.write(
             [("unet", adapter)], hasSecondEncoder: false, metadata: ["ss_base_model_version": "sd_v1"],
@@ -164,11 +165,10 @@ import Testing
         #expect(try file.floats("\(Self.module).alpha") == [2] && file.metadata["ss_network_dim"] == "2")
         let adapted = try pipeline.adding(adapters: [(Pipeline.adapterFile(at: directory.path), 1)])
             .model(on: device)
-        try LowRankAdapter.write(
-        let x = TensorCore.Tensor.normal([1, 8, 8, 4], seed: 1, purpose: .weights, step: 1, firstSample: 0, on: device)
+        let x = Values.normal([1, 8, 8, 4], seed: 1, purpose: .weights, on: device)
         var condition = Condition()
         condition.text = Condition.Text(
-            tokens: TensorCore.Tensor.normal([1, 5, 32], seed: 2, purpose: .weights, step: 2, firstSample: 0, on: device), counts: nil)
+            tokens: Values.normal([1, 5, 32], seed: 2, purpose: .weights, on: device), counts: nil)
         func output(_ model: any Denoiser) -> [Float] { model(x, timesteps: [500], condition: condition).array() }
         let (beside, merged) = (output(network), output(adapted))
         #expect(zip(beside, merged).allSatisfy { abs($0 - $1) < 1e-5 * max(1, abs($0)) })

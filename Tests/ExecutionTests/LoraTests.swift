@@ -80,15 +80,13 @@ import Testing
                 """)
         }
         try copy(scene.spool("data/loras/kohya.safetensors"), as: "now.safetensors")
-        let killed = try job(1)
-        let worker = try killed.start(attempt: 1)
-        try await eventually("it samples") {
-            try killed.exists("checkpoints/sampling.safetensors") || !worker.isRunning
-        }
-        worker.send(SIGKILL)
-        #expect(try await worker.wait() == .signal(SIGKILL))
+        let stopped = try job(1)
+        let worker = try stopped.start(attempt: 1)
+        try await eventually("it draws") { try stopped.exists("outputs/00007.png") || !worker.isRunning }
+        worker.send(SIGTERM)
+        #expect(try await worker.wait() == .status(WorkerExit.checkpointed))
         try copy(scene.spool("data/loras/mixed.safetensors"), as: "now.safetensors")
-        #expect(try await killed.run(attempt: 2) == .status(WorkerExit.badInput))
-        #expect(killed.log.contains("the saved state belongs to another configuration"), "\(killed.log)")
+        #expect(try await stopped.run(attempt: 2) == .status(WorkerExit.badInput))
+        #expect(stopped.log.contains("the saved state belongs to another configuration"), "\(stopped.log)")
     }
 }
