@@ -134,14 +134,16 @@ import Testing
         #expect(found.count == keys.count)
     }
 
-    /// A fixture with as many tokens as CLIP has, with which single files are read.
+    /// A fixture whose text encoders have as many tokens and positions as CLIP, with whose vocabulary single files are read.
     private func withWholeVocabulary(_ path: String) throws -> String {
         let file = try SafetensorsFile(path)
+        let sizes = ["token_embedding.weight": 49408, "position_embedding.weight": 77, "positional_embedding": 77]
         let tensors: [Tensor] = try file.names.compactMap { name in
             let info = try file.info(name)
             guard info.type != .int64 else { return nil }
-            guard name.hasSuffix("token_embedding.weight") else { return (name, info.shape, try file.floats(name)) }
-            return (name, [49408, info.shape[1]], [Float](repeating: 0, count: 49408 * info.shape[1]))
+            let rows = sizes.first { name.hasSuffix($0.key) }?.value
+            guard let rows else { return (name, info.shape, try file.floats(name)) }
+            return (name, [rows, info.shape[1]], [Float](repeating: 0, count: rows * info.shape[1]))
         }
         return try write(tensors, as: "model.safetensors")
     }

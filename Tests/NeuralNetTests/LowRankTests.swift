@@ -86,7 +86,8 @@ import Testing
         let adapted = try model()
         let adapter = LowRankAdapter(of: adapted, at: ParameterSelection(["*attn1*", "*conv1"]), rank: 2, alpha: 4)
         adapter.initialize(seed: 1)
-        #expect(adapter.layers.count == 3 * 4 + 5)
+        // Four transformers of one block, and eight ResNet blocks.
+        #expect(adapter.layers.count == 4 * 4 + 8)
         #expect(adapted.parameters.map(\.name) == plain.parameters.map(\.name))
         var condition = Condition()
         condition.text = Condition.Text(tokens: try batch("text", 0), counts: nil)
