@@ -66,7 +66,7 @@ public struct DrawingOptions: Described, Hashable {
                     + "for models of its kind."),
             Field(
                 "autoencoder", \.autoencoder, .optional(ModelReference.form),
-                "An autoencoder, or a model that has one, in the place of the model's own; null: its own, if it has one."
+                "An autoencoder (its directory, or a .safetensors file), or a model that has one, in the place of the model's own; null: its own, if it has one."
             ),
             Field(
                 "weights_dtype", \.weightsType, .choice(),
