@@ -122,7 +122,7 @@ let package = Package(
         library(
             "Training",
             ["Problems", "Configurations", "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets"]),
-        library("Sampling", ["TensorCore", "NeuralNet", "Diffusion", "Models"]),
+        library("Sampling", ["Problems", "TensorCore", "NeuralNet", "Diffusion", "Models"]),
         library("Evaluation", ["Problems", "TensorCore", "NeuralNet", "Media", "Diffusion", "Models", "Datasets"]),
 
         // Control column.
@@ -240,7 +240,8 @@ let package = Package(
         tests(
             "SamplingTests",
             [
-                "NumericTestSupport", "StrictJSON", "Configurations", "DurableFiles", "TensorCore", "NeuralNet",
+                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "TensorCore",
+                "NeuralNet",
                 "Diffusion",
                 "Models", "Checkpoints", "Sampling",
             ]),

@@ -9,8 +9,7 @@ extension SchedulerConfiguration {
         case .linear, .scaledLinear, .cosine: return self
         case .sigmoid, .quadratic, .exponential, .constant:
             var copy = self
-            copy.trainedBetas =
-                trainedBetas ?? betaSchedule.betas(count: numTrainTimesteps, from: betaStart, to: betaEnd)
+            copy.trainedBetas = betas
             return copy
         }
     }

@@ -18,10 +18,7 @@ public struct NoiseSchedule: Sendable, Hashable {
     ///
     /// - Throws: a `Problem` where a beta would not lie in (0, 1).
     public init(_ configuration: SchedulerConfiguration) throws(Problem) {
-        let betas =
-            configuration.trainedBetas
-            ?? configuration.betaSchedule.betas(
-                count: configuration.numTrainTimesteps, from: configuration.betaStart, to: configuration.betaEnd)
+        let betas = configuration.betas
         try self.init(betas: configuration.rescaleBetasZeroSNR ? Self.rescaledToZeroTerminalSNR(betas) : betas)
     }
 

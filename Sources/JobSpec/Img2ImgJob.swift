@@ -35,6 +35,11 @@ public struct Img2ImgJob: Described, Hashable {
             paths.count == 1 ? JSONNode(.string(paths[0])) : JSONNode(.array(paths.map { JSONNode(.string($0)) }))
         })
 
+    private static let blur = Form<Double>.number(in: 0...1000).refined { deviation in
+        deviation > 0 && deviation < 0.01
+            ? ("is \(deviation), too little to blur anything", "Give 0 for none, or 0.01 to 1000.") : nil
+    }
+
     public static let fields: [Field<Self>] =
         CommonOptions.fields.map { $0.lifted(\.common) } + DrawingOptions.fields.map { $0.lifted(\.drawing) } + [
             Field("image", \.image, paths, "A PNG or JPEG file, a folder of them, or a list of both.", required: true),
@@ -44,7 +49,7 @@ public struct Img2ImgJob: Described, Hashable {
             Field(
                 "expand", \.expand, .optional(.list(.integer(in: 0...ImageSize.maximumSide), count: 4...4)),
                 "Pixels that each image grows by, [top, right, bottom, left], where something new is made; null: none."),
-            Field("mask_blur", \.maskBlur, .number(in: 0...1000), "Standard deviation of the mask's blur in pixels."),
+            Field("mask_blur", \.maskBlur, blur, "Standard deviation of the mask's blur in pixels."),
             Field(
                 "size", \.size, .optional(ImageSize.form),
                 "Height and width in pixels of the results of a model of latents; null: the model's own."),

@@ -6,7 +6,7 @@ extension Image {
     public func blurred(deviation: Double) -> Image {
         let radius = Int((3 * deviation).rounded(.up))
         guard deviation > 0, radius > 0 else { return self }
-        let raw = (-radius...radius).map { exp(-Double($0 * $0) / (2 * deviation * deviation)) }
+        let raw = (-radius...radius).map { exp(-pow(Double($0) / deviation, 2) / 2) }
         let total = raw.reduce(0, +)
         let weights = raw.map { Float($0 / total) }
         let values = samples.map(Float.init)

@@ -53,6 +53,9 @@ extension Module {
         parameters.reduce(0) { $1.parameter.isTrainable ? $0 + $1.parameter.shape.elementCount : $0 }
     }
 
+    /// The name of the first parameter that holds NaN or infinity; nil where none does.
+    public var nonFiniteParameter: String? { parameters.first { !$0.parameter.value.isFinite }?.name }
+
     /// Gives parameters their first values, each a function of the seed, the parameter's number and its shape.
     ///
     /// - Parameters:

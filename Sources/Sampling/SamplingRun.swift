@@ -67,7 +67,8 @@ public struct SamplingRun {
 
     /// Takes the next step; nil when all samples are drawn.
     ///
-    /// - Throws: what reading the pictures to edit or loading the model throws.
+    /// - Throws: what reading the pictures to edit or loading the model throws; `numerical` where outputs or samples are NaN or
+    ///   infinite.
     public mutating func step() throws -> Progress? {
         guard cursor.batch < plan.batchCount else { return nil }
         let batch = cursor.batch
@@ -85,9 +86,18 @@ public struct SamplingRun {
             let timestep = sampler.steps[state.index].timestep
             let input = withKnownFrames(sampler.modelInput(state), pictures, state.initialNoise)
             let prediction = try predict(input, timestep, sampler, pictures?.knownFrames)
+            let network = try network(isRefining: refinement != nil)
+            let samples = plan.samples(of: batch)
+            let range =
+                samples.count == 1
+                ? "sample \(samples.lowerBound)" : "samples \(samples.lowerBound) to \(samples.upperBound - 1)"
+            let place = "\(range) in step \(state.calls + 1) of \(visits.count)"
+            // Limiting the predicted x_0 makes a number of any output.
+            try network.checkFinite(prediction, "the network's outputs for \(place)")
             sampler.advance(&state, prediction, &cursor.noise)
             state.calls += 1
             keepKnown(&state, pictures)
+            try network.checkFinite(state.x, "the values of \(place)")
         }
         if state.calls == visits.count {
             cursor.batch += 1
@@ -123,7 +133,7 @@ public struct SamplingRun {
         _ x: Tensor, _ timestep: Double, _ sampler: any Sampler, _ known: Editing.KnownFrames?
     ) throws -> Tensor {
         let isRefining = conditions?.isRefining ?? false
-        let model = try (isRefining ? refiner ?? self.model : self.model)()
+        let model = try network(isRefining: isRefining)
         let (axis, channels, count) = (x.shape.rank - 1, x.shape.last, x.shape[0])
         let condition = conditions?.condition ?? .none
         let times = (0..<x.shape[0]).flatMap { _ in
@@ -147,6 +157,10 @@ public struct SamplingRun {
         let guided = guidance(mean(conditional), mean(both.sliced(axis: 0, count..<2 * count)))
         guard sampler.takesVariance else { return guided }
         return .concatenated([guided, conditional.sliced(axis: axis, channels..<2 * channels)], axis: axis)
+    }
+
+    private func network(isRefining: Bool) throws -> any Denoiser {
+        try (isRefining ? refiner ?? model : model)()
     }
 
     private mutating func readConditions(

@@ -108,6 +108,7 @@ public struct SchedulerConfiguration: Described, Hashable {
 
     public func validate(_ checks: inout Checks) {
         solver.validate(&checks)
+        validateBetas(&checks)
         if let trainedBetas, trainedBetas.count != numTrainTimesteps {
             checks.fail(
                 "trained_betas", and: ["num_train_timesteps"],

@@ -107,8 +107,11 @@ struct SigmaSchedule: Sendable {
         guard count < usable || c.timestepSpacing == .trailing && count <= usable else {
             throw Problem(
                 .invalid,
-                "\(count) steps of \(c.sampler.rawValue), which goes between \(usable) trained timesteps",
-                remedy: "Use at most \(usable - 1) steps.", path: "$.sampler.steps")
+                "\(count.of("step")) of \(c.sampler.rawValue), which goes between \(usable) trained timesteps",
+                remedy: usable > 1
+                    ? "Use at most \((usable - 1).of("step"))."
+                    : "Lower lambda_min_clipped, or use ddpm or ddim with a model of a single timestep.",
+                path: "$.sampler.steps")
         }
         switch c.timestepSpacing {
         case .linspace:

@@ -136,7 +136,8 @@ struct ExtendedFrames: SampleSink {
     /// Each batch is a window, (1, T, ..., c).
     func finish(batch window: Int, _ x: Tensor) throws {
         if codec.isLossy { try latents.save(x, window: window) }
-        let frames = Filmstrip.frames(of: try codec.shown(x)[0], codec.shape)
+        let shown = try pointing(to: "$.model") { try codec.shown(x) }
+        let frames = Filmstrip.frames(of: shown[0], codec.shape)
         let first = plan.windows[window].places.lowerBound
         try write(plan.new(window).map { ($0, frames[$0 - first]) })
         try context.event(

@@ -2,7 +2,7 @@ internal import Checkpoints
 internal import Configurations
 internal import Media
 internal import Models
-internal import Problems
+internal import Sampling
 internal import TensorCore
 
 /// Between the samples that a denoiser works on and what a job shows: pictures and their latents where there is an autoencoder,
@@ -35,11 +35,15 @@ struct SampleCodec {
     ///
     /// - Parameter x: what the denoiser works on (N, ...).
     ///
-    /// - Throws: what loading the autoencoder throws.
+    /// - Throws: what loading the autoencoder throws; `numerical` where it makes NaN or infinity.
     func shown(_ x: Tensor) throws -> [[Float]] {
         guard let autoencoder = try autoencoder?() else { return x.samples }
-        return x.singles.map { sample in
-            sample.pictures.flatMap { autoencoder.decodeTiled(autoencoder.unscaled($0)).array() }
+        return try x.singles.map { sample in
+            try sample.pictures.flatMap { latents in
+                let picture = autoencoder.decodeTiled(autoencoder.unscaled(latents))
+                try autoencoder.checkFinite(picture, "the values that the autoencoder decodes")
+                return picture.array()
+            }
         }
     }
 
@@ -51,10 +55,14 @@ struct SampleCodec {
 
     /// Mean and standard deviation of what the denoiser works on, for images (N, H, W, C).
     ///
-    /// - Throws: what loading the autoencoder throws.
+    /// - Throws: what loading the autoencoder throws; `numerical` where it makes NaN or infinity.
     func distribution(of images: Tensor) throws -> (mean: Tensor, deviation: Tensor?) {
         guard let autoencoder = try autoencoder?() else { return (images, nil) }
-        let parts = images.singles.map { autoencoder.encodeTiled($0) }
+        let parts = try images.singles.map { image in
+            let part = autoencoder.encodeTiled(image)
+            try autoencoder.checkFinite(part.mean, "the latents")
+            return part
+        }
         return (
             .concatenated(parts.map { autoencoder.scaled($0.mean) }, axis: 0),
             .concatenated(parts.map { autoencoder.scaledDeviation(($0.logVariance * 0.5).exp()) }, axis: 0)
@@ -63,7 +71,7 @@ struct SampleCodec {
 
     /// What the denoiser works on, for pictures (N, H, W, C) or clips (N, T, H, W, C): the most likely latents.
     ///
-    /// - Throws: what loading the autoencoder throws.
+    /// - Throws: what loading the autoencoder throws; `numerical` where it makes NaN or infinity.
     func samples(of pictures: Tensor) throws -> Tensor {
         guard let autoencoder = try autoencoder?() else { return pictures }
         if pictures.shape.rank == 5 {
@@ -76,7 +84,10 @@ struct SampleCodec {
             pictures.sliced(axis: 0, first..<min(first + size, pictures.shape[0]))
         }
         // (N, h, w, c)
-        return .concatenated(parts.map { autoencoder.scaled(autoencoder.encodeTiled($0).mean) }, axis: 0)
+        let latents = Tensor.concatenated(
+            parts.map { autoencoder.scaled(autoencoder.encodeTiled($0).mean) }, axis: 0)
+        try autoencoder.checkFinite(latents, "the latents")
+        return latents
     }
 }
 

@@ -112,7 +112,7 @@ struct SampleOutputs: SampleSink {
     // MARK: - While sampling
 
     func finish(batch: Int, _ x: Tensor) throws {
-        let samples = try codec.shown(x)
+        let samples = try pointing(to: "$.model") { try codec.shown(x) }
         let ranges = samples.map { SampleRange($0) }
         if case .point = shape {} else { try note(ranges, batch) }
         switch shape {
@@ -132,7 +132,14 @@ struct SampleOutputs: SampleSink {
                 try context.write(PNG.encode(Filmstrip.picture([frames])), to: stripPath(number))
             }
         case .point:
-            let lines = samples.map { restored($0).map { "\($0)" }.joined(separator: ",") + "\n" }
+            let points = samples.map(restored)
+            guard points.joined().allSatisfy(\.isFinite) else {
+                throw Problem(
+                    .numerical, "points of batch \(batch) lie farther out than 32 bits hold",
+                    remedy: "Use the noise schedule that the model was trained with, or another sampler.",
+                    path: "$.sampler")
+            }
+            let lines = points.map { $0.map { "\($0)" }.joined(separator: ",") + "\n" }
             try context.write(Array(lines.joined().utf8), to: pointsPath(batch))
         }
         try context.event(

@@ -1,18 +1,16 @@
 internal import Configurations
 internal import Foundation
 
-/// How much of a finished sample lies where an image can show no more, black or white, or is no number at all.
+/// How much of a finished sample lies where an image can show no more, black or white.
 struct SampleRange: Codable, Hashable {
     /// Share of the values.
     var saturated: Double
-    var notNumbers: Int
 
     /// Of an image this much is unusual.
     static let unusual = 0.2
 
     /// - Parameter values: in [-1, 1] where they are not saturated.
     init(_ values: [Float]) {
-        notNumbers = values.count { !$0.isFinite }
         saturated = Double(values.count { $0.magnitude >= 1 }) / Double(max(1, values.count))
     }
 
@@ -20,9 +18,6 @@ struct SampleRange: Codable, Hashable {
     ///
     /// - Parameter number: of the sample.
     func warning(_ number: Int) -> String? {
-        if notNumbers > 0 {
-            return "sample \(number) has \(notNumbers) values that are no numbers, which are shown black"
-        }
         guard saturated > Self.unusual else { return nil }
         return "\(Int((100 * saturated).rounded())) % of sample \(number) is black or white to the limit"
     }

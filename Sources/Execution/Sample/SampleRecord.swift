@@ -111,8 +111,7 @@ struct SampleRecord {
                     return JSONNode(
                         .object(
                             [.init("file", JSONNode(.string(fileName(sample))))] + entry(sample) + [
-                                .init("saturated", range.map { JSONNode(.number($0.saturated)) } ?? .null),
-                                .init("not_numbers", range.map { JSONNode(.integer($0.notNumbers)) } ?? .null),
+                                .init("saturated", range.map { JSONNode(.number($0.saturated)) } ?? .null)
                             ]))
                 }
             case .point: []

@@ -1,5 +1,7 @@
 internal import Checkpoints
+internal import Configurations
 internal import Models
+internal import Problems
 internal import Sampling
 internal import TensorCore
 
@@ -59,6 +61,14 @@ struct SamplingWork<Sink: SampleSink>: ResumableWork {
     var stepsDone: Int { part.firstStep + run.cursor.stepsDone(part.plan) }
 
     mutating func step() throws -> SamplingRun.Progress? {
+        do { return try nextStep() } catch var problem as Problem where problem.code == .numerical {
+            problem.message = "sampler \(part.settings.sampler.name.rawValue): \(problem.message)"
+            problem.path = problem.path ?? "$.sampler"
+            throw problem
+        }
+    }
+
+    private mutating func nextStep() throws -> SamplingRun.Progress? {
         if let progress = try run.step() { return progress }
         part = drawing.part(ofBatch: part.firstBatch + part.plan.batchCount)
         run = SamplingRun(

@@ -59,7 +59,14 @@ struct LatentStage {
         var computed = 0
         let latents = try pictures.encoded(
             as: shape, cache: LatentCache(directory, encoder: digest, in: context.files),
-            memory: JobContext.cacheLimit(common), on: context.device, encode: { try codec.samples(of: $0) }
+            memory: JobContext.cacheLimit(common), on: context.device,
+            encode: { pictures in
+                // The path of the weights that are to blame is that of this job's autoencoder.
+                do { return try codec.samples(of: pictures) } catch var problem as Problem {
+                    problem.path = JobInput.Role.autoencoder.jsonPath
+                    throw problem
+                }
+            }
         ) { event in
             switch event {
             case .damaged(let problem): context.log("warning: \(problem)")

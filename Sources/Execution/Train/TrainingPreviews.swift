@@ -47,9 +47,16 @@ struct TrainingPreviews {
         var run = SamplingRun(
             plan, model, from: SamplingCursor(noise: .philox(seed: job.common.seed)), on: context.device)
         var samples: [[Float]] = []
-        while let progress = try run.step() {
-            if context.stop.wasMade { return }
-            if case .finished(_, let x) = progress { samples += try codec.shown(x) }
+        do {
+            while let progress = try run.step() {
+                if context.stop.wasMade { return }
+                if case .finished(_, let x) = progress { samples += try codec.shown(x) }
+            }
+        } catch let problem as Problem where problem.code == .numerical {
+            // A model in training may draw nothing yet; its loss says whether it learns.
+            context.log("warning: no preview after step \(step): \(problem.message)")
+            latents?.release()
+            return
         }
         latents?.release()
         switch codec.shape {

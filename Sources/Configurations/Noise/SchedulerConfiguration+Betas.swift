@@ -1,5 +1,39 @@
-public import Configurations
 internal import Foundation
+internal import StrictJSON
+
+extension SchedulerConfiguration {
+    /// beta_t for t in `0..<numTrainTimesteps`, before they are rescaled to zero terminal SNR.
+    public var betas: [Double] {
+        trainedBetas ?? betaSchedule.betas(count: numTrainTimesteps, from: betaStart, to: betaEnd)
+    }
+
+    /// Every beta lies in (0, 1), but the last may be 1; and before such an end some signal is left that 32 bits can hold, for samplers
+    /// divide by it.
+    func validateBetas(_ checks: inout Checks) {
+        let betas = betas
+        let rule = ["num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas"]
+        let key =
+            trainedBetas != nil ? "trained_betas" : numTrainTimesteps > 1000 ? "num_train_timesteps" : "beta_end"
+        var signal = 1.0  // abar
+        for (t, beta) in betas.enumerated() {
+            if beta == 1, t > 0, t == betas.count - 1 { return }
+            guard beta > 0, beta < 1 else {
+                return checks.fail(
+                    key, and: rule, "the noise schedule has beta \(beta) at timestep \(t)",
+                    remedy: "Betas lie between 0 and 1; only the last of several may be 1.")
+            }
+            signal *= 1 - beta
+            guard signal >= Double(Float.leastNormalMagnitude) else {
+                return checks.fail(
+                    key, and: rule,
+                    "the noise schedule leaves no signal from timestep \(t) of \(betas.count) on: 32 bits hold no "
+                        + "product of its alphas that small",
+                    remedy: "Lower beta_end or num_train_timesteps; for an end without signal set "
+                        + "rescale_betas_zero_snr.")
+            }
+        }
+    }
+}
 
 extension SchedulerConfiguration.BetaSchedule {
     /// beta_t for t in `0..<count`, in Double.
