@@ -146,6 +146,31 @@ import Testing
         #expect(try problems(SamplerOptions.self, text).map(\.path) == [path])
     }
 
+    /// Schedules that leave nothing to divide by in 32 bits, and betas that are none.
+    @Test(arguments: [
+        ("{\"beta_end\": 0.35}", "$.beta_end", "no signal"),
+        ("{\"num_train_timesteps\": 20000}", "$.num_train_timesteps", "no signal"),
+        ("{\"num_train_timesteps\": 20000, \"rescale_betas_zero_snr\": true}", "$.num_train_timesteps", "no signal"),
+        ("{\"beta_end\": 1e-37}", "$.beta_end", "beta 0.0 at timestep 999"),
+        ("{\"num_train_timesteps\": 3, \"trained_betas\": [0.1, 1, 0.2]}", "$.trained_betas", "beta 1.0 at timestep 1"),
+        ("{\"sigma_min\": 1e-300, \"use_karras_sigmas\": true}", "$.sigma_min", "out of range"),
+    ])
+    func schedulesKeepSomeSignal(text: String, path: String, message: String) throws {
+        let found = try problems(SchedulerConfiguration.self, text)
+        #expect(found.contains { $0.path == path && $0.message.contains(message) }, "\(found)")
+        #expect(found.count == 1 && found.allSatisfy { $0.remedy != nil })
+    }
+
+    @Test(arguments: [
+        "{}", "{\"rescale_betas_zero_snr\": true}", "{\"beta_schedule\": \"squaredcos_cap_v2\"}",
+        "{\"num_train_timesteps\": 100000, \"beta_schedule\": \"squaredcos_cap_v2\"}",
+        "{\"num_train_timesteps\": 3, \"trained_betas\": [0.1, 0.2, 1]}",
+        "{\"beta_schedule\": \"scaled_linear\", \"beta_start\": 0.00085, \"beta_end\": 0.012}",
+    ])
+    func usualSchedulesAreAllowed(text: String) throws {
+        #expect(try problems(SchedulerConfiguration.self, text).isEmpty)
+    }
+
     @Test func samplersOverrideTheScheduler() throws {
         var report = Report()
         let text =

@@ -156,6 +156,19 @@ import Testing
         #expect(problem.path == path && problem.message.contains(tells) && problem.remedy != nil, "\(problem)")
     }
 
+    @Test("latents that are no numbers are never kept") func notFinite() async throws {
+        let scene = try Scene()
+        let encoder = try scene.job(1, autoencoder(steps: 5))
+        try await encoder.succeed()
+        try encoder.spoil("encoder.conv_in.bias", in: "model/diffusion_pytorch_model.safetensors")
+        let job = try scene.job(2, denoiser())
+        #expect(try await job.run() != .status(WorkerExit.succeeded))
+        let problem = try #require(job.result().problem)
+        #expect(problem.code == .numerical && problem.path == "$.autoencoder", "\(problem)")
+        #expect(problem.message.contains("latents") && problem.message.contains("encoder.conv_in.bias"), "\(problem)")
+        #expect(try PosixFileSystem().list(scene.spool("cache/latents")).entries.isEmpty)
+    }
+
     @Test("a model that has no autoencoder is none") func notAnAutoencoder() async throws {
         let scene = try Scene()
         try await scene.job(1, TinyJobs.training("ae", steps: 5)).succeed()

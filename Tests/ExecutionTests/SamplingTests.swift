@@ -1,6 +1,7 @@
 import DurableFiles
 import JobSpec
 import Media
+import Problems
 import ProgramTestSupport
 import StrictJSON
 import TestSupport
@@ -65,6 +66,22 @@ import Testing
         #expect(try together.products() == alone.products())
         #expect(try together.products() == threaded.products())
         #expect(try together.bytes("outputs/00000.png") != together.bytes("outputs/00003.png"))
+    }
+
+    @Test("fails where what it draws is no number, and keeps what was finished") func notFinite() async throws {
+        let scene = try Scene()
+        let trained = try await scene.trained()
+        // What the model knows of its second class, a row of 32.
+        try trained.spoil(
+            "class_embedding.weight", from: 32, count: 32, in: "model/unet/diffusion_pytorch_model.safetensors")
+        let job = try scene.job(2, TinyJobs.sampling(model: "job:1", count: 3, batchSize: 1))
+        #expect(try await job.run() != .status(WorkerExit.succeeded))
+        let problem = try #require(job.result().problem)
+        #expect(problem.code == .numerical && problem.path == "$.model" && problem.remedy != nil, "\(problem)")
+        for part in ["sampler ddpm", "100 %", "sample 1 ", "step 1 of 10", "class_embedding.weight"] {
+            #expect(problem.message.contains(part), "\(part) in \(problem.message)")
+        }
+        #expect(try job.exists("outputs/00000.png") && !job.exists("outputs/00001.png"))
     }
 
     @Test("with torch's numbers draws other pictures, the same each time")

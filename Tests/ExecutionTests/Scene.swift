@@ -1,6 +1,7 @@
 import DurableFiles
 import JobSpec
 import ProgramTestSupport
+import Safetensors
 import StrictJSON
 import TestSupport
 
@@ -76,6 +77,17 @@ struct JobDirectory {
     func json(_ name: String) throws -> JSONNode { try JSONNode.parse(bytes(name), file: name) }
 
     func exists(_ name: String) throws -> Bool { try files.exists(self(name)) }
+
+    /// Makes numbers of a tensor of a model NaN, those from the given one on.
+    func spoil(_ tensor: String, from first: Int = 0, count: Int = 1, in name: String) throws {
+        let start = try SafetensorsFile(self(name)).info(tensor).range.lowerBound
+        var bytes = try bytes(name)
+        for place in first..<first + count {
+            let at = start + 4 * place
+            bytes.replaceSubrange(at..<at + 4, with: [0, 0, 0xC0, 0x7F])
+        }
+        try files.writeAtomically(bytes, to: self(name))
+    }
 
     /// Every line, which must be JSON.
     func events() throws -> [JSONNode] {

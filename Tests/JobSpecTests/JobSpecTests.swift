@@ -251,6 +251,7 @@ import Testing
         ("\"in.png\"", "[3]", ["$.image[0]"]),
         ("\"mask\": \"mask.png\"", "\"mask_blur\": 3", ["$.mask_blur"]),
         ("\"mask\": \"mask.png\"", "\"jump_n_sample\": 3", ["$.jump_n_sample"]),
+        ("\"mask\": \"mask.png\"", "\"mask\": \"mask.png\", \"mask_blur\": 1e-165", ["$.mask_blur"]),
         ("\"count\": 4", "\"guidance_scale\": 4", ["$.guidance_scale"]),
     ])
     func editingJobsAreChecked(old: String, new: String, paths: [String]) throws {

@@ -45,7 +45,7 @@ struct ImageEditingTests {
         }
         // Cut off at three deviations, and rounded.
         #expect(abs(variance.squareRoot() / 3 - 1) < 0.03)
-        #expect(image.blurred(deviation: 0) == image)
+        #expect(image.blurred(deviation: 0) == image && image.blurred(deviation: 1e-165) == image)
         let flat = Image(width: 5, height: 4, channels: 3, bytes: [UInt8](repeating: 77, count: 60))
         #expect(flat.blurred(deviation: 2) == flat)
     }

@@ -3,6 +3,7 @@ import Configurations
 import Diffusion
 import Models
 import NeuralNet
+import Problems
 import Sampling
 import TensorCore
 import TestSupport
@@ -85,6 +86,22 @@ import Testing
         }
         let other = try draw(network, plan(network, method, count: 8, batchSize: 8), .philox(seed: 6))
         #expect(other != whole)
+    }
+
+    /// A weight of NaN is named after the first step, whatever the sampler does to x.
+    @Test(arguments: methods)
+    func samplesThatAreNotFiniteEndTheRun(_ method: SamplerName) throws {
+        let device = Device(threads: 1)
+        let model = Network.unet2d.model(on: device)
+        let (name, parameter) = try #require(model.parameters.first { $0.name == "conv_out.bias" })
+        parameter.assign(.full(.nan, shape: parameter.shape, on: device))
+        let plan = try plan(.unet2d, method, count: 4, batchSize: 2)
+        var run = SamplingRun(plan, model, from: SamplingCursor(noise: .philox(seed: 1)), on: device)
+        let problem = try #require(throws: Problem.self) { try run.step() }
+        #expect(problem.code == .numerical && problem.remedy != nil)
+        for part in ["100 %", "samples 0 to 1", "step 1 of 4", name] {
+            #expect(problem.message.contains(part), "\(part) in \(problem.message)")
+        }
     }
 
     /// Enough points for products of several blocks of rows.
