@@ -38,10 +38,11 @@ import Testing
         try spool.drop("orphan", #""after": ["nobody"]"#)
         try spool.drop("ok")
         try await daemon.wait(for: "ok", .succeeded)
+        // Refusals are counted after their receipts are written.
+        try await eventually("both are refused") { await daemon.scheduler.metrics().jobsRejected == 2 }
         #expect(try spool.names(in: "rejected") == ["bad.error.json", "bad.json", "orphan.error.json", "orphan.json"])
         let receipt = try String(contentsOfFile: spool.root + "/rejected/bad.error.json", encoding: .utf8)
         #expect(receipt.contains("$.colour") && receipt.contains("$.sampler.steps"))
-        #expect(await daemon.scheduler.metrics().jobsRejected == 2)
         try await daemon.stop()
     }
 

@@ -7,8 +7,8 @@ extension SchedulerConfiguration {
         trainedBetas ?? betaSchedule.betas(count: numTrainTimesteps, from: betaStart, to: betaEnd)
     }
 
-    /// Every beta lies in (0, 1), but the last may be 1; and before such an end some signal is left that 32 bits can hold, for samplers
-    /// divide by it.
+    /// Every beta lies in (0, 1), but the last may be 1; and before such an end some signal, sqrt(abar), is left that 32
+    /// bits can hold, for samplers divide by it.
     func validateBetas(_ checks: inout Checks) {
         let betas = betas
         let rule = ["num_train_timesteps", "beta_start", "beta_end", "beta_schedule", "trained_betas"]
@@ -23,11 +23,11 @@ extension SchedulerConfiguration {
                     remedy: "Betas lie between 0 and 1; only the last of several may be 1.")
             }
             signal *= 1 - beta
-            guard signal >= Double(Float.leastNormalMagnitude) else {
+            guard signal.squareRoot() >= Double(Float.leastNormalMagnitude) else {
                 return checks.fail(
                     key, and: rule,
                     "the noise schedule leaves no signal from timestep \(t) of \(betas.count) on: 32 bits hold no "
-                        + "product of its alphas that small",
+                        + "square root of its alphas' product that small",
                     remedy: "Lower beta_end or num_train_timesteps; for an end without signal set "
                         + "rescale_betas_zero_snr.")
             }
