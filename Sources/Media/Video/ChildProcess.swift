@@ -8,7 +8,7 @@ import Problems
 /// What it decodes may have taken it over. So it has a fixed environment, limits of its own, none of this process's
 /// files, no sockets and no processes; it reads the system's programs and one file, and writes to its pipes. It dies
 /// with the thread that started it: use it on one thread.
-final class ChildProcess {
+package final class ChildProcess {
     /// How a child ended that was waited for.
     enum Ending: Equatable {
         case exited(Int32)
@@ -29,16 +29,23 @@ final class ChildProcess {
     /// What the child wrote to its descriptor 3.
     private(set) var side: [UInt8] = []
 
+    /// What was read of its output while something else was waited for, and how much of that is handed out.
+    private var early: [UInt8] = []
+    private var handedOut = 0
+
     private static let longestComplaint = 4096
     private static let longestSide = 1 << 28
+    private static let longestEarly = 1 << 28
 
     /// Which pipes a child has beside that of its complaints.
-    struct Pipes: OptionSet {
-        let rawValue: Int
+    package struct Pipes: OptionSet {
+        package let rawValue: Int
         static let input = Pipes(rawValue: 1)
-        static let output = Pipes(rawValue: 2)
+        package static let output = Pipes(rawValue: 2)
         /// Descriptor 3, for what goes with the output.
-        static let side = Pipes(rawValue: 4)
+        package static let side = Pipes(rawValue: 4)
+
+        package init(rawValue: Int) { self.rawValue = rawValue }
     }
 
     /// - Parameters:
@@ -46,7 +53,7 @@ final class ChildProcess {
     ///   - files: descriptors that become the child's next numbers, from 3 or 4 on.
     ///   - path: of the one file that it may read.
     /// - Throws: `unavailable` for a program that is not installed; `io` where it cannot be started.
-    init(
+    package init(
         _ name: String, _ arguments: [String], pipes: Pipes, files: [Int32] = [], reading path: String? = nil,
         limits: VideoLimits
     ) throws {
@@ -123,14 +130,21 @@ final class ChildProcess {
     /// Up to `count` bytes of what it writes; empty at the end.
     ///
     /// - Throws: `unavailable` when its time is up.
-    func read(atMost count: Int) throws -> [UInt8] {
-        while true {
-            let ready = try wait(for: output, POLLIN)
-            guard ready else { continue }
-            let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-                filled = max(0, Glibc.read(output, buffer.baseAddress, count))
-            }
-            return bytes
+    package func read(atMost count: Int) throws -> [UInt8] {
+        guard handedOut == early.count else {
+            let end = min(handedOut + count, early.count)
+            defer { handedOut = end }
+            return Array(early[handedOut..<end])
+        }
+        early = []
+        handedOut = 0
+        while try !wait(for: output, POLLIN) {}
+        return readOutput(atMost: count)
+    }
+
+    private func readOutput(atMost count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            filled = max(0, Glibc.read(output, buffer.baseAddress, count))
         }
     }
 
@@ -164,12 +178,20 @@ final class ChildProcess {
     }
 
     /// The first lines of what it wrote to descriptor 3, up to the one that begins so; nil where it ends before.
-    func side(until beginning: String) throws -> [Substring]? {
+    ///
+    /// A child that has filled the pipe of its output writes nothing to the other one, so its output is read meanwhile.
+    package func side(until beginning: String) throws -> [Substring]? {
+        var isOutputEnded = output < 0
         while true {
             let lines = String(decoding: side.prefix(4096), as: UTF8.self).split(whereSeparator: \.isNewline)
             if lines.dropLast().contains(where: { $0.hasPrefix(beginning) }) { return lines }
             guard sideways >= 0, errors >= 0 else { return nil }
-            _ = try wait(for: -1, 0)
+            let isRead = !isOutputEnded && early.count < Self.longestEarly
+            if try wait(for: isRead ? output : -1, POLLIN) {
+                let bytes = readOutput(atMost: 1 << 16)
+                early += bytes
+                isOutputEnded = bytes.isEmpty
+            }
         }
     }
 
