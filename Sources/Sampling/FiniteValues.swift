@@ -6,7 +6,8 @@ extension Module {
     /// Looks at what this network has made.
     ///
     /// - Parameter what: the values, as "the latents".
-    /// - Throws: `numerical` where some are NaN or infinite, with their share, and the parameter that is so itself where there is one.
+    /// - Throws: `numerical` where some are NaN or infinite, with their share, and the parameter that is so itself where
+    ///   there is one.
     public func checkFinite(_ values: Tensor, _ what: @autoclosure () -> String) throws(Problem) {
         guard !values.device.isRehearsal, !values.isFinite else { return }
         let numbers = values.array()

@@ -67,8 +67,8 @@ public struct SamplingRun {
 
     /// Takes the next step; nil when all samples are drawn.
     ///
-    /// - Throws: what reading the pictures to edit or loading the model throws; `numerical` where outputs or samples are NaN or
-    ///   infinite.
+    /// - Throws: what reading the pictures to edit or loading the model throws; `numerical` where outputs or samples are
+    ///   NaN or infinite.
     public mutating func step() throws -> Progress? {
         guard cursor.batch < plan.batchCount else { return nil }
         let batch = cursor.batch
@@ -108,8 +108,8 @@ public struct SamplingRun {
         return .step(batch: batch, index: state.calls, x: state.x)
     }
 
-    /// What a plan's batches take at most, told by some steps on a device that computes nothing, without the images that are edited:
-    /// memory, and the work of a step.
+    /// What a plan's batches take at most, told by some steps on a device that computes nothing, without the images that
+    /// are edited: memory, and the work of a step.
     ///
     /// - Parameter model: lies on that device.
     public static func rehearse(

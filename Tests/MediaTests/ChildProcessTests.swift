@@ -3,8 +3,8 @@ import Testing
 
 /// A helper program with two pipes to this process.
 @Suite struct ChildProcessTests {
-    /// ffmpeg writes pixels before it says how large they are, as soon as its threads have them: more than a pipe holds, and it waits
-    /// until they are read.
+    /// ffmpeg writes pixels before it says how large they are, as soon as its threads have them: more than a pipe holds,
+    /// and it waits until they are read.
     @Test func outputThatComesFirstDoesNotHoldUpWhatGoesWithIt() throws {
         let program =
             "i=0; while [ $i -lt 4000 ]; do printf %050d $i; i=$((i+1)); done; printf '#size 0: 8x8\\n#end\\n' >&3; printf more"

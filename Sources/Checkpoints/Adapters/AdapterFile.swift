@@ -18,7 +18,7 @@ struct AdapterFile {
     static let fileName = "pytorch_lora_weights.safetensors"
     /// Factors of more than a weight has rows and columns are of no use, beyond what is usual for all modules of a file.
     private static let largestRank = 4096
-    /// Problems of one kind that are told one by one.
+    /// How many problems of one kind are listed.
     private static let shown = 6
 
     private let file: SafetensorsFile

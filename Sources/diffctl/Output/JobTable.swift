@@ -39,7 +39,7 @@ package enum JobTable {
     /// Why it waits, what went wrong, or how long it took.
     package static func note(on job: JobStatus) -> String {
         let late = job.inputs.flatMap { $0.laterCount > 0 ? "files came after it was taken in (diffctl show)" : nil }
-        // Of what went wrong more is said than fits.
+        // The error of a failed job takes the whole column.
         let prompt = job.state == .failed ? nil : job.prompt.map { "\"\(printable($0))\"" }
         return [standing(of: job), late, prompt].compactMap(\.self).filter { !$0.isEmpty }.joined(separator: "; ")
     }

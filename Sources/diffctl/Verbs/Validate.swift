@@ -114,8 +114,8 @@ struct Validate: ParsableCommand {
             ": \(short(Double(cost.parameters) / 1e6)) million parameters, \(short(cost.multiplyAdds / 1e9)) Gmac per sample"
     }
 
-    /// `{"files": [{"file": ..., "problems": [...]}]}`; a good file has no problems, what its network costs where that is known, and
-    /// what was found of its model.
+    /// `{"files": [{"file": ..., "problems": [...]}]}`; a good file has no problems, what its network costs where that is
+    /// known, and what was found of its model.
     private struct Report: Encodable {
         struct File: Encodable {
             var file: String
