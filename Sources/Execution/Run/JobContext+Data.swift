@@ -39,7 +39,7 @@ extension JobContext {
                     memory: Self.cacheLimit(common), threads: device.threads, limits: Self.imageLimits(common),
                     permit: permit)
             ) { done, total in
-                if stop.wasMade { throw Stopped() }
+                try stop.check()
                 if done == total { log("decoded \(total) samples") }
             }
             for note in dataset.notes { log("note: \(note)") }

@@ -74,7 +74,7 @@ struct DenoiserTraining: TrainingSubject {
             network.initialize(seed: 0)
             return network
         }
-        let codec = SampleCodec(dataset.shape, (configuration, autoencoder))
+        let codec = SampleCodec(dataset.shape, (configuration, autoencoder), stop: nil)
         _ = try codec.shown(.zeros(Shape([1] + dataset.shape.dimensions), on: device))
     }
 

@@ -25,7 +25,7 @@ struct TrainingPreviews {
         _ job: TrainJob, _ model: any Denoiser, _ dataset: Dataset, _ latents: LatentStage?,
         _ context: JobContext
     ) {
-        codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) })
+        codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) }, stop: context.stop)
         self.latents = latents
         self.job = job
         self.model = model
@@ -34,6 +34,8 @@ struct TrainingPreviews {
     }
 
     /// Draws the samples with the model as it is now, with 50 steps of DDIM (fewer where the schedule has fewer).
+    ///
+    /// - Throws: `Stopped`; whoever resumes the training draws them.
     func draw(step: Int) throws {
         let scheduler = job.diffusion.scheduler
         var options = SamplerOptions()
@@ -47,18 +49,18 @@ struct TrainingPreviews {
         var run = SamplingRun(
             plan, model, from: SamplingCursor(noise: .philox(seed: job.common.seed)), on: context.device)
         var samples: [[Float]] = []
+        // What trains has the memory again.
+        defer { latents?.release() }
         do {
             while let progress = try run.step() {
-                if context.stop.wasMade { return }
+                try context.stop.check()
                 if case .finished(_, let x) = progress { samples += try codec.shown(x) }
             }
         } catch let problem as Problem where problem.code == .numerical {
             // A model in training may draw nothing yet; its loss says whether it learns.
             context.log("warning: no preview after step \(step): \(problem.message)")
-            latents?.release()
             return
         }
-        latents?.release()
         switch codec.shape {
         case .image(let size, let channels):
             let pictures = samples.map { Image(width: size.width, height: size.height, channels: channels, signed: $0) }
