@@ -184,7 +184,10 @@ let package = Package(
         tests("StrictJSONTests", ["Problems", "StrictJSON"]),
         tests("MediaTests", ["Problems", "Media"]),
         tests(
-            "ModelsTests", ["NumericTestSupport", "StrictJSON", "Configurations", "TensorCore", "NeuralNet", "Models"]),
+            "ModelsTests",
+            [
+                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "TensorCore", "NeuralNet", "Models",
+            ]),
         tests("JobQueueTests", ["Problems", "JobSpec", "JobQueue", grdb]),
         tests("DurableFilesTests", ["Problems", "DurableFiles"]),
         tests("TextTests", ["Problems", "StrictJSON", "DurableFiles", "Text"]),

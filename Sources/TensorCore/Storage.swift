@@ -8,6 +8,7 @@ final class Storage {
         case pool(Buffer)
         /// Memory that somebody else manages (a mapped file), kept alive with us and never written.
         case external(AnyObject)
+        case file(FileMemory)
     }
 
     /// `count` floats, uninitialized.
@@ -16,6 +17,12 @@ final class Storage {
         self.device = device
         self.pointer = buffer.pointer
         self.owner = .pool(buffer)
+    }
+
+    init(_ memory: FileMemory, on device: Device) {
+        self.device = device
+        pointer = memory.pointer
+        owner = .file(memory)
     }
 
     init(external pointer: UnsafePointer<Float>, keptAliveBy owner: AnyObject, on device: Device) {

@@ -29,13 +29,23 @@ extension Tensor {
 
     /// Images (N, H, W, C) that are computed part by part, off the tape.
     ///
-    /// - Parameter compute: a part (N, h, w, C), a window of it, and the window that its pixels take here. All of these together
-    ///   cover every pixel.
+    /// - Parameters:
+    ///   - directory: where they are kept, in a file without a name; nil: in memory.
+    ///   - compute: a part (N, h, w, C), a window of it, and the window that its pixels take here. All of these together
+    ///     cover every pixel.
+    /// - Throws: what `compute` throws; `diskFull`, `outOfMemory` or `io` where there can be no such file.
     public init<Part>(
-        shape: Shape, on device: Device, assembling parts: [Part],
+        shape: Shape, on device: Device, in directory: String? = nil, assembling parts: [Part],
         _ compute: (Part) throws -> (part: Tensor, from: Window, to: Window)
-    ) rethrows {
-        self.init(uninitialized: shape, on: device)
+    ) throws {
+        if let directory {
+            let memory =
+                try device.isRehearsal
+                ? FileMemory(rehearsing: shape.elementCount) : FileMemory(shape.elementCount, in: directory)
+            self.init(shape: shape, storage: Storage(memory, on: device))
+        } else {
+            self.init(uninitialized: shape, on: device)
+        }
         for part in parts {
             let (part, source, target) = try compute(part)
             precondition(

@@ -1,8 +1,11 @@
 import Configurations
+import Foundation
 import Models
 import NeuralNet
 import NumericTestSupport
+import Problems
 import TensorCore
+import TestSupport
 import Testing
 
 /// An autoencoder in tiles gives what it gives at once, but for rounding, in less memory.
@@ -37,10 +40,10 @@ import Testing
     }
 
     private func expectSameAsWhole(_ model: AutoencoderKL, _ x: Tensor, side: Int) throws {
-        let (whole, tiled) = (model.encode(x), try model.encodeTiled(x, side: side))
+        let (whole, tiled) = (model.encode(x), try model.encodeTiled(x, Tiling(side: side)))
         #expect(relativeError(tiled.mean, whole.mean) < 2e-5)
         #expect(relativeError(tiled.logVariance, whole.logVariance) < 2e-5)
-        #expect(relativeError(try model.decodeTiled(whole.mean, side: side), model.decode(whole.mean)) < 2e-5)
+        #expect(relativeError(try model.decodeTiled(whole.mean, Tiling(side: side)), model.decode(whole.mean)) < 2e-5)
     }
 
     /// Sides of tiles that divide the picture and that do not, down to a single latent; levels that are halved up to three times.
@@ -65,10 +68,10 @@ import Testing
             let device = Device(threads: threads)
             let model = Self.model([16, 32], on: device)
             let (z, x) = (noise([2, 20, 30, 2], on: device), noise([1, 50, 70, 3], on: device))
-            let second = try model.decodeTiled(z.sliced(axis: 0, 1..<2), side: 8)
+            let second = try model.decodeTiled(z.sliced(axis: 0, 1..<2), Tiling(side: 8))
             return (
-                try model.decodeTiled(z, side: 8).array(), second.array(),
-                try model.encodeTiled(x, side: 8).mean.array()
+                try model.decodeTiled(z, Tiling(side: 8)).array(), second.array(),
+                try model.encodeTiled(x, Tiling(side: 8)).mean.array()
             )
         }
         let (one, three) = (try decoded(threads: 1), try decoded(threads: 3))
@@ -82,21 +85,22 @@ import Testing
         let device = Device(threads: 2)
         let model = Self.model([4, 8], on: device)
         let (z, x) = (noise([1, 30, 20, 2], on: device), noise([1, 60, 40, 3], on: device))
-        func check(_ calls: inout Int, upTo limit: Int) throws {
-            calls += 1
-            if calls > limit { throw Ended() }
-        }
-        for work: (() throws -> Void) throws -> Void in [
-            { _ = try model.decodeTiled(z, side: 8, beforeTile: $0) },
-            { _ = try model.encodeTiled(x, side: 8, beforeTile: $0) },
+        for work: (@escaping () throws -> Void) throws -> Void in [
+            { _ = try model.decodeTiled(z, Tiling(side: 8, beforeTile: $0)) },
+            { _ = try model.encodeTiled(x, Tiling(side: 8, beforeTile: $0)) },
         ] {
             var all = 0
-            try work { try check(&all, upTo: .max) }
+            try work { all += 1 }
             // 4 x 3 tiles, once for each norm of a part and once for its result.
             #expect(all >= 48 && all % 12 == 0, "\(all)")
             for limit in [0, 1, all / 2, all - 1] {
                 var calls = 0
-                #expect(throws: Ended.self) { try work { try check(&calls, upTo: limit) } }
+                #expect(throws: Ended.self) {
+                    try work {
+                        calls += 1
+                        if calls > limit { throw Ended() }
+                    }
+                }
                 #expect(calls == limit + 1)
             }
         }
@@ -106,8 +110,27 @@ import Testing
         let device = Device(threads: 2)
         let model = Self.model([4, 8], on: device)
         let (z, x) = (noise([1, 24, 16, 2], on: device), noise([1, 32, 48, 3], on: device))
-        #expect(haveSameBits(try model.decodeTiled(z, side: 12).array(), model.decode(z).array()))
-        #expect(haveSameBits(try model.encodeTiled(x, side: 12).mean.array(), model.encode(x).mean.array()))
+        #expect(haveSameBits(try model.decodeTiled(z, Tiling(side: 12)).array(), model.decode(z).array()))
+        #expect(haveSameBits(try model.encodeTiled(x, Tiling(side: 12)).mean.array(), model.encode(x).mean.array()))
+    }
+
+    /// Where results on the way lie decides no bit, and no file of them stays.
+    @Test func resultsInFiles() throws {
+        let directory = try TemporaryDirectory()
+        let device = Device(threads: 2)
+        let model = Self.model([4, 8], layers: 2, on: device)
+        let (z, x) = (noise([2, 40, 28, 2], on: device), noise([1, 72, 88, 3], on: device))
+        var tiling = Tiling(side: 6)
+        let expected = (try model.decodeTiled(z, tiling), try model.encodeTiled(x, tiling).mean)
+        tiling.directory = directory.path
+        tiling.largestInMemory = 0
+        let found = (try model.decodeTiled(z, tiling), try model.encodeTiled(x, tiling).mean)
+        #expect(haveSameBits(found.0.array(), expected.0.array()))
+        #expect(haveSameBits(found.1.array(), expected.1.array()))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path).isEmpty)
+        tiling.directory = directory("not there")
+        let problem = #expect(throws: Problem.self) { try model.decodeTiled(z, tiling) }
+        #expect(problem?.code == .io && problem?.file == tiling.directory)
     }
 
     /// Told by rehearsals, of a network with the proportions of Stable Diffusion's.
@@ -130,5 +153,20 @@ import Testing
             try peak { $0.encode(.zeros(pictures, on: $1)).mean }
         )
         #expect(encoding.0 * 2 < encoding.1)
+    }
+
+    /// What Stable Diffusion's autoencoder takes for an image of 4096 x 4096 pixels, beside its weights.
+    @Test func filesBoundMemory() throws {
+        func peak(_ side: Int, _ directory: String?) throws -> Int {
+            let device = Device.rehearsal()
+            let model = Self.model([128, 256, 512, 512], groups: 32, layers: 2, on: device)
+            let before = device.memory.used
+            device.resetPeakMemory()
+            _ = try model.decodeTiled(
+                .zeros([1, side / 8, side / 8, 2], on: device), Tiling(directory: directory))
+            return device.memory.peak - before
+        }
+        let (memory, files) = (try peak(4096, nil), try peak(4096, "/"))
+        #expect(files * 5 < memory * 2, "\(files >> 20) of \(memory >> 20) MiB")
     }
 }

@@ -16,12 +16,12 @@ import Testing
         Window(rows: 0..<4, columns: 0..<11), Window(rows: 4..<9, columns: 0..<3), Window(rows: 4..<9, columns: 3..<11),
     ]
 
-    @Test func windowsAreSlices() {
+    @Test func windowsAreSlices() throws {
         let x = images(on: device)
         let window = x.window(Window(rows: 2..<7, columns: 3..<10))
         #expect(window.array() == x.sliced(axis: 1, 2..<7).sliced(axis: 2, 3..<10).array())
         // From windows with a margin, of which only the inner part is taken.
-        let again = Tensor(shape: x.shape, on: device, assembling: parts) { part in
+        let again = try Tensor(shape: x.shape, on: device, assembling: parts) { part in
             let seen = Window(rows: max(0, part.rows.lowerBound - 1)..<9, columns: 0..<11)
             let rows = part.rows.lowerBound - seen.rows.lowerBound
             return (x.window(seen), Window(rows: rows..<rows + part.rows.count, columns: part.columns), part)

@@ -44,8 +44,8 @@ struct Tiles: ParsableCommand {
         print("| none | | | | \(encoding.cost) | \(decoding.cost) |")
         for side in side {
             let latents = max(1, side / factor)
-            let encoding = try measured(on: device) { try model.encodeTiled(x, side: latents).mean }
-            let decoding = try measured(on: device) { try model.decodeTiled(z, side: latents) }
+            let encoding = try measured(on: device) { try model.encodeTiled(x, Tiling(side: latents)).mean }
+            let decoding = try measured(on: device) { try model.decodeTiled(z, Tiling(side: latents)) }
             let errors = (decoding.result.clamped(to: -1...1) - whole) * 127.5
             let row = [
                 "\(latents * factor)", short(100 * (rms(of: encoding.result - z) / spread(of: z))),

@@ -1,4 +1,5 @@
 internal import DurableFiles
+internal import Models
 internal import Problems
 
 /// The space that an attempt will take, looked at before work is done in vain.
@@ -16,4 +17,13 @@ extension JobContext {
                 ? "Make the model smaller, or the file system larger." : "Make space, then release the job.",
             file: directory)
     }
+
+    /// How large images go through an autoencoder: layers that are too large for memory lie beside the saved states, and a stop is
+    /// heard between tiles.
+    var tiling: Tiling { Tiling(directory: checkpoints, beforeTile: stop.check) }
+}
+
+extension Tiling {
+    /// The same memory, with no job: in a rehearsal nothing is written.
+    static var rehearsed: Tiling { Tiling(directory: "/") }
 }

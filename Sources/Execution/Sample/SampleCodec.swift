@@ -11,18 +11,18 @@ struct SampleCodec {
     /// Shape of decoded samples.
     let shape: SampleShape
     private let autoencoder: Component<AutoencoderKL>?
-    private let stop: StopRequest?
+    private let tiling: Tiling
 
     /// - Parameters:
     ///   - shape: of the denoiser's samples.
     ///   - autoencoder: its configuration, and the network; nil for a denoiser of pixels or points.
-    ///   - stop: looked for between pictures and their tiles; the work then ends with `Stopped`. Nil: for a rehearsal.
+    ///   - tiling: how large pictures go through it. What it calls before each tile is called before each picture too.
     init(
         _ shape: SampleShape, _ autoencoder: (AutoencoderKLConfiguration, Component<AutoencoderKL>)?,
-        stop: StopRequest?
+        _ tiling: Tiling
     ) {
         self.autoencoder = autoencoder?.1
-        self.stop = stop
+        self.tiling = tiling
         self.shape = Self.shape(of: shape, autoencoder?.0)
     }
 
@@ -43,18 +43,16 @@ struct SampleCodec {
     ///
     /// - Throws: what loading the autoencoder throws; `numerical` where it makes NaN or infinity; `Stopped`.
     func shown(_ x: Tensor) throws -> [[Float]] {
-        try check()
+        try tiling.beforeTile()
         guard let autoencoder = try autoencoder?() else { return x.singles.map { $0.array() } }
         return try x.singles.map { sample in
             try sample.pictures.flatMap { latents in
-                let picture = try autoencoder.decodeTiled(autoencoder.unscaled(latents), beforeTile: check)
+                let picture = try autoencoder.decodeTiled(autoencoder.unscaled(latents), tiling)
                 try autoencoder.checkFinite(picture, "the values that the autoencoder decodes")
                 return picture.array()
             }
         }
     }
-
-    private func check() throws { try stop?.check() }
 
     /// What the denoiser works on, for one picture (h, w, c).
     func sample(of picture: Image, on device: Device) throws -> [Float] {
@@ -68,7 +66,7 @@ struct SampleCodec {
     func distribution(of images: Tensor) throws -> (mean: Tensor, deviation: Tensor?) {
         guard let autoencoder = try autoencoder?() else { return (images, nil) }
         let parts = try images.singles.map { image in
-            let part = try autoencoder.encodeTiled(image, beforeTile: check)
+            let part = try autoencoder.encodeTiled(image, tiling)
             try autoencoder.checkFinite(part.mean, "the latents")
             return part
         }
@@ -94,7 +92,7 @@ struct SampleCodec {
         }
         // (N, h, w, c)
         let latents = Tensor.concatenated(
-            try parts.map { autoencoder.scaled(try autoencoder.encodeTiled($0, beforeTile: check).mean) }, axis: 0)
+            try parts.map { autoencoder.scaled(try autoencoder.encodeTiled($0, tiling).mean) }, axis: 0)
         try autoencoder.checkFinite(latents, "the latents")
         return latents
     }

@@ -50,7 +50,7 @@ struct SampleExecution {
             shape,
             try autoencoder.map { part in
                 try pointing(to: "$.model") { (part.configuration, try part.component(of: phases, on: context.device)) }
-            }, stop: context.stop)
+            }, context.tiling)
         let text = try pipeline.text.map { try additions.adding(to: $0) }
         let texts = try pointing(to: "$.model") {
             try text.map { try TextConditions($0, additions, by: weightDigests, context) }

@@ -61,8 +61,8 @@ struct AutoencoderTraining: TrainingSubject {
         func image(_ values: [Float]) -> Image { Image(width: d[1], height: d[0], channels: d[2], signed: values) }
         let pairs = try dataset.shownSamples(job.training.sampleCount).map { original in
             let x = Tensor(original, shape: Shape([1] + d), on: context.device)
-            let latents = try autoencoder.encodeTiled(x, beforeTile: context.stop.check).mean
-            let given = try autoencoder.decodeTiled(latents, beforeTile: context.stop.check)
+            let latents = try autoencoder.encodeTiled(x, context.tiling).mean
+            let given = try autoencoder.decodeTiled(latents, context.tiling)
             return Image.grid([image(original), image(given.array())], columns: 2, padding: 0)
         }
         try PreviewFiles(context).write(.grid(pairs), step: step)
@@ -94,7 +94,7 @@ struct AutoencoderTraining: TrainingSubject {
         let count = min(max(16, Self.scaledPixels / (d[0] * d[1])), Self.scaledImages)
         let deviation = try autoencoder.fitScale(
             to: dataset.trainingSamples(count).lazy.map { Tensor($0, shape: Shape([1] + d), on: context.device) },
-            beforeTile: context.stop.check)
+            tiling: context.tiling)
         context.log(
             "latents have a deviation of \(deviation): scaling_factor is \(autoencoder.configuration.scalingFactor)")
         guard deviation.isFinite, deviation > 1e-3 else {

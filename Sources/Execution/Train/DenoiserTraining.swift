@@ -74,7 +74,7 @@ struct DenoiserTraining: TrainingSubject {
             network.initialize(seed: 0)
             return network
         }
-        let codec = SampleCodec(dataset.shape, (configuration, autoencoder), stop: nil)
+        let codec = SampleCodec(dataset.shape, (configuration, autoencoder), .rehearsed)
         _ = try codec.shown(.zeros(Shape([1] + dataset.shape.dimensions), on: device))
     }
 

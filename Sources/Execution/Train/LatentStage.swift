@@ -52,7 +52,7 @@ struct LatentStage {
         guard let shape = c.latentShape(of: pictures.shape) else {
             throw Compatibility.encoding(pictures.shape, by: c)?.problem ?? Problem(.internal, "latents have no shape")
         }
-        let codec = SampleCodec(shape, (c, autoencoder), stop: context.stop)
+        let codec = SampleCodec(shape, (c, autoencoder), context.tiling)
         let layout = SpoolLayout(root: context.arguments.spool)
         if let aside = try layout.secureCache(in: context.files) { context.log("note: \(aside)") }
         let directory = layout.latents

@@ -25,7 +25,7 @@ struct TrainingPreviews {
         _ job: TrainJob, _ model: any Denoiser, _ dataset: Dataset, _ latents: LatentStage?,
         _ context: JobContext
     ) {
-        codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) }, stop: context.stop)
+        codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) }, context.tiling)
         self.latents = latents
         self.job = job
         self.model = model

@@ -6,15 +6,15 @@ extension AutoencoderKL {
     ///
     /// - Parameters:
     ///   - pictures: batches (N, H, W, C).
-    ///   - check: called before each tile of each batch; what it throws leaves the factor as it is.
+    ///   - tiling: how large ones are encoded; what that throws leaves the factor as it is.
     /// - Returns: the deviation before. The factor stays as it is where that is 0 or not finite.
     @discardableResult
     public func fitScale(
-        to pictures: some Sequence<Tensor>, beforeTile check: () throws -> Void = {}
+        to pictures: some Sequence<Tensor>, tiling: Tiling = Tiling()
     ) throws -> Double {
         var (count, sum, squares) = (0, 0.0, 0.0)
         for x in pictures {
-            let latents = try encodeTiled(x, beforeTile: check).mean  // (N, h, w, latent)
+            let latents = try encodeTiled(x, tiling).mean  // (N, h, w, latent)
             latents.withSpan { values in
                 for index in values.indices {
                     let value = Double(values[index])

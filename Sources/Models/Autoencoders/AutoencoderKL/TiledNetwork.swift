@@ -5,18 +5,18 @@ internal import TensorCore
 /// pixels see, and norms have the statistics of the whole.
 ///
 /// Those of a norm are gathered in a pass over all tiles that ends before it, once the norms before it have theirs. So that a pass
-/// need not begin with the first step, some results on the way are kept whole: those that make the work least in a given memory.
+/// need not begin with the first step, some results on the way are kept whole: those that make the work least in a given memory. Large ones of
+/// them may lie in files.
 struct TiledNetwork {
     let steps: [LocalStep]
     /// Height and width of a tile at most, in pixels of any step.
     let side: Int
+    let tiling: Tiling
 
-    /// - Parameters:
-    ///   - x: (N, H, W, C).
-    ///   - check: called before each tile of each pass; what it throws ends the work.
-    func callAsFunction(_ x: Tensor, beforeTile check: () throws -> Void) throws -> Tensor {
+    /// - Parameter x: (N, H, W, C).
+    func callAsFunction(_ x: Tensor) throws -> Tensor {
         try parts(of: x.shape).reduce(x) { h, part in
-            try TiledPart(steps: Array(steps[part]), from: h.shape, side: side)(h, beforeTile: check)
+            try TiledPart(steps: Array(steps[part]), from: h.shape, side: side)(h, tiling)
         }
     }
 
@@ -90,7 +90,7 @@ private struct TiledPart {
         ]
     }
 
-    func callAsFunction(_ x: Tensor, beforeTile check: () throws -> Void) throws -> Tensor {
+    func callAsFunction(_ x: Tensor, _ tiling: Tiling) throws -> Tensor {
         guard tiles.count > 1 else { return steps.reduce(LocalStep.State(value: x)) { $1($0) }.value }
         var statistics: [Tensor?] = []
         /// What the first steps make of a tile.
@@ -103,7 +103,7 @@ private struct TiledPart {
                 let channels = index == 0 ? x.shape[3] : steps[index - 1].channels
                 var sums = GroupStatistics(samples: x.shape[0], channels: channels)
                 for tile in tiles {
-                    try check()
+                    try tiling.beforeTile()
                     sums.add(state(after: index, tile).value, in: tile.ownWithinSeen(scales[index]))
                 }
                 return sums.values(groups: norm.groups, epsilon: norm.epsilon, on: x.device)
@@ -111,8 +111,9 @@ private struct TiledPart {
             statistics.append(gathered)
         }
         let scale = scales[steps.count]
-        return try Tensor(shape: resultShape, on: x.device, assembling: tiles) { tile in
-            try check()
+        let directory = tiling.directory(for: resultShape.elementCount)
+        return try Tensor(shape: resultShape, on: x.device, in: directory, assembling: tiles) { tile in
+            try tiling.beforeTile()
             return (state(after: steps.count, tile).value, from: tile.ownWithinSeen(scale), to: tile.own(scale))
         }
     }
