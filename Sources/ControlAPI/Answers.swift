@@ -4,7 +4,11 @@ public import Problems
 
 /// `GET /v1/jobs` and `diffctl status --json`.
 public struct JobList: Sendable, Codable, Hashable {
+    /// By rising id.
     public var jobs: [JobStatus]
+
+    /// Jobs that are read at a time. A longer list is sent page by page, each job as it is when its page is read.
+    public static let pageSize = 1000
 
     public init(jobs: [JobStatus]) { self.jobs = jobs }
 }

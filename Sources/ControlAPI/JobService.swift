@@ -55,6 +55,8 @@ public struct JobFilter: Sendable, Hashable {
     public var name: String?
     /// Only the newest (highest ids) of those selected.
     public var limit: Int?
+    /// Only jobs with higher ids, and `limit` means the oldest of those: a page of a long list.
+    public var after: Int?
     /// Of the queued, only so many: those that come first. Has no effect where finished jobs are asked for.
     public var next: Int?
     /// Only the job that the drop with this token has become, if it is among those selected.
@@ -62,8 +64,9 @@ public struct JobFilter: Sendable, Hashable {
 
     public init(
         states: Set<JobState> = Set(JobState.allCases), name: String? = nil, limit: Int? = nil, next: Int? = nil,
-        drop: String? = nil
+        drop: String? = nil, after: Int? = nil
     ) {
+        self.after = after
         self.next = next
         self.drop = drop
         self.states = states

@@ -51,7 +51,8 @@ extension Response {
         return Response(status: status, headers: headers, body: body)
     }
 
-    private static let piece = 64 << 10
+    /// Bytes that are written at a time.
+    static let piece = 64 << 10
 
     static func refusal(_ refusal: Refusal) throws(Problem) -> Response {
         let document = ProblemDocument(refusal.problems, status: Int(clamping: refusal.status.code))

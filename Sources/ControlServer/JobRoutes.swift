@@ -9,7 +9,7 @@ import Problems
 import StrictJSON
 
 extension ControlRoutes {
-    /// `GET /v1/jobs?state=queued,running&name=NAME&limit=N&next=N&drop=TOKEN`
+    /// `GET /v1/jobs?state=queued,running&name=NAME&limit=N&next=N&drop=TOKEN&after=ID`
     func listJobs(_ request: Request, _ context: ControlContext) async throws -> Response {
         let query = request.uri.queryParameters
         var filter = JobFilter()
@@ -28,7 +28,45 @@ extension ControlRoutes {
         filter.drop = query["drop"].map { String($0) }
         filter.limit = try natural("limit", in: request)
         filter.next = try natural("next", in: request)
-        return try .json(JobList(jobs: try await service.list(filter)))
+        filter.after = try natural("after", in: request)
+        guard filter.limit ?? 0 <= JobList.pageSize else {
+            throw Problem(
+                .invalid, "limit is more than \(JobList.pageSize)",
+                remedy: "Leave it out, or ask page by page: after=ID gives jobs with higher ids.")
+        }
+        guard filter.limit == nil, filter.drop == nil else {
+            return try .json(JobList(jobs: try await service.list(filter)))
+        }
+        filter.limit = JobList.pageSize
+        filter.after = filter.after ?? 0
+        let first = try await service.list(filter)
+        guard first.count == JobList.pageSize else { return try .json(JobList(jobs: first)) }
+        return stream(filter, first)
+    }
+
+    /// A list that is too long to be held at once, page by page as the client takes it.
+    private func stream(_ filter: JobFilter, _ first: [JobStatus]) -> Response {
+        let body = ResponseBody { writer in
+            var (filter, page) = (filter, first)
+            var (piece, separator) = (ByteBuffer(string: #"{"jobs": ["#), "")
+            while let last = page.last {
+                for job in page {
+                    piece.writeString(separator)
+                    piece.writeBytes(try JSONText.encode(job, .line))
+                    separator = ", "
+                    if piece.readableBytes > Response.piece {
+                        try await writer.write(piece)
+                        piece.clear()
+                    }
+                }
+                filter.after = last.id
+                page = page.count < JobList.pageSize ? [] : try await service.list(filter)
+            }
+            piece.writeString("]}\n")
+            try await writer.write(piece)
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: [.contentType: "application/json"], body: body)
     }
 
     /// `GET /v1/jobs/{job}`

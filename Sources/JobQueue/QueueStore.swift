@@ -105,13 +105,16 @@ public final class QueueStore: Sendable {
     }
 
     /// The jobs in `states` and of that name if one is given, by rising id; with a `limit` the newest of them.
-    public func jobs(in states: Set<JobState>, named name: String? = nil, limit: Int? = nil) throws(Problem)
-        -> [JobRecord]
-    {
+    ///
+    /// - Parameter after: only those with higher ids, and with a `limit` the oldest of them: the next page.
+    public func jobs(
+        in states: Set<JobState>, named name: String? = nil, limit: Int? = nil, after: Int? = nil
+    ) throws(Problem) -> [JobRecord] {
         // The state of a job that is being cancelled is a matter of its stop request, and running in the store.
         let stored = Set(states.map { $0 == .cancelling ? JobState.running : $0 })
         return try read { db in
-            // State by state, each by its index from the newest on: all together would be sorted first, however few are asked for.
+            // State by state, each by its index: all together would be sorted first, however few are asked for.
+            let order = "ORDER BY id \(after == nil ? "DESC" : "ASC")"
             var arguments = StatementArguments()
             let parts = stored.map { state in
                 arguments += [state.rawValue]
@@ -120,19 +123,23 @@ public final class QueueStore: Sendable {
                     part += " AND name = ?"
                     arguments += [name]
                 }
+                if let after {
+                    part += " AND id > ?"
+                    arguments += [after]
+                }
                 // Some of those that run may be left out below.
                 let count = state == .running ? -1 : limit ?? -1
-                return "SELECT * FROM (\(part) ORDER BY id DESC LIMIT \(count))"
+                return "SELECT * FROM (\(part) \(order) LIMIT \(count))"
             }
             guard !parts.isEmpty else { return [] }
-            let sql = parts.joined(separator: " UNION ALL ") + " ORDER BY id DESC"
+            let sql = parts.joined(separator: " UNION ALL ") + " " + order
             let rows = try Row.fetchCursor(db, sql: sql, arguments: arguments)
             var jobs: [JobRecord] = []
             while jobs.count < limit ?? .max, let row = try rows.next() {
                 let job = JobRecord(row: row)
                 if states.contains(job.state) { jobs.append(job) }
             }
-            return jobs.reversed()
+            return after == nil ? jobs.reversed() : jobs
         }
     }
 

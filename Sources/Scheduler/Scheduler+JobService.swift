@@ -12,16 +12,21 @@ import StrictJSON
 extension Scheduler: JobService {
     public func list(_ filter: JobFilter) throws(Problem) -> [JobStatus] {
         if let drop = filter.drop { return try jobs(filter, ofDrop: drop) }
-        let hasFinal = filter.states.contains(where: \.isFinal)
-        guard !hasFinal else {
-            return try store.jobs(in: filter.states, named: filter.name, limit: filter.limit).map(statusWithTimes(of:))
+        guard !filter.states.contains(where: \.isFinal) else {
+            let jobs = try store.jobs(in: filter.states, named: filter.name, limit: filter.limit, after: filter.after)
+            return statuses(of: jobs)
         }
         let first = filter.next.map { Set(state.first($0)) }
         let jobs = state.jobs.values.filter { job in
             filter.states.contains(job.state) && (filter.name == nil || job.name == filter.name)
+                && job.id > filter.after ?? .min
                 && (first == nil || job.state != .queued || first?.contains(job.id) == true)
         }.sorted { $0.id < $1.id }
-        let shown = jobs.suffix(filter.limit ?? jobs.count)
+        let count = filter.limit ?? jobs.count
+        return statuses(of: Array(filter.after == nil ? jobs.suffix(count) : jobs.prefix(count)))
+    }
+
+    private func statuses(of shown: [JobRecord]) -> [JobStatus] {
         // One by one is less work for a few, and all together for many.
         guard shown.count > 200 else { return shown.map(statusWithTimes(of:)) }
         let waits = state.waits(at: machine.now())

@@ -28,6 +28,35 @@ import Testing
             #expect(all == [1, 2, 3])
             #expect(try await ids("/v1/jobs?state=running,queued") == [2, 3])
             #expect(try await ids("/v1/jobs?name=shirts&limit=1") == [3])
+            #expect(try await ids("/v1/jobs?after=1") == [2, 3])
+            #expect(try await ids("/v1/jobs?after=1&limit=1") == [2])
+        }
+    }
+
+    /// Nobody holds it at once but who asked.
+    @Test(arguments: Transport.allCases)
+    func listsManyJobsInPages(transport: Transport) async throws {
+        let service = FakeJobService()
+        let count = 2 * JobList.pageSize
+        for id in 1...count + 7 { await service.put(.example(id, "a", id % 2 == 0 ? .succeeded : .queued)) }
+        try await transport.run(service) { connection in
+            for (query, expected) in [
+                ("", Array(1...count + 7)), ("?after=7", Array(8...count + 7)),
+                ("?state=succeeded", Array(stride(from: 2, through: count + 6, by: 2))),
+            ] {
+                let answer = try await connection.send("GET", "/v1/jobs\(query)", [:], nil)
+                #expect(answer.status == 200 && answer.fields["content-type"] == "application/json")
+                #expect(try JSONText.decode(JobList.self, from: answer.body).jobs.map(\.id) == expected)
+            }
+            let refused = try await connection.send("GET", "/v1/jobs?limit=\(JobList.pageSize + 1)", [:], nil)
+            #expect(refused.status == 400)
+        }
+        #expect(await service.longestList == JobList.pageSize)
+        try await withControlServer(service) { client in
+            let newest = try await blocking { try client.jobs(JobFilter(limit: count - 1)).jobs.map(\.id) }
+            #expect(newest == Array(9...count + 7))
+            let page = try await blocking { try client.jobs(JobFilter(limit: 2, after: 5)).jobs.map(\.id) }
+            #expect(page == [6, 7])
         }
     }
 

@@ -37,15 +37,22 @@ public actor FakeJobService: JobService {
         for listener in listeners.values { listener.finish() }
     }
 
+    /// Jobs of the longest list that was asked for.
+    public private(set) var longestList = 0
+
     public func list(_ filter: JobFilter) throws(Problem) -> [JobStatus] {
         let found = jobs.values.filter { filter.states.contains($0.state) && (filter.name ?? $0.name) == $0.name }
             .filter { filter.drop == nil || drops[$0.id] == filter.drop }
+            .filter { $0.id > filter.after ?? .min }
             .sorted { $0.id < $1.id }
             .reduce(into: [JobStatus]()) { found, job in
                 let queued = found.count { $0.state == .queued }
                 if job.state != .queued || queued < filter.next ?? .max { found.append(job) }
             }
-        return filter.limit.map { Array(found.suffix($0)) } ?? found
+        let count = filter.limit ?? found.count
+        let listed = Array(filter.after == nil ? found.suffix(count) : found.prefix(count))
+        longestList = max(longestList, listed.count)
+        return listed
     }
 
     public func job(_ reference: JobReference) throws(Problem) -> JobStatus {

@@ -196,6 +196,9 @@ import Testing
         let all = Set(JobState.allCases)
         #expect(try store.jobs(in: all, limit: 2).map(\.id) == [4, 5])
         #expect(try store.jobs(in: all, named: "odd").map(\.id) == [1, 3, 5])
+        #expect(try store.jobs(in: all, limit: 2, after: 1).map(\.id) == [2, 3])
+        #expect(try store.jobs(in: all, named: "odd", limit: 2, after: 1).map(\.id) == [3, 5])
+        #expect(try store.jobs(in: all, after: 5).isEmpty)
         #expect(try store.jobs(in: [.cancelling]).map(\.id) == [4])
         #expect(try store.jobs(in: [.running]).isEmpty)
     }

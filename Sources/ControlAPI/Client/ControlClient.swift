@@ -25,10 +25,15 @@ public struct ControlClient: Sendable {
                 ("state", JobState.allCases.filter(filter.states.contains).map(\.rawValue).joined(separator: ",")))
         }
         if let name = filter.name { query.append(("name", name)) }
-        if let limit = filter.limit { query.append(("limit", String(limit))) }
+        let limit = filter.limit ?? .max
+        // The newest of more than a page are the last of all.
+        if limit <= JobList.pageSize { query.append(("limit", String(limit))) }
         if let next = filter.next { query.append(("next", String(next))) }
         if let drop = filter.drop { query.append(("drop", drop)) }
-        return try get("/v1/jobs" + Self.encode(query: query))
+        if let after = filter.after { query.append(("after", String(after))) }
+        let list: JobList = try get("/v1/jobs" + Self.encode(query: query))
+        guard list.jobs.count > limit else { return list }
+        return JobList(jobs: Array(filter.after == nil ? list.jobs.suffix(limit) : list.jobs.prefix(limit)))
     }
 
     public func job(_ job: JobReference) throws(Problems) -> JobStatus { try get(Self.path(job)) }
