@@ -79,7 +79,7 @@ sanitize: deps
 # Some minutes; DIFFD_TORTURE is the number of kills.
 torture: deps
 	$(SWIFT) build -c release --build-tests
-	DIFFD_TORTURE=300 $(SWIFT) test -c release --skip-build --filter '^EndToEndTests.KillLoopTests' --no-parallel
+	DIFFD_TORTURE=300 $(SWIFT) test -c release --skip-build --filter '^EndToEndTests.(Directory)?KillLoopTests' --no-parallel
 
 # A million damaged inputs; DIFFD_FUZZ_SEED=N tries others.
 fuzz: deps
