@@ -280,8 +280,8 @@ let package = Package(
             "FuzzTests",
             [
                 "ControlTestSupport", "Problems", "StrictJSON", "DurableFiles", "Configurations", "Safetensors",
-                "JobSpec", "TensorCore", "NeuralNet", "Models", "Checkpoints",
-                "Media", "Datasets", "ControlAPI", "Text",
+                "JobSpec", "JobQueue", "Spool", "TensorCore", "NeuralNet", "Models", "Checkpoints",
+                "Media", "Datasets", "ControlAPI", "Text", grdb,
             ]),
         tests(
             "EvaluationTests",

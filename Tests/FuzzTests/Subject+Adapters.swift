@@ -1,5 +1,4 @@
 import Checkpoints
-import Safetensors
 import TensorCore
 import TestSupport
 
@@ -7,13 +6,7 @@ extension Subject {
     /// Names and shapes of adapters, a tensor a line, of which a file of zeros is made. One that fits is loaded too.
     static let adapters = Subject(name: "adapters", share: 0.2) {
         let names = ["kohya", "locon", "diffusers", "processors", "peft", "dora", "loha", "lokr", "mixed"]
-        let seeds = try names.map { name in
-            let file = try SafetensorsFile(Fixture.path("adapters/\(name).safetensors"))
-            let lines = file.names.map { name in
-                "\(name) \((file.tensors[name]?.shape ?? []).map(String.init).joined(separator: ","))\n"
-            }
-            return Array(lines.joined().utf8)
-        }
+        let seeds = try names.map { try tensorLines("adapters/\($0).safetensors") }
         return Mutator(
             seeds: seeds,
             words: [

@@ -12,13 +12,7 @@ extension Subject {
     /// Names and shapes of whole models, a tensor a line, of which a file without data is made: damage to the file
     /// itself would hardly ever leave a header that is read to its end.
     static let singleFiles = Subject(name: "single files", share: 0.2) {
-        let seeds = try ["sd1", "sd2", "xl", "upscaler"].map { name in
-            let file = try SafetensorsFile(Fixture.path("single_files/\(name).safetensors"))
-            let lines = file.names.map { name in
-                "\(name) \((file.tensors[name]?.shape ?? []).map(String.init).joined(separator: ","))\n"
-            }
-            return Array(lines.joined().utf8)
-        }
+        let seeds = try ["sd1", "sd2", "xl", "upscaler"].map { try tensorLines("single_files/\($0).safetensors") }
         return Mutator(
             seeds: seeds,
             words: [
@@ -39,6 +33,15 @@ extension Subject {
         for encoder in file.textEncoders {
             try encoder.weights().check(for: encoder.configuration.makeNetwork(on: .rehearsal()))
         }
+    }
+
+    /// Names and shapes of a fixture's tensors, one a line: `conv_in.weight 8,3,3,3`.
+    static func tensorLines(_ fixture: String) throws -> [UInt8] {
+        let file = try SafetensorsFile(Fixture.path(fixture))
+        let lines = file.names.map { name in
+            "\(name) \((file.tensors[name]?.shape ?? []).map(String.init).joined(separator: ","))\n"
+        }
+        return Array(lines.joined().utf8)
     }
 
     /// A file of these tensors, all zeros that take no space.

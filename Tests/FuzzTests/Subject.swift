@@ -33,7 +33,7 @@ struct Subject: Sendable, CustomTestStringConvertible {
             answers,
             events, prompts,
         ] + ["tokenizer.json", "tokenizer_config.json"].map { tokenizers($0, of: "decoder_saved") }
-        + ["vocab.json", "merges.txt", "special_tokens_map.json"].map { tokenizers($0, of: "map") }
+        + ["vocab.json", "merges.txt", "special_tokens_map.json"].map { tokenizers($0, of: "map") } + spool
 
     private static let jobWords = [
         "\"kind\": \"train\"", "\"sampler\": {\"name\": \"ddpm\"}", "null", "-1", "1e999", "9223372036854775808",
@@ -277,9 +277,9 @@ struct Subject: Sendable, CustomTestStringConvertible {
             .sorted { $0.path < $1.path }.filter { $0.pathExtension == "json" }.map { try Data(contentsOf: $0) }
     }
 
-    private static func bytes(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: path))) }
+    static func bytes(_ path: String) throws -> [UInt8] { Array(try Data(contentsOf: URL(filePath: path))) }
 
-    private static func write(_ bytes: [UInt8], to file: String) throws {
+    static func write(_ bytes: [UInt8], to file: String) throws {
         try Data(bytes).write(to: URL(filePath: file))
     }
 }
