@@ -55,7 +55,7 @@ extension Pipeline {
     }
 
     /// diffusers opens the whole directory where it has a pipeline of these parts, and each part where it has its class.
-    private static func index(
+    static func index(
         _ model: ModelConfiguration, hasAutoencoder: Bool, _ classes: [String]
     ) -> JSONNode {
         let pipeline = model.className == "DiTTransformer2DModel" && hasAutoencoder ? "DiTPipeline" : "DDPMPipeline"

@@ -1,4 +1,5 @@
 public import Configurations
+public import Problems
 
 /// What makes conditions of prompts in a pipeline.
 public struct TextParts: Sendable {
@@ -25,6 +26,22 @@ public struct TextParts: Sendable {
             }
         }
         return copy
+    }
+
+    /// The same with a word whose vectors are yet to be learned.
+    ///
+    /// - Returns: for each encoder, the token that the vectors begin as.
+    /// - Throws: as `TextEncoderPart.add`.
+    public func adding(
+        placeholder word: String, vectors: Int, initializer: String
+    ) throws(Problem) -> (parts: TextParts, initializers: [Int]) {
+        var copy = self
+        var initializers: [Int] = []
+        for index in copy.encoders.indices {
+            initializers.append(
+                try copy.encoders[index].add(placeholder: word, vectors: vectors, initializer: initializer))
+        }
+        return (copy, initializers)
     }
 
     /// The same with what adapters add to each encoder's weights.

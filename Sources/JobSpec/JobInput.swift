@@ -7,6 +7,7 @@ public struct JobInput: Sendable, Hashable {
         case datasetImages = "$.dataset.images"
         case datasetLabels = "$.dataset.labels"
         case model = "$.model"
+        case baseModel = "$.base_model"
         case autoencoder = "$.autoencoder"
         case image = "$.image"
         case mask = "$.mask"
@@ -42,6 +43,11 @@ extension JobSpec {
             job.dataset.inputs
                 + (job.autoencoder?.path.map { [JobInput(role: .autoencoder, path: $0)] } ?? [])
         case .trainAutoencoder(let job): job.dataset.inputs
+        case .fineTune(let job):
+            job.dataset.inputs
+                + [(JobInput.Role.baseModel, job.baseModel.path), (.autoencoder, job.autoencoder?.path)].compactMap {
+                    (role, path) in path.map { JobInput(role: role, path: $0) }
+                }
         case .sample(let job): job.drawing.inputs + (job.clip.image.map { [JobInput(role: .image, path: $0)] } ?? [])
         case .img2img(let job):
             job.drawing.inputs + job.image.map { JobInput(role: .image, path: $0) }
@@ -63,6 +69,7 @@ extension JobSpec {
         switch self {
         case .train(let job): [job.autoencoder].compactMap(\.self)
         case .trainAutoencoder: []
+        case .fineTune(let job): [job.baseModel] + [job.autoencoder].compactMap(\.self)
         case .sample(let job): job.drawing.models
         case .img2img(let job): job.drawing.models
         case .videoExtend(let job): job.drawing.models
@@ -91,6 +98,11 @@ extension JobSpec {
         case .trainAutoencoder(var job):
             job.dataset = try job.dataset.mapInputs(transform)
             return .trainAutoencoder(job)
+        case .fineTune(var job):
+            job.dataset = try job.dataset.mapInputs(transform)
+            if let path = job.baseModel.path { job.baseModel = .path(try new(.baseModel, path)) }
+            if let path = job.autoencoder?.path { job.autoencoder = .path(try new(.autoencoder, path)) }
+            return .fineTune(job)
         case .sample(var job):
             job.drawing = try job.drawing.mapInputs(transform)
             if let image = job.clip.image { job.clip.image = try new(.image, image) }

@@ -13,6 +13,11 @@ public struct TrainJob: Described, Hashable {
 
     public init() {}
 
+    /// Whether a train job's file is one of these.
+    static func isMeant(by job: JSONNode) -> Bool {
+        !FineTuneJob.isMeant(by: job) && !AutoencoderJob.isMeant(by: job)
+    }
+
     public static let fields: [Field<Self>] =
         CommonOptions.fields.map { $0.lifted(\.common) } + [
             Field("model", \.model, ModelConfiguration.form, "The network.", required: true),

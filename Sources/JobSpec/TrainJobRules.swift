@@ -67,6 +67,7 @@ extension TrainJob {
             with: diffusion.scheduler, dropsConditions: training.classDropoutProb > 0)
         for misfit in misfits { checks.fail(misfit) }
         dataset.checkValidation(training, &checks)
+        checkUnreadText(&checks)
     }
 
     private func checkClips(_ frames: Int, _ checks: inout Checks) {

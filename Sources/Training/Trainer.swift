@@ -142,7 +142,7 @@ public final class Trainer {
                     microbatch < loaded.count
                     ? loaded[microbatch] : try batches.batch(step: step, microbatch: microbatch)
                 if turns.count > 1, microbatch == loaded.count { loaded.append(batch) }
-                let found = turn.accumulate(
+                let found = try turn.accumulate(
                     task, batch, at: place(of: microbatch, in: turn), adding: microbatch > 0,
                     recomputing: plan.gradientCheckpointing)
                 if sums.isEmpty { sums = found.map { NamedLoss($0.name, 0) } }
@@ -212,7 +212,7 @@ public final class Trainer {
         var samples = 0
         for number in 0..<count {
             let batch = try dataset.validationBatch(number, size: size, on: device)
-            let found = task.validationLosses(of: batch, first: number * size).values
+            let found = try task.validationLosses(of: batch, first: number * size).values
             if sums.isEmpty { sums = found.map { NamedLoss($0.name, 0) } }
             for index in found.indices { sums[index].value += found[index].value * Double(batch.count) }
             samples += batch.count

@@ -13,6 +13,7 @@ extension Pipeline {
         schedulerClass = file.scheduler.sampler
         classNames = [:]
         denoiser = file.denoiserSource
+        singleFile = file
         autoencoder = file.autoencoder
         scalingFactor = file.family.scalingFactor
         text = TextParts(

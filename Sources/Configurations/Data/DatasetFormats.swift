@@ -105,6 +105,7 @@ public struct ImageFolderConfiguration: HoldsImages, Hashable {
     /// Resize the shorter side and cut out the centre; otherwise both sides are resized, whatever the proportions.
     public var centerCrop = true
     public var labels = Labels.auto
+    public var captions = CaptionOptions()
     public var cache = Cache.auto
     public var unreadable = UnreadableFiles.refuse
     public var validationSplit = ValidationSplit.none
@@ -117,10 +118,13 @@ public struct ImageFolderConfiguration: HoldsImages, Hashable {
                 "center_crop", \.centerCrop, .boolean,
                 "Resize the shorter side and cut out the centre; otherwise stretch."),
             Field("labels", \.labels, .choice(), "Where class labels come from."),
+        ] + captionFields + [
             Field("cache", \.cache, .choice(), "Keep decoded images in memory, or decode them each time."),
             Field("unreadable", \.unreadable, .choice(), UnreadableFiles.description),
             splitField,
         ]
+
+    public func validate(_ checks: inout Checks) { checkCaptions(&checks) }
 }
 
 /// Images in the IDX format of the MNIST family, plain or gzip.

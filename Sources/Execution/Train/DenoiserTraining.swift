@@ -24,7 +24,11 @@ struct DenoiserTraining: TrainingSubject {
     init(_ job: TrainJob, _ context: JobContext) throws {
         self.job = job
         self.context = context
-        latents = try job.autoencoder.map { try LatentStage($0, for: job, context) }
+        latents = try job.autoencoder.map { reference in
+            let autoencoder = try context.openAutoencoder(reference)
+            if let mismatch = job.mismatch(with: autoencoder.configuration) { throw mismatch }
+            return try LatentStage(autoencoder, as: .autoencoder, context)
+        }
         let given = try context.openDataset(latents?.completed(job.dataset) ?? job.dataset, job.common)
         dataset = try latents?.encoded(given, job.common) ?? given
         objective = Objective(
@@ -50,8 +54,6 @@ struct DenoiserTraining: TrainingSubject {
             conditionDropout: job.training.classDropoutProb, seed: job.common.seed)
     }
 
-    func network(of task: DenoisingTask) -> any Module { task.model }
-
     func groups(of task: DenoisingTask) -> [LearnerGroup] {
         [LearnerGroup("denoiser", task.model, .random(seed: job.common.seed), job.training.optimization)]
     }
@@ -64,18 +66,16 @@ struct DenoiserTraining: TrainingSubject {
     }
 
     func preview(_ task: DenoisingTask, step: Int) throws {
-        try TrainingPreviews(job, task.model, dataset, latents, context).draw(step: step)
+        let isConditional = job.model.classConditioning != .none
+        let condition: Condition = isConditional ? Condition(classes: Array(dataset.classes.indices)) : .none
+        try TrainingPreviews(
+            job, task.model, job.diffusion.scheduler, dataset, latents, context
+        ).draw(step: step, { condition.repeated(for: $0) })
     }
 
     func rehearsePreview(on device: Device) throws {
-        guard let configuration = latents?.configuration, job.training.sampleEvery != nil else { return }
-        let autoencoder = Component(of: Phases(on: device)) {
-            let network = AutoencoderKL(configuration, on: device)
-            network.initialize(seed: 0)
-            return network
-        }
-        let codec = SampleCodec(dataset.shape, (configuration, autoencoder))
-        _ = try codec.shown(.zeros(Shape([1] + dataset.shape.dimensions), on: device))
+        guard job.training.sampleEvery != nil else { return }
+        try latents?.rehearseDecoding(dataset.shape, on: device)
     }
 
     func publish(_ task: DenoisingTask, at path: String) throws {
