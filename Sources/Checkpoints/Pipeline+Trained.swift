@@ -2,6 +2,7 @@ internal import Configurations
 public import DurableFiles
 public import Models
 internal import StrictJSON
+internal import Text
 
 /// Writing a pipeline whose denoiser was trained further.
 extension Pipeline {
@@ -43,13 +44,24 @@ extension Pipeline {
                 let text = try make(names.encoder)
                 try copy("config.json", from: parts.file("config.json", of: names.encoder), to: text)
                 try encoder.copyWeights(to: text, in: files)
-                let tokenizer = try make(names.tokenizer)
-                let source = Path.join(self.path, names.tokenizer)
-                for entry in try files.list(source).entries
-                where entry.kind != .directory && !entry.name.hasPrefix(".") {
-                    try copy(entry.name, from: Path.join(source, entry.name), to: tokenizer)
-                }
+                try copyTokenizer(of: encoder, to: make(names.tokenizer), in: files)
             }
+        }
+    }
+
+    /// Writes the files of an encoder's tokenizer into `directory`, which exists and is not yet seen.
+    func copyTokenizer(of encoder: TextEncoderPart, to directory: String, in files: any FileSystem) throws {
+        if let own = singleFile?.textEncoders.first(where: { $0.component == encoder.component }) {
+            for file in CLIPVocabulary(padding: own.padding).files {
+                try files.writeAtomically(Array(file.text.utf8), to: Path.join(directory, file.name))
+            }
+            return
+        }
+        let source = Path.join(path, encoder.tokenizerComponent)
+        for entry in try files.list(source).entries where entry.kind != .directory && !entry.name.hasPrefix(".") {
+            try files.writeAtomically(
+                files.read(Path.join(source, entry.name), limit: Self.largestText, followsLinks: true),
+                to: Path.join(directory, entry.name))
         }
     }
 

@@ -77,7 +77,9 @@ public struct Pipeline: Sendable {
         }
         let scheduler = try readScheduler("scheduler")
         configuration = model.configuration
-        var schedule = parts.text?.corrected(scheduler.configuration) ?? scheduler.configuration
+        // Only the pipeline of latents corrects old configurations.
+        let corrected = parts.hasAutoencoder ? parts.text?.corrected(scheduler.configuration) : nil
+        var schedule = corrected ?? scheduler.configuration
         if let predictionType { schedule.predictionType = predictionType }
         self.scheduler = schedule
         schedulerClass = scheduler.class

@@ -10,6 +10,8 @@ public import Text
 public struct TextEncoderPart: Sendable {
     /// Its folder in a pipeline's directory: `text_encoder` or `text_encoder_2`.
     public let component: String
+    /// The folder of its tokenizer.
+    var tokenizerComponent: String { component.replacing("text_encoder", with: "tokenizer") }
     public let configuration: CLIPTextConfiguration
     public private(set) var tokenizer: BytePairTokenizer
     /// The vectors of words that were added to the vocabulary, one after the other.

@@ -1,5 +1,6 @@
 public import Configurations
 public import Problems
+public import Text
 
 /// What makes conditions of prompts in a pipeline.
 public struct TextParts: Sendable {
@@ -12,6 +13,13 @@ public struct TextParts: Sendable {
     init(_ pipeline: TextPipeline, encoders: [TextEncoderPart], lowResolutionScheduler: SchedulerConfiguration? = nil) {
         (self.pipeline, self.encoders) = (pipeline, encoders)
         self.lowResolutionScheduler = lowResolutionScheduler
+    }
+
+    /// One text encoder that is yet to be trained, with the tokenizer of its vocabulary.
+    public init(training configuration: CLIPTextConfiguration, _ tokenizer: BytePairTokenizer) {
+        self.init(
+            TextPipeline(.stableDiffusion),
+            encoders: [TextEncoderPart(CLIPTextConfiguration.component, configuration, tokenizer, .none)])
     }
 
     /// The same with words that files of textual inversion hold.

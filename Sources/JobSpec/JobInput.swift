@@ -8,6 +8,7 @@ public struct JobInput: Sendable, Hashable {
         case datasetLabels = "$.dataset.labels"
         case model = "$.model"
         case baseModel = "$.base_model"
+        case textEncoder = "$.text_encoder"
         case priorPath = "$.prior_preservation.path"
         case autoencoder = "$.autoencoder"
         case image = "$.image"
@@ -43,6 +44,7 @@ extension JobSpec {
         case .train(let job):
             job.dataset.inputs
                 + (job.autoencoder?.path.map { [JobInput(role: .autoencoder, path: $0)] } ?? [])
+                + (job.textEncoder?.model?.path.map { [JobInput(role: .textEncoder, path: $0)] } ?? [])
         case .trainAutoencoder(let job): job.dataset.inputs
         case .fineTune(let job):
             job.dataset.inputs
@@ -69,7 +71,7 @@ extension JobSpec {
     /// Every model that the job uses.
     public var models: [ModelReference] {
         switch self {
-        case .train(let job): [job.autoencoder].compactMap(\.self)
+        case .train(let job): [job.autoencoder, job.textEncoder?.model].compactMap(\.self)
         case .trainAutoencoder: []
         case .fineTune(let job): [job.baseModel] + [job.autoencoder].compactMap(\.self)
         case .sample(let job): job.drawing.models
@@ -96,6 +98,9 @@ extension JobSpec {
         case .train(var job):
             job.dataset = try job.dataset.mapInputs(transform)
             if let path = job.autoencoder?.path { job.autoencoder = .path(try new(.autoencoder, path)) }
+            if let path = job.textEncoder?.model?.path {
+                job.textEncoder = .frozen(.path(try new(.textEncoder, path)))
+            }
             return .train(job)
         case .trainAutoencoder(var job):
             job.dataset = try job.dataset.mapInputs(transform)

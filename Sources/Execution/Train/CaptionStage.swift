@@ -44,10 +44,11 @@ struct CaptionStage {
 
     /// By encoders that do not learn: each caption is encoded once, here, and lies in a file from then on.
     ///
+    /// - Parameter role: the job's key that names the encoders' model.
     /// - Throws: what is wrong with the encoders' files or a prompt; `Stopped`.
-    init(frozen text: TextParts, _ words: Words, _ context: JobContext) throws {
+    init(frozen text: TextParts, _ words: Words, as role: JobInput.Role, _ context: JobContext) throws {
         let phases = Phases(on: context.device)
-        let (texts, encoders) = try pointing(to: BaseModel.role.jsonPath) {
+        let (texts, encoders) = try pointing(to: role.jsonPath) {
             (
                 try TextConditions(text, .none, by: WeightDigests(), context),
                 try text.encoders.map { try $0.component(of: phases, on: context.device) }

@@ -59,7 +59,7 @@ struct FineTuning: TrainingSubject {
         }
         self.words = words
         encoded =
-            if !job.teachesText, let text, let words { try CaptionStage(frozen: text, words, context) } else { nil }
+            if !job.teachesText, let text, let words { try CaptionStage(frozen: text, words, as: BaseModel.role, context) } else { nil }
         objective = try Self.objective(of: base, job, snrGamma: job.loss.snrGamma)
         try checkFit()
     }
@@ -126,7 +126,7 @@ struct FineTuning: TrainingSubject {
 
     // MARK: - What learns
 
-    func task(on device: Device) throws -> FineTuningTask {
+    func task(on device: Device) throws -> DenoiserTask {
         let pipeline = base.pipeline
         let model = pipeline.configuration.makeModel(
             numTrainTimesteps: pipeline.scheduler.numTrainTimesteps, on: device)
@@ -142,14 +142,14 @@ struct FineTuning: TrainingSubject {
                 conditionDropout: stage == nil ? job.training.classDropoutProb : job.captionDropoutProb,
                 seed: job.common.seed)
         }
-        var task = FineTuningTask(
+        var task = DenoiserTask(
             denoising: denoising(objective, stage?.captions), words: stage, encoders: encoders)
         if let prior, let options = job.priorPreservation, let stage, let words {
             // Their only caption is behind those of the data set. All timesteps weigh the same.
             let captions: DenoisingTask.Captions = {
                 try stage.captions($0.map { $0 == nil ? nil : words.captions.count })
             }
-            task.prior = FineTuningTask.Prior(
+            task.prior = DenoiserTask.Prior(
                 task: denoising(try Self.objective(of: base, job, snrGamma: nil), captions),
                 weight: Float(options.weight),
                 batches: prior.trainingBatches(
@@ -210,7 +210,7 @@ struct FineTuning: TrainingSubject {
         return [(base.pipeline.configuration.component, own)] + others
     }
 
-    func groups(of task: FineTuningTask) -> [LearnerGroup] {
+    func groups(of task: DenoiserTask) -> [LearnerGroup] {
         let optimization = job.training.optimization
         if job.textualInversion != nil {
             return zip(text?.encoders ?? [], task.encoders).map { part, encoder in
@@ -238,7 +238,7 @@ struct FineTuning: TrainingSubject {
 
     var encodesCaptions: Bool { job.teachesText }
 
-    func deciding(_ task: FineTuningTask) -> [String] {
+    func deciding(_ task: DenoiserTask) -> [String] {
         let root = job.spec.json
         let keys = [
             "adapter", "textual_inversion", "parameters", "dataset", "diffusion", "caption_dropout_prob",
@@ -253,7 +253,7 @@ struct FineTuning: TrainingSubject {
 
     // MARK: - What it shows
 
-    func preview(_ task: FineTuningTask, step: Int) throws {
+    func preview(_ task: DenoiserTask, step: Int) throws {
         let previews = TrainingPreviews(
             job, task.denoising.model, base.pipeline.scheduler, dataset, latents, context)
         if let preview = task.words?.preview {
@@ -271,7 +271,7 @@ struct FineTuning: TrainingSubject {
 
     // MARK: - What is published
 
-    func publish(_ task: FineTuningTask, at path: String) throws {
+    func publish(_ task: DenoiserTask, at path: String) throws {
         let files = context.files
         if let word = job.textualInversion {
             let vectors = task.encoders.compactMap { $0.placeholders?.value }
@@ -292,12 +292,12 @@ struct FineTuning: TrainingSubject {
         }
     }
 
-    func publishVariant(_ name: String, of task: FineTuningTask, at path: String) throws {
+    func publishVariant(_ name: String, of task: DenoiserTask, at path: String) throws {
         try Pipeline.addVariant(
             name, of: task.denoising.model, base.pipeline.configuration, to: path, in: context.files)
     }
 
-    func manifest(_ task: FineTuningTask) -> KeyValuePairs<String, JSONNode> {
+    func manifest(_ task: DenoiserTask) -> KeyValuePairs<String, JSONNode> {
         [
             "model": JSONNode(.string(base.pipeline.configuration.className)),
             "parameters": JSONNode(.integer(groups(of: task).map(\.parameterCount).reduce(0, +))),

@@ -4,8 +4,8 @@ internal import NeuralNet
 internal import TensorCore
 internal import Training
 
-/// What a fine-tuning minimizes, with the networks that it concerns beside the denoiser.
-struct FineTuningTask: TrainingTask {
+/// What the training of a denoiser minimizes, with the networks that it concerns beside that.
+struct DenoiserTask: TrainingTask {
     /// Pictures of a class that are learned beside (Ruiz et al. 2023, equation 2).
     struct Prior {
         let task: DenoisingTask
