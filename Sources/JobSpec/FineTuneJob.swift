@@ -17,6 +17,8 @@ public struct FineTuneJob: Described, Hashable {
     public var adapter: AdapterOptions?
     /// Patterns of the names of the parameters that learn; nil: all of the denoiser.
     public var parameters: [String]?
+    /// Nil: nothing but the data set is learned.
+    public var priorPreservation: PriorOptions?
     /// Nil: no new word.
     public var textualInversion: TextualInversionOptions?
     public var dataset = DatasetConfiguration.synthetic(SyntheticDatasetConfiguration())
@@ -58,6 +60,10 @@ public struct FineTuneJob: Described, Hashable {
             Field(
                 "textual_inversion", \.textualInversion, .optional(.object),
                 "A new word whose vectors are all that learns; null: none."),
+            Field(
+                "prior_preservation", \.priorPreservation, .optional(.object),
+                "Pictures of a whole class that are learned beside the data set, so that the model keeps what it knew; null: none."
+            ),
             Field("dataset", \.dataset, DatasetConfiguration.form, "What it learns.", required: true),
             Field("diffusion", \.loss, .object, "Loss. The noise schedule is the model's."),
             Field(

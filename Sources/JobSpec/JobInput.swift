@@ -8,6 +8,7 @@ public struct JobInput: Sendable, Hashable {
         case datasetLabels = "$.dataset.labels"
         case model = "$.model"
         case baseModel = "$.base_model"
+        case priorPath = "$.prior_preservation.path"
         case autoencoder = "$.autoencoder"
         case image = "$.image"
         case mask = "$.mask"
@@ -45,9 +46,10 @@ extension JobSpec {
         case .trainAutoencoder(let job): job.dataset.inputs
         case .fineTune(let job):
             job.dataset.inputs
-                + [(JobInput.Role.baseModel, job.baseModel.path), (.autoencoder, job.autoencoder?.path)].compactMap {
-                    (role, path) in path.map { JobInput(role: role, path: $0) }
-                }
+                + [
+                    (JobInput.Role.baseModel, job.baseModel.path), (.autoencoder, job.autoencoder?.path),
+                    (.priorPath, job.priorPreservation?.path),
+                ].compactMap { (role, path) in path.map { JobInput(role: role, path: $0) } }
         case .sample(let job): job.drawing.inputs + (job.clip.image.map { [JobInput(role: .image, path: $0)] } ?? [])
         case .img2img(let job):
             job.drawing.inputs + job.image.map { JobInput(role: .image, path: $0) }
@@ -102,6 +104,7 @@ extension JobSpec {
             job.dataset = try job.dataset.mapInputs(transform)
             if let path = job.baseModel.path { job.baseModel = .path(try new(.baseModel, path)) }
             if let path = job.autoencoder?.path { job.autoencoder = .path(try new(.autoencoder, path)) }
+            if let path = job.priorPreservation?.path { job.priorPreservation?.path = try new(.priorPath, path) }
             return .fineTune(job)
         case .sample(var job):
             job.drawing = try job.drawing.mapInputs(transform)

@@ -102,7 +102,7 @@ public struct JobDirectories: Sendable {
         if [.image, .video, .to, .samples, .reference].contains(input.role), kind == .directory { return }
         // A model may be one file.
         if Self.models.contains(input.role), kind == .regular, path.hasSuffix(".safetensors") { return }
-        let wantsDirectory = input.role == .datasetPath || Self.models.contains(input.role)
+        let wantsDirectory = [.datasetPath, .priorPath].contains(input.role) || Self.models.contains(input.role)
         guard kind != (wantsDirectory ? .directory : .regular) else { return }
         throw Problem(
             .invalid, "\(input.path) is not a \(wantsDirectory ? "directory" : "regular file")",

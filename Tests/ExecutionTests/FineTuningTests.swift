@@ -156,6 +156,34 @@ import Testing
         #expect(try await picture(2, "") != picture(3, embeddings))
     }
 
+    @Test("keeps a class in mind, with pictures that are given and others that the base draws") func prior()
+        async throws
+    {
+        try files.createDirectory(scene.spool("data/class"), mode: 0o700)
+        try files.writeAtomically(
+            PNG.encode(Image(width: 40, height: 32, channels: 1, bytes: [UInt8](repeating: 90, count: 40 * 32))),
+            to: scene.spool("data/class/one.png"))
+        let members = #""prior_preservation": {"path": "data/class", "prompt": "a square", "count": 3},"#
+        let undisturbed = try job(1, members, steps: 6)
+        try await undisturbed.succeed()
+        #expect(
+            try files.list(undisturbed("prior")).entries.map(\.name).sorted()
+                == ["drawn-00000.png", "drawn-00001.png", "given-00000.png"])
+        let losses = try #require(undisturbed.events().last { $0["event"]?.string == "loss" }?["losses"])
+        let (own, kept) = (try #require(losses["data"]?.number), try #require(losses["prior"]?.number))
+        #expect(abs(try #require(losses["loss"]?.number) - own - kept) < 1e-4)
+        let plain = try job(2, steps: 6)
+        try await plain.succeed()
+        #expect(try undisturbed.products() != plain.products())
+        let killed = try job(3, members, steps: 6)
+        let worker = try killed.start()
+        try await eventually("it draws") { try killed.exists("prior/drawn-00000.png") || !worker.isRunning }
+        worker.send(SIGKILL)
+        #expect(try await worker.wait() == .signal(SIGKILL))
+        try await killed.succeed(attempt: 2, threads: 2)
+        #expect(try undisturbed.products() == killed.products())
+    }
+
     @Test("teaches only the parameters that are named") func parameters() async throws {
         let job = try job(1, #""parameters": ["attention", "conv_in.*"],"#)
         try await job.succeed()

@@ -1,6 +1,6 @@
 """Makes everything in Tests/Fixtures again: `python make_fixtures.py [SUBJECT...]`.
 
-The subjects `spiral` and `annotated` train for many minutes, and `lora_training` needs peft: they run only when they are
+The subjects `spiral` and `annotated` train for many minutes, and `lora_training` and `fine_tuning` need peft: they run only when they are
 named. Same versions (requirements.txt) and processor family: same files. On another processor last bits may differ.
 """
 

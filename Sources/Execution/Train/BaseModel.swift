@@ -83,6 +83,9 @@ struct BaseModel {
                     "training.sample_prompts", "sample_prompts are given, but the model reads no text",
                     remedy: "Remove it.")
             }
+            if job.priorPreservation != nil {
+                return Misfit("prior_preservation", "the model reads no text", remedy: "Remove it.")
+            }
             if job.textualInversion != nil {
                 return Misfit("textual_inversion", "the model reads no text", remedy: "Remove it.")
             }

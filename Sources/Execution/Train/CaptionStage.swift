@@ -20,6 +20,8 @@ struct CaptionStage {
     struct Words {
         /// Of the data set, each once.
         var captions: [String]
+        /// Numbered behind them.
+        var further: [String] = []
         /// Of its pictures, in pixels.
         var size: ImageSize
         /// Of previews; nil: the first captions.
@@ -30,7 +32,7 @@ struct CaptionStage {
 
     private init(_ texts: TextConditions, _ words: Words, _ context: JobContext) throws {
         self.texts = texts
-        captions = try texts.conditions(captions: words.captions, size: words.size)
+        captions = try texts.conditions(captions: words.captions + words.further, size: words.size)
         var options = PromptOptions()
         options.prompt = words.prompts ?? Array(words.captions.prefix(words.count))
         guard let list = try PromptList(options, context) else { throw Problem(.internal, "previews have no prompt") }

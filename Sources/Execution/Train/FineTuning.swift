@@ -16,6 +16,8 @@ struct FineTuning: TrainingSubject {
     let job: FineTuneJob
     let dataset: Dataset
     private let base: BaseModel
+    /// Pictures of a class that are learned beside; nil: none.
+    private let prior: Dataset?
     private let latents: LatentStage?
     /// With the word that is learned, if there is one; nil for a model that reads no text.
     private let text: TextParts?
@@ -34,28 +36,41 @@ struct FineTuning: TrainingSubject {
         (self.job, self.context) = (job, context)
         let base = try BaseModel(job, context)
         self.base = base
-        let (pipeline, scheduler) = (base.pipeline, base.pipeline.scheduler)
+        let pipeline = base.pipeline
         latents = try base.autoencoder.map { try LatentStage($0, as: base.autoencoderRole, context) }
         let given = try context.openDataset(
             Self.completed(job.dataset, for: base), job.common, readingCaptions: pipeline.text != nil)
-        dataset = try latents?.encoded(given, job.common) ?? given
+        let latents = latents
+        let dataset = try latents?.encoded(given, job.common) ?? given
+        self.dataset = dataset
+        prior = try job.priorPreservation.map { options in
+            let set = try PriorPictures(options, base, seed: job.common.seed, context).prepared(
+                dataset.shape, like: ImageOptions(resolution: given.shape.frame?.size.height, channels: 3))
+            let pictures = try context.openDataset(set, job.common, readingCaptions: true)
+            return try latents?.encoded(pictures, job.common) ?? pictures
+        }
         let (text, initializers) = try Self.text(of: pipeline, job)
         (self.text, self.initializers) = (text, initializers)
         let words = try text.map { _ in
             guard let captions = given.captions, let size = given.shape.frame?.size else { throw Self.lackOfCaptions }
             return CaptionStage.Words(
-                captions: captions, size: size, prompts: job.training.samplePrompts, count: job.training.sampleCount)
+                captions: captions, further: (job.priorPreservation?.prompt).map { [$0] } ?? [], size: size,
+                prompts: job.training.samplePrompts, count: job.training.sampleCount)
         }
         self.words = words
         encoded =
             if !job.teachesText, let text, let words { try CaptionStage(frozen: text, words, context) } else { nil }
-        let model = pipeline.configuration
-        objective = Objective(
+        objective = try Self.objective(of: base, job, snrGamma: job.loss.snrGamma)
+        try checkFit()
+    }
+
+    private static func objective(of base: BaseModel, _ job: FineTuneJob, snrGamma: Double?) throws -> Objective {
+        let (model, scheduler) = (base.pipeline.configuration, base.pipeline.scheduler)
+        return Objective(
             schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType,
-            loss: job.loss.distance, snrGamma: job.loss.snrGamma,
+            loss: job.loss.distance, snrGamma: snrGamma,
             learnsVariance: model.channels.map { model.predictedChannels == 2 * $0 } ?? false,
             frameNoise: model.clips.map { FrameNoise($0) })
-        try checkFit()
     }
 
     /// Sizes that the job leaves to the model.
@@ -120,12 +135,28 @@ struct FineTuning: TrainingSubject {
         if job.teachesText, let text, let words {
             stage = try CaptionStage(text, learning: encoders, on: device, words, context)
         }
-        let denoising = DenoisingTask(
-            model, takes: pipeline.configuration.conditionParts, unconditional: pipeline.configuration.unconditional,
-            objective: objective, captions: stage?.captions,
-            conditionDropout: stage == nil ? job.training.classDropoutProb : job.captionDropoutProb,
-            seed: job.common.seed)
-        var task = FineTuningTask(denoising: denoising, words: stage, encoders: encoders)
+        func denoising(_ objective: Objective, _ captions: DenoisingTask.Captions?) -> DenoisingTask {
+            DenoisingTask(
+                model, takes: pipeline.configuration.conditionParts,
+                unconditional: pipeline.configuration.unconditional, objective: objective, captions: captions,
+                conditionDropout: stage == nil ? job.training.classDropoutProb : job.captionDropoutProb,
+                seed: job.common.seed)
+        }
+        var task = FineTuningTask(
+            denoising: denoising(objective, stage?.captions), words: stage, encoders: encoders)
+        if let prior, let options = job.priorPreservation, let stage, let words {
+            // Their only caption is behind those of the data set. All timesteps weigh the same.
+            let captions: DenoisingTask.Captions = {
+                try stage.captions($0.map { $0 == nil ? nil : words.captions.count })
+            }
+            task.prior = FineTuningTask.Prior(
+                task: denoising(try Self.objective(of: base, job, snrGamma: nil), captions),
+                weight: Float(options.weight),
+                batches: prior.trainingBatches(
+                    seed: job.common.seed, size: job.training.batchSize,
+                    perStep: job.training.gradientAccumulationSteps, on: device),
+                batchSize: job.training.batchSize)
+        }
         if job.adapter == nil, job.textualInversion == nil {
             try checkSelection(of: model)
         } else if device.isRehearsal {
@@ -216,6 +247,7 @@ struct FineTuning: TrainingSubject {
         ]
         return keys.map { "\($0) \(root[$0]?.line ?? "")" }
             + ["base_model \(base.digest)"] + (latents.map { ["autoencoder \($0.digest)"] } ?? [])
+            + (prior.map { ["prior \(job.priorPreservation?.json.line ?? "") \($0.trainingCount)"] } ?? [])
             + dataset.unreadable.map { "without \($0)" } + (dataset.captions ?? []).map { "caption \($0)" }
     }
 
@@ -271,6 +303,7 @@ struct FineTuning: TrainingSubject {
             "parameters": JSONNode(.integer(groups(of: task).map(\.parameterCount).reduce(0, +))),
             "base_model": ["path": JSONNode(.string(base.pipeline.path)), "sha256": JSONNode(.string(base.digest))],
             "captions": dataset.captions.map { JSONNode(.integer($0.count)) } ?? .null,
+            "prior_samples": prior.map { JSONNode(.integer($0.trainingCount)) } ?? .null,
             "adapter": job.adapter?.json ?? .null, "textual_inversion": job.textualInversion?.json ?? .null,
             "autoencoder_sha256": latents.map { JSONNode(.string($0.digest)) } ?? .null,
         ]
