@@ -79,7 +79,7 @@ public struct Dataset: Sendable {
         switch configuration {
         case .synthetic(let synthetic):
             try Self.checkIndex(of: synthetic.count, loading)
-            opened = try OpenedSource(synthetic)
+            opened = try OpenedSource(synthetic, readsCaptions: loading.readsCaptions)
             // Drawn again in less time than a step takes, while the one before is computed.
             mayCache = false
         case .imageFolder(let folder):

@@ -192,6 +192,12 @@ extension TrainJob {
         let have: Int?
         switch dataset {
         case .synthetic(let synthetic):
+            if synthetic.name == .captionedShapes {
+                return checks.fail(
+                    "dataset.name", and: [key],
+                    "the model has \(count) classes, but captioned_shapes have captions instead",
+                    remedy: "Set \(key) to null.")
+            }
             have = synthetic.holdsPoints ? nil : SyntheticDatasetConfiguration.shapeClasses
         case .cifar10: have = 10
         case .idx(let idx):

@@ -10,7 +10,7 @@ import sys
 import diffusers
 import torch
 
-SUBJECTS = ["random_numbers", "ops", "schedules", "samplers", "solvers", "hybrid_loss", "editing", "layers", "models", "unet_condition", "dit", "video", "autoencoders", "likelihood", "inception", "statistics_files", "tokenizer", "text_encoders", "pipelines", "single_files", "adapters", "training"]
+SUBJECTS = ["random_numbers", "ops", "schedules", "samplers", "solvers", "hybrid_loss", "editing", "layers", "models", "unet_condition", "dit", "video", "autoencoders", "likelihood", "inception", "statistics_files", "tokenizer", "vocabulary", "text_encoders", "pipelines", "single_files", "adapters", "training"]
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

@@ -19,7 +19,7 @@ extension Pipeline {
         text = TextParts(
             file.family.textPipeline,
             encoders: try file.textEncoders.map { encoder in
-                let tokenizer = BytePairTokenizer.clip(padding: encoder.padding)
+                let tokenizer = CLIPVocabulary(padding: encoder.padding).tokenizer
                 if let misfit = encoder.configuration.misfit(
                     withVocabulary: tokenizer.vocabularySize, length: tokenizer.maximumLength)
                 {

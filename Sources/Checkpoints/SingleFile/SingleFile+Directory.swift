@@ -50,7 +50,7 @@ extension SingleFile {
                     for: encoder.configuration.makeNetwork(on: .rehearsal()),
                     to: Path.join(text, "model.safetensors"), in: files)
                 let tokenizer = try make(encoder.tokenizerComponent)
-                for (name, text) in BytePairTokenizer.clipFiles(padding: encoder.padding) {
+                for (name, text) in CLIPVocabulary(padding: encoder.padding).files {
                     try files.writeAtomically(Array(text.utf8), to: Path.join(tokenizer, name))
                 }
             }
