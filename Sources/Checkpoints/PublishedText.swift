@@ -1,4 +1,4 @@
-public import DurableFiles
+internal import DurableFiles
 public import Models
 internal import Configurations
 public import Text

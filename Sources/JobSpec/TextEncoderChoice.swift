@@ -1,5 +1,5 @@
 public import Configurations
-public import StrictJSON
+import StrictJSON
 
 /// The `text_encoder` of a training from nothing: what reads the captions.
 public enum TextEncoderChoice: Sendable, Hashable {
