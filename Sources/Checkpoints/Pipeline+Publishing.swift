@@ -17,7 +17,8 @@ extension Pipeline {
     ///   - extra: writes more into the directory before it appears.
     public static func publish(
         _ model: some Denoiser, _ configuration: ModelConfiguration, _ scheduler: SchedulerConfiguration,
-        autoencoder: AutoencoderKL? = nil, text: PublishedText? = nil, classes: [String] = [], at path: String, in files: any FileSystem,
+        autoencoder: AutoencoderKL? = nil, text: PublishedText? = nil, classes: [String] = [], at path: String,
+        in files: any FileSystem,
         _ extra: (_ directory: String) throws -> Void = { _ in }
     ) throws {
         try files.publishDirectory(path) { directory in
@@ -79,7 +80,8 @@ extension Pipeline {
         let text: [JSONNode.Member] =
             hasText
             ? [
-                .init("text_encoder", ["transformers", "CLIPTextModel"]), .init("tokenizer", ["transformers", "CLIPTokenizer"]),
+                .init("text_encoder", ["transformers", "CLIPTextModel"]),
+                .init("tokenizer", ["transformers", "CLIPTokenizer"]),
                 .init("safety_checker", absent), .init("feature_extractor", absent),
                 .init("requires_safety_checker", false),
             ] : []

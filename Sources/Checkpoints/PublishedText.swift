@@ -1,6 +1,6 @@
+internal import Configurations
 internal import DurableFiles
 public import Models
-internal import Configurations
 public import Text
 
 /// The text encoder of a published pipeline.
@@ -16,7 +16,8 @@ public enum PublishedText {
         for made in [text, tokenizer] { try files.createDirectory(made, mode: 0o777) }
         func write(_ configuration: CLIPTextConfiguration) throws {
             try Pipeline.writeJSON(
-                configuration.config(diffusersVersion: Pipeline.diffusersVersion), Path.join(text, "config.json"), files)
+                configuration.config(diffusersVersion: Pipeline.diffusersVersion), Path.join(text, "config.json"), files
+            )
         }
         switch self {
         case .trained(let network, let part, let vocabulary):

@@ -82,8 +82,10 @@ extension TrainJob {
         }
         guard let textEncoder else {
             return checks.fail(
-                "text_encoder", and: ["model"], "the architecture \"\(model.architecture)\" reads text, but nothing encodes it",
-                remedy: "Add \"text_encoder\": { \"architecture\": \"text_transformer\" }, or a model with a text encoder.")
+                "text_encoder", and: ["model"],
+                "the architecture \"\(model.architecture)\" reads text, but nothing encodes it",
+                remedy:
+                    "Add \"text_encoder\": { \"architecture\": \"text_transformer\" }, or a model with a text encoder.")
         }
         if let own = textEncoder.width, own != width {
             checks.fail(

@@ -91,7 +91,9 @@ public struct JobDirectories: Sendable {
     }
 
     /// What may be a directory or a file, and the work of another job.
-    private static let models: Set<JobInput.Role> = [.model, .baseModel, .textEncoder, .autoencoder, .refiner, .loraModels]
+    private static let models: Set<JobInput.Role> = [
+        .model, .baseModel, .textEncoder, .autoencoder, .refiner, .loraModels,
+    ]
 
     private func check(_ path: String, _ input: JobInput) throws(Problem) {
         let kind: FileKind?

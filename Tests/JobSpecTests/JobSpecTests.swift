@@ -156,15 +156,6 @@ import Testing
         }
     }
 
-    /// Data sets have classes at most.
-    @Test func noDataSetTeachesTexts() throws {
-        let problems = try #require(throws: Problems.self) {
-            try decode(Self.train.replacing("\"unet2d\"", with: "\"unet2d_condition\""))
-        }
-        #expect(problems.all.map(\.path) == ["$.model.architecture"] && problems.all[0].code == .unsupported)
-        #expect(problems.all[0].message.contains("texts") && problems.all[0].remedy != nil)
-    }
-
     /// A learned variance needs outputs of its own.
     @Test func learnedVariances() throws {
         let learned = Self.train.replacing("\"loss\": \"mse\"", with: "\"variance_type\": \"learned_range\"")

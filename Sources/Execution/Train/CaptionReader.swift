@@ -41,7 +41,8 @@ enum CaptionReader {
             let width = text.encoders[0].configuration.width
             guard width == model.contextWidth else {
                 throw Problem(
-                    .invalid, "the text encoder's tokens are \(width) wide, but the network takes \(model.contextWidth ?? 0)",
+                    .invalid,
+                    "the text encoder's tokens are \(width) wide, but the network takes \(model.contextWidth ?? 0)",
                     remedy: "Set model.cross_attention_dim to \(width).", path: "$.model.cross_attention_dim")
             }
             let digest = try pointing(to: Self.role.jsonPath) { try text.encoders[0].weights().digest() }

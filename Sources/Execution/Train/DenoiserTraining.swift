@@ -103,7 +103,9 @@ struct DenoiserTraining: TrainingSubject {
     func deciding(_ task: DenoiserTask) -> [String] {
         let root = job.spec.json
         let words = job.textEncoder == nil ? [] : ["text_encoder", "caption_dropout_prob"]
-        let keys = (["model", "dataset", "diffusion", "training", "seed"] + words).map { "\($0) \(root[$0]?.line ?? "")" }
+        let keys = (["model", "dataset", "diffusion", "training", "seed"] + words).map {
+            "\($0) \(root[$0]?.line ?? "")"
+        }
         return keys + task.denoising.model.parameters.map { "\($0.name) \($0.parameter.fileShape)" }
             + (latents.map { ["autoencoder \($0.digest)"] } ?? []) + dataset.unreadable.map { "without \($0)" }
             + (reader.map { ["text_encoder \($0.identity)"] } ?? []) + (dataset.captions ?? []).map { "caption \($0)" }
@@ -146,7 +148,8 @@ struct DenoiserTraining: TrainingSubject {
 
     func manifest(_ task: DenoiserTask) -> KeyValuePairs<String, JSONNode> {
         [
-            "model": JSONNode(.string(className)), "parameters": JSONNode(.integer(groups(of: task).map(\.parameterCount).reduce(0, +))),
+            "model": JSONNode(.string(className)),
+            "parameters": JSONNode(.integer(groups(of: task).map(\.parameterCount).reduce(0, +))),
             "multiply_adds_per_sample": job.model.cost.map { JSONNode(.number($0.multiplyAdds)) } ?? .null,
             "classes": JSONNode(.array(namedClasses.map { JSONNode(.string($0)) })),
             "autoencoder_sha256": latents.map { JSONNode(.string($0.digest)) } ?? .null,

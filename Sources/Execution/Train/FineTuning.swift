@@ -59,7 +59,9 @@ struct FineTuning: TrainingSubject {
         }
         self.words = words
         encoded =
-            if !job.teachesText, let text, let words { try CaptionStage(frozen: text, words, as: BaseModel.role, context) } else { nil }
+            if !job.teachesText, let text, let words {
+                try CaptionStage(frozen: text, words, as: BaseModel.role, context)
+            } else { nil }
         objective = try Self.objective(of: base, job, snrGamma: job.loss.snrGamma)
         try checkFit()
     }
