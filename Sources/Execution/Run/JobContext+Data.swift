@@ -40,7 +40,7 @@ extension JobContext {
                 }
             }
             let dataset = try Dataset(resolved, seed: common.seed, loading: loading) { done, total in
-                if stop.wasMade { throw Stopped() }
+                try stop.check()
                 if done == total { log("decoded \(total) samples") }
             }
             for note in dataset.notes { log("note: \(note)") }

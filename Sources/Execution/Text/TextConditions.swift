@@ -150,7 +150,7 @@ final class TextConditions {
     /// - Throws: `Stopped` on a stop request; what is encoded by then stays.
     func encode(by encoders: [Component<any TextEncoder>], stop: StopRequest) throws {
         for task in try remainingTasks() {
-            if stop.wasMade { throw Stopped() }
+            try stop.check()
             try encode(task, by: try encoders[task.encoder]())
         }
     }

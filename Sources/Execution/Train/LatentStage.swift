@@ -55,7 +55,7 @@ struct LatentStage {
         guard let shape = c.latentShape(of: pictures.shape) else {
             throw Compatibility.encoding(pictures.shape, by: c)?.problem ?? Problem(.internal, "latents have no shape")
         }
-        let codec = SampleCodec(shape, (c, autoencoder))
+        let codec = SampleCodec(shape, (c, autoencoder), stop: context.stop)
         let layout = SpoolLayout(root: context.arguments.spool)
         if let aside = try layout.secureCache(in: context.files) { context.log("note: \(aside)") }
         let directory = layout.latents
@@ -77,7 +77,7 @@ struct LatentStage {
             case .encoded(let done, let total, let news):
                 if news > computed { context.log("\(done) of \(total) samples are latents") }
                 computed = news
-                if context.stop.wasMade { throw Stopped() }
+                try context.stop.check()
             }
         }
         context.log(
@@ -95,7 +95,7 @@ struct LatentStage {
             network.initialize(seed: 0)
             return network
         }
-        _ = try SampleCodec(shape, (configuration, autoencoder)).shown(
+        _ = try SampleCodec(shape, (configuration, autoencoder), stop: nil).shown(
             .zeros(Shape([1] + shape.dimensions), on: device))
     }
 

@@ -67,7 +67,8 @@ struct PriorPictures {
         let (device, pipeline) = (context.device, base.pipeline)
         let phases = Phases(on: device)
         let codec = SampleCodec(
-            shape, try base.autoencoder.map { ($0.configuration, try $0.component(of: phases, on: device)) })
+            shape, try base.autoencoder.map { ($0.configuration, try $0.component(of: phases, on: device)) },
+            stop: context.stop)
         let texts = try TextConditions(text, .none, by: WeightDigests(), context)
         var prompt = PromptOptions()
         prompt.prompt = [options.prompt]
@@ -90,7 +91,7 @@ struct PriorPictures {
         var run = SamplingRun(
             plan, network, from: SamplingCursor(batch: done, state: nil, noise: .philox(seed: seed)), on: device)
         while let progress = try run.step() {
-            if context.stop.wasMade { throw Stopped() }
+            try context.stop.check()
             guard case .finished(let number, let x) = progress, let pixels = try codec.shown(x).first else { continue }
             try context.write(
                 PNG.encode(Image(width: size.width, height: size.height, channels: channels, signed: pixels)),

@@ -33,7 +33,7 @@ struct TrainExecution<Subject: TrainingSubject> {
         let trainer = try Trainer(
             task, subject.groups(of: task), dataset: subject.dataset, plan: plan, store: states(of: task),
             preview: { try subject.preview(task, step: $0) }, report: reporter.report,
-            isStopping: { context.stop.wasMade })
+            checkStop: context.stop.check)
         try context.admitOnDisk("a saved state of the training", size: trainer.stateSize)
         var work = TrainingWork(trainer: trainer)
         let loop = try StepLoop(

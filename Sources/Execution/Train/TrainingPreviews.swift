@@ -27,7 +27,7 @@ struct TrainingPreviews {
         _ job: some TrainingJob, _ model: any Denoiser, _ scheduler: SchedulerConfiguration, _ dataset: Dataset,
         _ latents: LatentStage?, _ context: JobContext
     ) {
-        codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) })
+        codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) }, stop: context.stop)
         self.latents = latents
         (training, seed, self.scheduler) = (job.training, job.common.seed, scheduler)
         self.model = model
@@ -40,6 +40,7 @@ struct TrainingPreviews {
     /// - Parameters:
     ///   - conditions: of the samples.
     ///   - guidance: nil: none.
+    /// - Throws: `Stopped`; whoever resumes the training draws them.
     func draw(
         step: Int, _ conditions: @escaping SamplingPlan.Conditions,
         guidance: (Guidance, unconditional: SamplingPlan.Conditions)? = nil
@@ -55,18 +56,18 @@ struct TrainingPreviews {
         var run = SamplingRun(
             plan, model, from: SamplingCursor(noise: .philox(seed: seed)), on: context.device)
         var samples: [[Float]] = []
+        // What trains has the memory again.
+        defer { latents?.release() }
         do {
             while let progress = try run.step() {
-                if context.stop.wasMade { return }
+                try context.stop.check()
                 if case .finished(_, let x) = progress { samples += try codec.shown(x) }
             }
         } catch let problem as Problem where problem.code == .numerical {
             // A model in training may draw nothing yet; its loss says whether it learns.
             context.log("warning: no preview after step \(step): \(problem.message)")
-            latents?.release()
             return
         }
-        latents?.release()
         switch codec.shape {
         case .image(let size, let channels):
             let pictures = samples.map { Image(width: size.width, height: size.height, channels: channels, signed: $0) }

@@ -65,7 +65,7 @@ public enum Worker {
             }
         } catch is Stopped {
             result.outcome = .checkpointed
-            JobContext.log("stopped on request, before the first step")
+            JobContext.log("stopped on request, before the first step or after the last")
         } catch {
             let problems = Self.problems(error)
             for problem in Problems(problems).bounded.all { JobContext.log("error: \(problem)") }
