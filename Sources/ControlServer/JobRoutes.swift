@@ -31,6 +31,13 @@ extension ControlRoutes {
         return try .json(JobList(jobs: try await service.list(filter)))
     }
 
+    /// `GET /v1/rejections?name=NAME&limit=N`
+    func listRejections(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let name = request.uri.queryParameters["name"].map { String($0) }
+        let limit = try natural("limit", in: request) ?? .max
+        return try .json(RejectionList(rejections: await service.rejections(named: name, limit: limit)))
+    }
+
     /// `GET /v1/jobs/{job}`
     func showJob(_ request: Request, _ context: ControlContext) async throws -> Response {
         try .json(try await job(context))

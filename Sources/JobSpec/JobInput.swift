@@ -69,22 +69,35 @@ extension JobSpec {
     }
 
     /// Every model that the job uses.
-    public var models: [ModelReference] {
+    public var models: [ModelReference] { modelUses.map(\.model) }
+
+    /// Every model that the job uses, as what, and where that stands in the job file.
+    public var modelUses: [(model: ModelReference, role: JobInput.Role, path: String)] {
+        func use(_ model: ModelReference?, _ role: JobInput.Role)
+            -> [(model: ModelReference, role: JobInput.Role, path: String)]
+        {
+            model.map { [($0, role, role.jsonPath)] } ?? []
+        }
         switch self {
-        case .train(let job): [job.autoencoder, job.textEncoder?.model].compactMap(\.self)
-        case .trainAutoencoder: []
-        case .fineTune(let job): [job.baseModel] + [job.autoencoder].compactMap(\.self)
-        case .sample(let job): job.drawing.models
-        case .img2img(let job): job.drawing.models
-        case .videoExtend(let job): job.drawing.models
-        case .evaluate(let job): [job.model].compactMap(\.self)
+        case .train(let job): return use(job.autoencoder, .autoencoder) + use(job.textEncoder?.model, .textEncoder)
+        case .trainAutoencoder: return []
+        case .fineTune(let job): return use(job.baseModel, .baseModel) + use(job.autoencoder, .autoencoder)
+        case .sample(let job): return job.drawing.modelUses
+        case .img2img(let job): return job.drawing.modelUses
+        case .videoExtend(let job): return job.drawing.modelUses
+        case .evaluate(let job): return use(job.model, .model)
         }
     }
 
     /// Every job whose pictures the job looks at.
-    public var pictures: [JobReference] {
+    public var pictures: [JobReference] { pictureUses.map(\.job) }
+
+    /// The same, and as what.
+    public var pictureUses: [(job: JobReference, role: JobInput.Role)] {
         guard case .evaluate(let job) = self else { return [] }
-        return [job.samples, job.reference].compactMap { if case .job(let job)? = $0 { job } else { nil } }
+        return [(job.samples, JobInput.Role.samples), (job.reference, .reference)].compactMap { pictures, role in
+            if case .job(let job)? = pictures { (job, role) } else { nil }
+        }
     }
 
     /// The job with each of its input paths replaced.
@@ -218,7 +231,13 @@ extension DrawingOptions {
 }
 
 extension DrawingOptions {
-    fileprivate var models: [ModelReference] {
-        [model] + [autoencoder, refiner].compactMap(\.self) + prompts.loras.compactMap(\.model)
+    fileprivate var modelUses: [(model: ModelReference, role: JobInput.Role, path: String)] {
+        let parts: [(ModelReference?, JobInput.Role)] = [
+            (model, .model), (autoencoder, .autoencoder), (refiner, .refiner),
+        ]
+        return parts.compactMap { model, role in model.map { ($0, role, role.jsonPath) } }
+            + prompts.loras.enumerated().compactMap { index, lora in
+                lora.model.map { ($0, .loraModels, "$.loras[\(index)].model") }
+            }
     }
 }

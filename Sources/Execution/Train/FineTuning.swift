@@ -70,7 +70,7 @@ struct FineTuning: TrainingSubject {
         let (model, scheduler) = (base.pipeline.configuration, base.pipeline.scheduler)
         return Objective(
             schedule: try NoiseSchedule(scheduler), predictionType: scheduler.predictionType,
-            loss: job.loss.distance, snrGamma: snrGamma,
+            loss: job.loss.distance, snrGamma: snrGamma, timesteps: job.loss.timesteps,
             learnsVariance: model.channels.map { model.predictedChannels == 2 * $0 } ?? false,
             frameNoise: model.clips.map { FrameNoise($0) })
     }
@@ -142,7 +142,7 @@ struct FineTuning: TrainingSubject {
                 model, takes: pipeline.configuration.conditionParts,
                 unconditional: pipeline.configuration.unconditional, objective: objective, captions: captions,
                 conditionDropout: stage == nil ? job.training.classDropoutProb : job.captionDropoutProb,
-                seed: job.common.seed)
+                noiseOffset: job.loss.noiseOffset, seed: job.common.seed)
         }
         var task = DenoiserTask(
             denoising: denoising(objective, stage?.captions), words: stage, encoders: encoders)
