@@ -21,9 +21,9 @@ struct PipelineParts {
 
     static let classNamesKey = "id2label"
     static let lowResolutionScheduler = "low_res_scheduler"
-    private static let indexName = "model_index.json"
+    static let indexName = "model_index.json"
     /// Parts that images do not depend on.
-    private static let unneeded: Set = ["safety_checker", "feature_extractor", "image_encoder", "watermark"]
+    static let unneeded: Set = ["safety_checker", "feature_extractor", "image_encoder", "watermark"]
 
     /// - Throws: what is missing, and which parts diffd does not know.
     init(_ path: String) throws {

@@ -7,6 +7,9 @@ public struct JobInput: Sendable, Hashable {
         case datasetImages = "$.dataset.images"
         case datasetLabels = "$.dataset.labels"
         case model = "$.model"
+        case baseModel = "$.base_model"
+        case textEncoder = "$.text_encoder"
+        case priorPath = "$.prior_preservation.path"
         case autoencoder = "$.autoencoder"
         case image = "$.image"
         case mask = "$.mask"
@@ -41,7 +44,14 @@ extension JobSpec {
         case .train(let job):
             job.dataset.inputs
                 + (job.autoencoder?.path.map { [JobInput(role: .autoencoder, path: $0)] } ?? [])
+                + (job.textEncoder?.model?.path.map { [JobInput(role: .textEncoder, path: $0)] } ?? [])
         case .trainAutoencoder(let job): job.dataset.inputs
+        case .fineTune(let job):
+            job.dataset.inputs
+                + [
+                    (JobInput.Role.baseModel, job.baseModel.path), (.autoencoder, job.autoencoder?.path),
+                    (.priorPath, job.priorPreservation?.path),
+                ].compactMap { (role, path) in path.map { JobInput(role: role, path: $0) } }
         case .sample(let job): job.drawing.inputs + (job.clip.image.map { [JobInput(role: .image, path: $0)] } ?? [])
         case .img2img(let job):
             job.drawing.inputs + job.image.map { JobInput(role: .image, path: $0) }
@@ -69,8 +79,9 @@ extension JobSpec {
             model.map { [($0, role, role.jsonPath)] } ?? []
         }
         switch self {
-        case .train(let job): return use(job.autoencoder, .autoencoder)
+        case .train(let job): return use(job.autoencoder, .autoencoder) + use(job.textEncoder?.model, .textEncoder)
         case .trainAutoencoder: return []
+        case .fineTune(let job): return use(job.baseModel, .baseModel) + use(job.autoencoder, .autoencoder)
         case .sample(let job): return job.drawing.modelUses
         case .img2img(let job): return job.drawing.modelUses
         case .videoExtend(let job): return job.drawing.modelUses
@@ -100,10 +111,19 @@ extension JobSpec {
         case .train(var job):
             job.dataset = try job.dataset.mapInputs(transform)
             if let path = job.autoencoder?.path { job.autoencoder = .path(try new(.autoencoder, path)) }
+            if let path = job.textEncoder?.model?.path {
+                job.textEncoder = .frozen(.path(try new(.textEncoder, path)))
+            }
             return .train(job)
         case .trainAutoencoder(var job):
             job.dataset = try job.dataset.mapInputs(transform)
             return .trainAutoencoder(job)
+        case .fineTune(var job):
+            job.dataset = try job.dataset.mapInputs(transform)
+            if let path = job.baseModel.path { job.baseModel = .path(try new(.baseModel, path)) }
+            if let path = job.autoencoder?.path { job.autoencoder = .path(try new(.autoencoder, path)) }
+            if let path = job.priorPreservation?.path { job.priorPreservation?.path = try new(.priorPath, path) }
+            return .fineTune(job)
         case .sample(var job):
             job.drawing = try job.drawing.mapInputs(transform)
             if let image = job.clip.image { job.clip.image = try new(.image, image) }

@@ -33,11 +33,11 @@ extension Tensor {
     ///   cover every pixel.
     public init<Part>(
         shape: Shape, on device: Device, assembling parts: [Part],
-        _ compute: (Part) -> (part: Tensor, from: Window, to: Window)
-    ) {
+        _ compute: (Part) throws -> (part: Tensor, from: Window, to: Window)
+    ) rethrows {
         self.init(uninitialized: shape, on: device)
         for part in parts {
-            let (part, source, target) = compute(part)
+            let (part, source, target) = try compute(part)
             precondition(
                 target.fits(shape) && source.fits(part.shape) && part.shape[0] == shape[0] && part.shape[3] == shape[3]
                     && source.rows.count == target.rows.count && source.columns.count == target.columns.count,

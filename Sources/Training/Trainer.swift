@@ -19,7 +19,7 @@ public final class Trainer {
     let learners: [Learner]
     private let turns: [Turn]
     private let preview: (_ step: Int) throws -> Void
-    private let isStopping: () -> Bool
+    private let checkStop: () throws -> Void
     let report: (TrainingEvent) throws -> Void
 
     /// Where the training went back to last, if it has not come as far as a new state since.
@@ -37,14 +37,15 @@ public final class Trainer {
     ///   - groups: what learns; at least one. They receive their initial weights here, in this order.
     ///   - store: where states are saved; the training resumes from the newest one there.
     ///   - preview: shows the networks as they would be published now; called every `previewEvery` steps.
-    ///   - isStopping: asked within a step, before each of its batches: whether to give the step up, to be begun again some time.
+    ///   - checkStop: called before each batch of a step and of a validation; what it throws, `takeStep` throws. The step,
+    ///     or the validation after it, is then begun again some time.
     ///   - report: receives what happens besides the steps; what it throws, `takeStep` throws.
     /// - Throws: `invalid` where a group selects nothing that can be trained, or the saved states belong to another
     ///   training.
     public init(
         _ task: any TrainingTask, _ groups: [LearnerGroup], dataset: Dataset, plan: TrainingPlan,
         store: TrainingStateStore, preview: @escaping (_ step: Int) throws -> Void,
-        report: @escaping (TrainingEvent) throws -> Void, isStopping: @escaping () -> Bool = { false }
+        report: @escaping (TrainingEvent) throws -> Void, checkStop: @escaping () throws -> Void = {}
     ) throws {
         precondition(Set(groups.map(\.name)).count == groups.count, "groups have names of their own")
         for group in groups { try group.initialWeights.give(to: group) }
@@ -53,7 +54,7 @@ public final class Trainer {
         self.plan = plan
         self.store = store
         self.preview = preview
-        self.isStopping = isStopping
+        self.checkStop = checkStop
         self.report = report
         learners = try groups.map { try Learner($0) }
         try Self.checkDisjoint(learners)
@@ -78,31 +79,38 @@ public final class Trainer {
         }
     }
 
-    /// To be called before the first step: an earlier attempt may have ended between a state and its preview.
+    /// To be called before the first step: an earlier attempt may have ended before all was done that is due after its last.
     public func begin() throws {
-        if step > 0 { try previewIfDue() }
+        guard step > 0 else { return }
+        if isValidationDue { _ = try completeStep() } else { try previewIfDue() }
     }
 
     /// Takes the next step and does all that is due after it.
     ///
-    /// - Returns: nil when the step was given up for a stop, or the numbers went out of range and the training went back to an earlier
-    ///   state.
-    /// - Throws: `numerical` when numbers go out of range once too often; what the data set, the disk, `preview` or
-    ///   `report` throw.
+    /// - Returns: nil when the numbers went out of range and the training went back to an earlier state.
+    /// - Throws: `numerical` when numbers go out of range once too often; what the data set, the disk, `preview`,
+    ///   `report` or `checkStop` throw.
     @discardableResult
     public func takeStep() throws -> StepReport? {
         precondition(step < plan.steps, "the training is finished")
         guard let done = try update() else { return nil }
         try log(done)
-        guard try validateIfDue() else { return nil }
+        return try completeStep() ? done : nil
+    }
+
+    /// Does all that is due after a step. Where a stop ends it, `begin` does the rest.
+    ///
+    /// - Returns: false where the training went back.
+    private func completeStep() throws -> Bool {
+        guard try validateIfDue() else { return false }
         // The last state too: publishing may be interrupted, and then begins from there.
         if isDue(plan.checkpointEvery) || step == plan.steps {
-            guard try isSound() else { return nil }
+            guard try isSound() else { return false }
             rememberBest()
             try saveState()
         }
         try previewIfDue()
-        return done
+        return true
     }
 
     /// Saves the state, or the one that the training goes back to where this one is spoilt.
@@ -127,7 +135,7 @@ public final class Trainer {
 
     // MARK: - One step
 
-    /// One optimizer step of all turns, or nil when it failed and the training went back, or was given up.
+    /// One optimizer step of all turns, or nil when it failed and the training went back.
     private func update() throws -> StepReport? {
         // Later turns see the same batches.
         var loaded: [Batch] = []
@@ -137,12 +145,12 @@ public final class Trainer {
             var sums: [NamedLoss] = []
             for microbatch in 0..<plan.accumulation {
                 // Once a turn has changed its weights, the step must come to its end.
-                if norms.isEmpty, isStopping() { return nil }
+                if norms.isEmpty { try checkStop() }
                 let batch =
                     microbatch < loaded.count
                     ? loaded[microbatch] : try batches.batch(step: step, microbatch: microbatch)
                 if turns.count > 1, microbatch == loaded.count { loaded.append(batch) }
-                let found = turn.accumulate(
+                let found = try turn.accumulate(
                     task, batch, at: place(of: microbatch, in: turn), adding: microbatch > 0,
                     recomputing: plan.gradientCheckpointing)
                 if sums.isEmpty { sums = found.map { NamedLoss($0.name, 0) } }
@@ -185,11 +193,15 @@ public final class Trainer {
         try report(.logged(done, means: record.log(step: step)))
     }
 
+    /// Whether the step ends with a validation that is not in the record yet.
+    private var isValidationDue: Bool {
+        dataset.validationCount > 0 && (isDue(plan.validationEvery) || step == plan.steps)
+            && record.validationLosses.first?.points.last?.step != step
+    }
+
     /// Whether the loss is finite; false when it was not and the training went back.
     private func validateIfDue() throws -> Bool {
-        guard dataset.validationCount > 0, isDue(plan.validationEvery) || step == plan.steps else {
-            return true
-        }
+        guard isValidationDue else { return true }
         let losses = try withPublishedWeights { try validationLosses() }
         guard losses[0].value.isFinite else {
             try goBack(in: step, "the validation \(losses[0].name) is \(losses[0].value)")
@@ -211,8 +223,9 @@ public final class Trainer {
         var sums: [NamedLoss] = []
         var samples = 0
         for number in 0..<count {
+            try checkStop()
             let batch = try dataset.validationBatch(number, size: size, on: device)
-            let found = task.validationLosses(of: batch, first: number * size).values
+            let found = try task.validationLosses(of: batch, first: number * size).values
             if sums.isEmpty { sums = found.map { NamedLoss($0.name, 0) } }
             for index in found.indices { sums[index].value += found[index].value * Double(batch.count) }
             samples += batch.count

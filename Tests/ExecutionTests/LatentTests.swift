@@ -54,6 +54,24 @@ import Testing
         #expect(try two.bytes("outputs/animation.gif").starts(with: Array("GIF89a".utf8)))
     }
 
+    /// The step before the decoding is taken again.
+    @Test("is stopped between two decoded pictures of a batch, and goes on with the same bits")
+    func stoppedDecoding() async throws {
+        let scene = try scene()
+        func job(_ id: Int) throws -> JobDirectory { try sampling(scene, id, count: 800, batchSize: 800) }
+        let undisturbed = try job(1)
+        try await undisturbed.succeed()
+        let stopped = try job(2)
+        let worker = try stopped.start()
+        try await eventually("it decodes") { try stopped.exists("outputs/00000.png") || !worker.isRunning }
+        worker.send(SIGTERM)
+        #expect(try await worker.wait() == .status(WorkerExit.checkpointed))
+        #expect(try !stopped.exists("outputs/00799.png"))
+        try await stopped.succeed(attempt: 2)
+        #expect(try stopped.events().last { $0["event"]?.string == "started" }?["step"]?.integer == 2)
+        #expect(try undisturbed.products() == stopped.products())
+    }
+
     /// The model is both networks: its hash changes with the autoencoder.
     @Test("tells in its manifest which weights made them") func digest() async throws {
         let scene = try scene()

@@ -36,68 +36,98 @@ import Testing
         .normal(shape, seed: 2, purpose: .dataset, on: device)
     }
 
-    private func expectSameAsWhole(_ model: AutoencoderKL, _ x: Tensor, side: Int) {
-        let (whole, tiled) = (model.encode(x), model.encodeTiled(x, side: side))
+    private func expectSameAsWhole(_ model: AutoencoderKL, _ x: Tensor, side: Int) throws {
+        let (whole, tiled) = (model.encode(x), try model.encodeTiled(x, side: side))
         #expect(relativeError(tiled.mean, whole.mean) < 2e-5)
         #expect(relativeError(tiled.logVariance, whole.logVariance) < 2e-5)
-        #expect(relativeError(model.decodeTiled(whole.mean, side: side), model.decode(whole.mean)) < 2e-5)
+        #expect(relativeError(try model.decodeTiled(whole.mean, side: side), model.decode(whole.mean)) < 2e-5)
     }
 
     /// Sides of tiles that divide the picture and that do not, down to a single latent; levels that are halved up to three times.
     @Test(arguments: [([4], 16), ([4, 8], 8), ([4, 8], 5), ([4, 8, 8], 6), ([4, 8, 8], 1), ([8, 4, 8, 8], 3)])
-    func isTheWhole(_ channels: [Int], side: Int) {
+    func isTheWhole(_ channels: [Int], side: Int) throws {
         let device = Device(threads: 2)
         let model = Self.model(channels, on: device)
-        expectSameAsWhole(model, disc(96, 136, on: device), side: side)
-        expectSameAsWhole(model, noise([2, 72, 40, 3], on: device), side: side)
+        try expectSameAsWhole(model, disc(96, 136, on: device), side: side)
+        try expectSameAsWhole(model, noise([2, 72, 40, 3], on: device), side: side)
     }
 
-    @Test func otherBlocks() {
+    @Test func otherBlocks() throws {
         let device = Device(threads: 2)
         let x = noise([1, 56, 88, 3], on: device)
-        expectSameAsWhole(Self.model([4, 8], layers: 2, attention: false, on: device), x, side: 7)
-        expectSameAsWhole(Self.model([4, 8], activation: .gelu, on: device), x, side: 9)
+        try expectSameAsWhole(Self.model([4, 8], layers: 2, attention: false, on: device), x, side: 7)
+        try expectSameAsWhole(Self.model([4, 8], activation: .gelu, on: device), x, side: 9)
     }
 
     /// What each pixel is does not depend on threads, nor on what else is in the batch.
-    @Test func sameBits() {
-        func decoded(threads: Int) -> (both: [Float], second: [Float], latents: [Float]) {
+    @Test func sameBits() throws {
+        func decoded(threads: Int) throws -> (both: [Float], second: [Float], latents: [Float]) {
             let device = Device(threads: threads)
             let model = Self.model([16, 32], on: device)
             let (z, x) = (noise([2, 20, 30, 2], on: device), noise([1, 50, 70, 3], on: device))
-            let second = model.decodeTiled(z.sliced(axis: 0, 1..<2), side: 8)
-            return (model.decodeTiled(z, side: 8).array(), second.array(), model.encodeTiled(x, side: 8).mean.array())
+            let second = try model.decodeTiled(z.sliced(axis: 0, 1..<2), side: 8)
+            return (
+                try model.decodeTiled(z, side: 8).array(), second.array(),
+                try model.encodeTiled(x, side: 8).mean.array()
+            )
         }
-        let (one, three) = (decoded(threads: 1), decoded(threads: 3))
+        let (one, three) = (try decoded(threads: 1), try decoded(threads: 3))
         #expect(haveSameBits(one.both, three.both) && haveSameBits(one.latents, three.latents))
         #expect(haveSameBits(Array(one.both.suffix(one.second.count)), one.second))
     }
 
-    @Test func whatIsSmallIsNotCut() {
+    /// A stop waits for a tile at most.
+    @Test func endsBeforeAnyTile() throws {
+        struct Ended: Error {}
+        let device = Device(threads: 2)
+        let model = Self.model([4, 8], on: device)
+        let (z, x) = (noise([1, 30, 20, 2], on: device), noise([1, 60, 40, 3], on: device))
+        func check(_ calls: inout Int, upTo limit: Int) throws {
+            calls += 1
+            if calls > limit { throw Ended() }
+        }
+        for work: (() throws -> Void) throws -> Void in [
+            { _ = try model.decodeTiled(z, side: 8, beforeTile: $0) },
+            { _ = try model.encodeTiled(x, side: 8, beforeTile: $0) },
+        ] {
+            var all = 0
+            try work { try check(&all, upTo: .max) }
+            // 4 x 3 tiles, once for each norm of a part and once for its result.
+            #expect(all >= 48 && all % 12 == 0, "\(all)")
+            for limit in [0, 1, all / 2, all - 1] {
+                var calls = 0
+                #expect(throws: Ended.self) { try work { try check(&calls, upTo: limit) } }
+                #expect(calls == limit + 1)
+            }
+        }
+    }
+
+    @Test func whatIsSmallIsNotCut() throws {
         let device = Device(threads: 2)
         let model = Self.model([4, 8], on: device)
         let (z, x) = (noise([1, 24, 16, 2], on: device), noise([1, 32, 48, 3], on: device))
-        #expect(haveSameBits(model.decodeTiled(z, side: 12).array(), model.decode(z).array()))
-        #expect(haveSameBits(model.encodeTiled(x, side: 12).mean.array(), model.encode(x).mean.array()))
+        #expect(haveSameBits(try model.decodeTiled(z, side: 12).array(), model.decode(z).array()))
+        #expect(haveSameBits(try model.encodeTiled(x, side: 12).mean.array(), model.encode(x).mean.array()))
     }
 
     /// Told by rehearsals, of a network with the proportions of Stable Diffusion's.
-    @Test(arguments: [1024, 1536]) func takesLessMemory(_ side: Int) {
-        func peak(_ compute: (AutoencoderKL, Device) -> Tensor) -> Int {
+    @Test(arguments: [1024, 1536]) func takesLessMemory(_ side: Int) throws {
+        func peak(_ compute: (AutoencoderKL, Device) throws -> Tensor) throws -> Int {
             let device = Device.rehearsal()
             let model = Self.model([16, 32, 64, 64], groups: 8, layers: 2, on: device)
             let before = device.memory.used
             device.resetPeakMemory()
-            _ = compute(model, device)
+            _ = try compute(model, device)
             return device.memory.peak - before
         }
         let (pictures, latents): (Shape, Shape) = ([1, side, side, 3], [1, side / 8, side / 8, 2])
         let decoding = (
-            peak { $0.decodeTiled(.zeros(latents, on: $1)) }, peak { $0.decode(.zeros(latents, on: $1)) }
+            try peak { try $0.decodeTiled(.zeros(latents, on: $1)) }, try peak { $0.decode(.zeros(latents, on: $1)) }
         )
         #expect(decoding.0 * 2 < decoding.1)
         let encoding = (
-            peak { $0.encodeTiled(.zeros(pictures, on: $1)).mean }, peak { $0.encode(.zeros(pictures, on: $1)).mean }
+            try peak { try $0.encodeTiled(.zeros(pictures, on: $1)).mean },
+            try peak { $0.encode(.zeros(pictures, on: $1)).mean }
         )
         #expect(encoding.0 * 2 < encoding.1)
     }

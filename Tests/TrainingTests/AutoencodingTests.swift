@@ -116,11 +116,12 @@ import Training
         let autoencoder = AutoencoderKL(Self.configuration, on: device)
         autoencoder.initialize(seed: 3)
         let pictures = try Dataset(.synthetic(Run().dataset), seed: 7).validationBatch(0, size: 8, on: device).x
-        let deviation = autoencoder.fitScale(to: [pictures.sliced(axis: 0, 0..<4), pictures.sliced(axis: 0, 4..<8)])
+        let deviation = try autoencoder.fitScale(to: [pictures.sliced(axis: 0, 0..<4), pictures.sliced(axis: 0, 4..<8)])
         #expect(autoencoder.configuration.scalingFactor == 1 / deviation)
         let z = autoencoder.scaled(autoencoder.encode(pictures).mean)
         let mean = z.mean().item
         #expect(abs((z - mean).sumOfSquares / Double(z.elementCount) - 1) < 1e-4)
-        #expect(autoencoder.fitScale(to: [Tensor]()) == 0 && autoencoder.configuration.scalingFactor == 1 / deviation)
+        #expect(
+            try autoencoder.fitScale(to: [Tensor]()) == 0 && autoencoder.configuration.scalingFactor == 1 / deviation)
     }
 }

@@ -69,6 +69,25 @@ import Training
         #expect(try rig.finalState(in: directory.path) == expected)
     }
 
+    /// Wherever a stop is looked for: 22 steps of a batch, and six validations of two, the last of them after the last step.
+    @Test func stoppedBeforeAnyBatch() throws {
+        let rig = TrainingRig.mlp
+        let expected = try undisturbed(rig)
+        for batch in 0..<34 {
+            let directory = try TemporaryDirectory()
+            var asked = 0
+            let outcome = try rig.run(
+                in: directory.path,
+                isStopping: {
+                    asked += 1
+                    return asked > batch
+                })
+            #expect(outcome != .finished && asked == batch + 1)
+            #expect(try rig.run(in: directory.path) == .finished)
+            #expect(try rig.finalState(in: directory.path) == expected, "stopped before batch \(batch)")
+        }
+    }
+
     /// Dropout, accumulated batches and all.
     @Test func checkpointingGradientsChangesNoBit() throws {
         var rig = TrainingRig.unet2d

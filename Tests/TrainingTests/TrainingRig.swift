@@ -102,11 +102,14 @@ struct TrainingRig {
         report: @escaping (TrainingEvent) throws -> Void = { _ in }, step: (StepReport) throws -> Void = { _ in },
         preview: @escaping (Int) throws -> Void = { _ in }, isStopping: @escaping () -> Bool = { false }
     ) throws -> Outcome {
+        func checkStop() throws {
+            if isStopping() { throw Stopped() }
+        }
         let task = try task(network ?? makeModel(on: Device(threads: threads)))
         let trainer = try Trainer(
             task, [group(task)], dataset: Dataset(.synthetic(dataset), seed: 7), plan: plan, store: store(directory),
-            preview: preview, report: report, isStopping: isStopping)
-        return try trainer.run(stopAt: stop, step: step, isStopping: isStopping)
+            preview: preview, report: report, checkStop: checkStop)
+        return try trainer.run(stopAt: stop, step: step)
     }
 
     /// The last state as it lies on the disk: weights, average, moments and record.
@@ -116,6 +119,9 @@ struct TrainingRig {
         return try PosixFileSystem().read(Path.join(directory, "checkpoints/\(name)"), limit: 1 << 26)
     }
 }
+
+/// Thrown by a check for a stop.
+private struct Stopped: Error {}
 
 /// How a run ended.
 enum Outcome: Equatable {
@@ -127,17 +133,19 @@ enum Outcome: Equatable {
 extension Trainer {
     /// Takes the steps that are left, or as many as there are until step `stop`.
     func run(
-        stopAt stop: Int? = nil, step body: (StepReport) throws -> Void = { _ in }, isStopping: () -> Bool = { false }
+        stopAt stop: Int? = nil, step body: (StepReport) throws -> Void = { _ in }
     ) throws -> Outcome {
-        try begin()
-        while step < totalSteps {
-            if step >= stop ?? .max || isStopping() {
-                try save()
-                return .stopped(step: step)
+        do {
+            try begin()
+            while step < totalSteps {
+                if step >= stop ?? .max { throw Stopped() }
+                if let report = try takeStep() { try body(report) }
             }
-            if let report = try takeStep() { try body(report) }
+            return .finished
+        } catch is Stopped {
+            try save()
+            return .stopped(step: step)
         }
-        return .finished
     }
 }
 

@@ -44,8 +44,8 @@ struct Tiles: ParsableCommand {
         print("| none | | | | \(encoding.cost) | \(decoding.cost) |")
         for side in side {
             let latents = max(1, side / factor)
-            let encoding = measured(on: device) { model.encodeTiled(x, side: latents).mean }
-            let decoding = measured(on: device) { model.decodeTiled(z, side: latents) }
+            let encoding = try measured(on: device) { try model.encodeTiled(x, side: latents).mean }
+            let decoding = try measured(on: device) { try model.decodeTiled(z, side: latents) }
             let errors = (decoding.result.clamped(to: -1...1) - whole) * 127.5
             let row = [
                 "\(latents * factor)", short(100 * (rms(of: encoding.result - z) / spread(of: z))),
@@ -57,13 +57,14 @@ struct Tiles: ParsableCommand {
     }
 
     /// What a computation returns, how long it took, and how much memory its tensors took at most.
-    private func measured(on device: Device, _ compute: () -> Tensor) -> (result: Tensor, cost: String) {
+    private func measured(on device: Device, _ compute: () throws -> Tensor) rethrows -> (result: Tensor, cost: String)
+    {
         device.trim()
         let before = device.memory.used
         device.resetPeakMemory()
         let clock = ContinuousClock()
         let start = clock.now
-        let result = compute()
+        let result = try compute()
         let seconds = (clock.now - start) / .seconds(1)
         let megabytes = Double(device.memory.peak - before) / Double(1 << 20)
         return (result, "\((seconds * 100).rounded() / 100), \(Int(megabytes.rounded()))")

@@ -33,7 +33,8 @@ struct DistanceWork: ResumableWork {
 
     var stepsDone: Int { totalSteps - missing.count }
 
-    /// - Returns: the features (n, D) of the next block; nil when stopped.
+    /// - Returns: the features (n, D) of the next block.
+    /// - Throws: `Stopped`.
     func step() throws -> Tensor? {
         guard let (set, block) = missing.first else { return nil }
         return try pointing(to: set.role.jsonPath) { try features(of: Array(set.block(block))) }
@@ -49,13 +50,14 @@ struct DistanceWork: ResumableWork {
 
     func save() {}
 
-    private func features(of paths: [String]) throws -> Tensor? {
+    private func features(of paths: [String]) throws -> Tensor {
         var parts: [Tensor] = []
         for first in stride(from: 0, to: paths.count, by: batchSize) {
-            if context.stop.wasMade { return nil }
             let pictures = try paths[first..<min(first + batchSize, paths.count)].map { path in
-                try ImageFile.read(path) { context.log("note: \(Path.name(path)): \($0)") }
+                try context.stop.check()
+                return try ImageFile.read(path) { context.log("note: \(Path.name(path)): \($0)") }
             }
+            try context.stop.check()
             let part = extractor.features(of: pictures)
             guard part.isFinite else {
                 throw Problem(

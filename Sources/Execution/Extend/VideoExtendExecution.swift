@@ -47,7 +47,7 @@ struct VideoExtendExecution {
                 try pointing(to: "$.model") {
                     (directory.configuration, try directory.component(of: phases, on: context.device))
                 }
-            })
+            }, stop: context.stop)
         let request = DrawingRequest(job, windows: extensionPlan.windows.count)
         let settings = try DrawingSettings(request.options, pipeline, context)
         var plan = try request.plan(settings, pipeline, window, codec)

@@ -84,7 +84,7 @@ struct GivenClips {
             path,
             limits: VideoLimits(frames: job.maxVideoFrames, image: JobContext.imageLimits(job.common))
         ) { frame in
-            if context.stop.wasMade { throw Stopped() }
+            try context.stop.check()
             if !job.resize, (frame.height, frame.width) != (size.height, size.width) {
                 throw Problem(
                     .invalid, "the clip's frames are \(frame.height)x\(frame.width), but the model works at \(size)",

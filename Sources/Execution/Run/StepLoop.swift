@@ -2,6 +2,9 @@ internal import JobSpec
 internal import StrictJSON
 
 /// Work that is done step by step. Between any two steps it can be saved, and resumed later with the same bits.
+///
+/// Where a step is long, it looks for a stop request within, and throws `Stopped`. It is a value, and the loop returns to
+/// the one from before the step; work that refers to an object which a step changes sees to that by itself.
 protocol ResumableWork {
     /// The result of one step.
     associatedtype Step
@@ -14,11 +17,11 @@ protocol ResumableWork {
 
     /// Takes the next step.
     ///
-    /// - Returns: nil where none was completed: a stop request came within the step, or the work returned to an earlier
-    ///   state.
+    /// - Returns: nil where none was completed: the work returned to an earlier state.
+    /// - Throws: `Stopped` where a stop request came within the step.
     mutating func step() throws -> Step?
 
-    /// Writes and reports what a step has given.
+    /// Writes and reports what a step has given. What it has written when it throws `Stopped`, it writes again.
     mutating func finish(_ step: Step) throws -> StepOutcome
 
     /// Saves the state, durably.
@@ -76,15 +79,21 @@ final class StepLoop {
         let others = progress.step - work.stepsDone
         var saved = clock.now
         while work.stepsDone < work.totalSteps {
-            if context.stop.wasMade {
+            let before = work
+            let outcome: StepOutcome
+            do {
+                try context.stop.check()
+                let began = clock.now
+                guard let step = try work.step() else { continue }
+                let seconds = began.duration(to: clock.now) / .seconds(1)
+                outcome = try work.finish(step)
+                secondsTaken += seconds
+                stepsTaken += 1
+            } catch is Stopped {
+                work = before
                 try work.save()
                 return false
             }
-            let began = clock.now
-            guard let step = try work.step() else { continue }
-            secondsTaken += began.duration(to: clock.now) / .seconds(1)
-            stepsTaken += 1
-            let outcome = try work.finish(step)
             if outcome.savesNow || work.isSavedByTime && saved.duration(to: clock.now) > Self.saveInterval {
                 try work.save()
                 saved = clock.now

@@ -131,9 +131,10 @@ struct EditedPictures: Sendable {
     }
 
     /// Reads every image once, so that faults are reported before hours of work.
-    func check(warn: (String) -> Void) throws {
+    func check(stop: StopRequest, warn: (String) -> Void) throws {
         var problems: [Problem] = []
         for index in paths.indices {
+            try stop.check()
             do {
                 _ = try fitted(of: index * job.count, width: 1, height: 1, channels: 1, warn: warn)
             } catch let problem as Problem {

@@ -11,12 +11,18 @@ struct SampleCodec {
     /// Shape of decoded samples.
     let shape: SampleShape
     private let autoencoder: Component<AutoencoderKL>?
+    private let stop: StopRequest?
 
     /// - Parameters:
     ///   - shape: of the denoiser's samples.
     ///   - autoencoder: its configuration, and the network; nil for a denoiser of pixels or points.
-    init(_ shape: SampleShape, _ autoencoder: (AutoencoderKLConfiguration, Component<AutoencoderKL>)?) {
+    ///   - stop: looked for between pictures and their tiles; the work then ends with `Stopped`. Nil: for a rehearsal.
+    init(
+        _ shape: SampleShape, _ autoencoder: (AutoencoderKLConfiguration, Component<AutoencoderKL>)?,
+        stop: StopRequest?
+    ) {
         self.autoencoder = autoencoder?.1
+        self.stop = stop
         self.shape = Self.shape(of: shape, autoencoder?.0)
     }
 
@@ -35,17 +41,20 @@ struct SampleCodec {
     ///
     /// - Parameter x: what the denoiser works on (N, ...).
     ///
-    /// - Throws: what loading the autoencoder throws; `numerical` where it makes NaN or infinity.
+    /// - Throws: what loading the autoencoder throws; `numerical` where it makes NaN or infinity; `Stopped`.
     func shown(_ x: Tensor) throws -> [[Float]] {
-        guard let autoencoder = try autoencoder?() else { return x.samples }
+        try check()
+        guard let autoencoder = try autoencoder?() else { return x.singles.map { $0.array() } }
         return try x.singles.map { sample in
             try sample.pictures.flatMap { latents in
-                let picture = autoencoder.decodeTiled(autoencoder.unscaled(latents))
+                let picture = try autoencoder.decodeTiled(autoencoder.unscaled(latents), beforeTile: check)
                 try autoencoder.checkFinite(picture, "the values that the autoencoder decodes")
                 return picture.array()
             }
         }
     }
+
+    private func check() throws { try stop?.check() }
 
     /// What the denoiser works on, for one picture (h, w, c).
     func sample(of picture: Image, on device: Device) throws -> [Float] {
@@ -55,11 +64,11 @@ struct SampleCodec {
 
     /// Mean and standard deviation of what the denoiser works on, for images (N, H, W, C).
     ///
-    /// - Throws: what loading the autoencoder throws; `numerical` where it makes NaN or infinity.
+    /// - Throws: what loading the autoencoder throws; `numerical` where it makes NaN or infinity; `Stopped`.
     func distribution(of images: Tensor) throws -> (mean: Tensor, deviation: Tensor?) {
         guard let autoencoder = try autoencoder?() else { return (images, nil) }
         let parts = try images.singles.map { image in
-            let part = autoencoder.encodeTiled(image)
+            let part = try autoencoder.encodeTiled(image, beforeTile: check)
             try autoencoder.checkFinite(part.mean, "the latents")
             return part
         }
@@ -71,7 +80,7 @@ struct SampleCodec {
 
     /// What the denoiser works on, for pictures (N, H, W, C) or clips (N, T, H, W, C): the most likely latents.
     ///
-    /// - Throws: what loading the autoencoder throws; `numerical` where it makes NaN or infinity.
+    /// - Throws: what loading the autoencoder throws; `numerical` where it makes NaN or infinity; `Stopped`.
     func samples(of pictures: Tensor) throws -> Tensor {
         guard let autoencoder = try autoencoder?() else { return pictures }
         if pictures.shape.rank == 5 {
@@ -85,21 +94,18 @@ struct SampleCodec {
         }
         // (N, h, w, c)
         let latents = Tensor.concatenated(
-            parts.map { autoencoder.scaled(autoencoder.encodeTiled($0).mean) }, axis: 0)
+            try parts.map { autoencoder.scaled(try autoencoder.encodeTiled($0, beforeTile: check).mean) }, axis: 0)
         try autoencoder.checkFinite(latents, "the latents")
         return latents
     }
 }
 
 extension Tensor {
-    /// The elements of each sample (index of the first axis).
-    var samples: [[Float]] { singles.map { $0.array() } }
-
     /// The frames of clips (N, T, H, W, C) as pictures (1, H, W, C) each; pictures as they are.
     fileprivate var pictures: [Tensor] {
         shape.rank == 5 ? reshaped(to: Shape([shape[0] * shape[1]] + Array(shape)[2...])).singles : [self]
     }
 
     /// Each sample as a batch of its own (1, ...).
-    fileprivate var singles: [Tensor] { (0..<shape[0]).map { sliced(axis: 0, $0..<$0 + 1) } }
+    var singles: [Tensor] { (0..<shape[0]).map { sliced(axis: 0, $0..<$0 + 1) } }
 }

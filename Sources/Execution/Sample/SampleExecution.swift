@@ -50,7 +50,7 @@ struct SampleExecution {
             shape,
             try autoencoder.map { part in
                 try pointing(to: "$.model") { (part.configuration, try part.component(of: phases, on: context.device)) }
-            })
+            }, stop: context.stop)
         let text = try pipeline.text.map { try additions.adding(to: $0) }
         let texts = try pointing(to: "$.model") {
             try text.map { try TextConditions($0, additions, by: weightDigests, context) }
@@ -66,7 +66,7 @@ struct SampleExecution {
             if let size = codec.shape.frame?.size { try refiner?.refine(&plan, request, settings, size: size) }
             drawing.append(request, settings, plan)
         }
-        try requests[0].edits?.check { context.log("note: \($0)") }
+        try requests[0].edits?.check(stop: context.stop) { context.log("note: \($0)") }
         let format = options.weightsType.format
         var rehearsals = [
             SamplingRehearsal(

@@ -112,43 +112,55 @@ struct SampleOutputs: SampleSink {
     // MARK: - While sampling
 
     func finish(batch: Int, _ x: Tensor) throws {
-        let samples = try pointing(to: "$.model") { try codec.shown(x) }
-        let ranges = samples.map { SampleRange($0) }
-        if case .point = shape {} else { try note(ranges, batch) }
-        switch shape {
-        case .image:
-            for (number, values) in zip(self.samples(of: batch), samples) {
-                let original = try original(of: number)
-                var picture = picture(codec.isLossy ? original?.restored(values) ?? values : values)
-                if let alpha = original?.alpha { picture = picture.withAlpha(alpha) }
-                try context.write(PNG.encode(picture, texts: record.texts(number)), to: picturePath(number))
+        let numbers = samples(of: batch)
+        var ranges: [SampleRange] = []
+        var lines = ""
+        for (number, sample) in zip(numbers, x.singles) {
+            let values = try pointing(to: "$.model") { try codec.shown(sample)[0] }
+            ranges.append(SampleRange(values))
+            switch shape {
+            case .image: try writePicture(values, number)
+            case .video: try writeClip(values, number)
+            case .point: lines += try line(of: values, batch)
             }
-        case .video:
-            for (number, values) in zip(self.samples(of: batch), samples) {
-                var frames = Filmstrip.frames(of: values, shape)
-                // An autoencoder has changed it a little.
-                if let firstFrame { frames[0] = firstFrame }
-                try clipFile.write(frames, Self.number(number), context)
-                try context.write(PNG.encode(Filmstrip.picture([frames])), to: stripPath(number))
-            }
-        case .point:
-            let points = samples.map(restored)
-            guard points.joined().allSatisfy(\.isFinite) else {
-                throw Problem(
-                    .numerical, "points of batch \(batch) lie farther out than 32 bits hold",
-                    remedy: "Use the noise schedule that the model was trained with, or another sampler.",
-                    path: "$.sampler")
-            }
-            let lines = points.map { $0.map { "\($0)" }.joined(separator: ",") + "\n" }
-            try context.write(Array(lines.joined().utf8), to: pointsPath(batch))
+        }
+        if case .point = shape {
+            try context.write(Array(lines.utf8), to: pointsPath(batch))
+        } else {
+            try note(ranges, batch)
         }
         try context.event(
             "samples",
             [
-                "first": JSONNode(.integer(self.samples(of: batch).lowerBound)),
-                "count": JSONNode(.integer(samples.count)),
+                "first": JSONNode(.integer(numbers.lowerBound)), "count": JSONNode(.integer(numbers.count)),
                 "saturated": JSONNode(.array(ranges.map { JSONNode(.number($0.saturated)) })),
             ])
+    }
+
+    private func writePicture(_ values: [Float], _ number: Int) throws {
+        let original = try original(of: number)
+        var picture = picture(codec.isLossy ? original?.restored(values) ?? values : values)
+        if let alpha = original?.alpha { picture = picture.withAlpha(alpha) }
+        try context.write(PNG.encode(picture, texts: record.texts(number)), to: picturePath(number))
+    }
+
+    private func writeClip(_ values: [Float], _ number: Int) throws {
+        var frames = Filmstrip.frames(of: values, shape)
+        // An autoencoder has changed it a little.
+        if let firstFrame { frames[0] = firstFrame }
+        try clipFile.write(frames, Self.number(number), context)
+        try context.write(PNG.encode(Filmstrip.picture([frames])), to: stripPath(number))
+    }
+
+    private func line(of values: [Float], _ batch: Int) throws -> String {
+        let point = restored(values)
+        guard point.allSatisfy(\.isFinite) else {
+            throw Problem(
+                .numerical, "points of batch \(batch) lie farther out than 32 bits hold",
+                remedy: "Use the noise schedule that the model was trained with, or another sampler.",
+                path: "$.sampler")
+        }
+        return point.map { "\($0)" }.joined(separator: ",") + "\n"
     }
 
     /// Keeps how far the samples of a batch go, for the manifest, and warns of what is unusual.
@@ -229,10 +241,10 @@ struct SampleOutputs: SampleSink {
             context.log(
                 "no grid.png: \(drawing.sampleCount) pictures are more than the \(Self.largestGrid) it can hold")
         case .image:
-            let pictures = try (0..<drawing.sampleCount).map { try ImageFile.read(picturePath($0)) }
+            let pictures = try (0..<drawing.sampleCount).map { try read(picturePath($0)) }
             try context.write(PNG.encode(grid(pictures)), to: context.output("grid.png"))
         case .video:
-            let strips = try (0..<drawing.sampleCount).map { try ImageFile.read(stripPath($0)) }
+            let strips = try (0..<drawing.sampleCount).map { try read(stripPath($0)) }
             try context.write(PNG.encode(.grid(strips, columns: 1, padding: 0)), to: context.output("grid.png"))
         case .point: try finishPoints()
         }
@@ -241,6 +253,11 @@ struct SampleOutputs: SampleSink {
         if !frames.isEmpty {
             try context.write(GIF.encode(frames, delay: 0.08, lastDelay: 2), to: context.output("animation.gif"))
         }
+    }
+
+    private func read(_ path: String) throws -> Image {
+        try context.stop.check()
+        return try ImageFile.read(path)
     }
 
     private func grid(_ pictures: [Image]) throws -> Image {

@@ -32,7 +32,7 @@ struct SamplingRehearsal {
             let device = Worker.rehearsalDevice()
             let network = AutoencoderKL(autoencoder, on: device)
             network.initialize(seed: 0)
-            let codec = SampleCodec(shape, (autoencoder, Component(network)))
+            let codec = SampleCodec(shape, (autoencoder, Component(network)), stop: nil)
             try work(codec, .zeros(Shape([count] + batch), on: device))
             return device.memory.held
         }

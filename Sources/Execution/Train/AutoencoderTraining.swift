@@ -39,8 +39,6 @@ struct AutoencoderTraining: TrainingSubject {
             klWeight: job.reconstruction.klWeight, seed: job.common.seed)
     }
 
-    func network(of task: AutoencodingTask) -> any Module { task.autoencoder }
-
     func groups(of task: AutoencodingTask) -> [LearnerGroup] {
         [
             LearnerGroup(
@@ -61,7 +59,8 @@ struct AutoencoderTraining: TrainingSubject {
         func image(_ values: [Float]) -> Image { Image(width: d[1], height: d[0], channels: d[2], signed: values) }
         let pairs = try dataset.shownSamples(job.training.sampleCount).map { original in
             let x = Tensor(original, shape: Shape([1] + d), on: context.device)
-            let given = autoencoder.decodeTiled(autoencoder.encodeTiled(x).mean)
+            let latents = try autoencoder.encodeTiled(x, beforeTile: context.stop.check).mean
+            let given = try autoencoder.decodeTiled(latents, beforeTile: context.stop.check)
             return Image.grid([image(original), image(given.array())], columns: 2, padding: 0)
         }
         try PreviewFiles(context).write(.grid(pairs), step: step)
@@ -91,8 +90,9 @@ struct AutoencoderTraining: TrainingSubject {
     private func fitScale(of autoencoder: AutoencoderKL, to dataset: Dataset) throws {
         let d = dataset.shape.dimensions
         let count = min(max(16, Self.scaledPixels / (d[0] * d[1])), Self.scaledImages)
-        let deviation = autoencoder.fitScale(
-            to: try dataset.trainingSamples(count).lazy.map { Tensor($0, shape: Shape([1] + d), on: context.device) })
+        let deviation = try autoencoder.fitScale(
+            to: dataset.trainingSamples(count).lazy.map { Tensor($0, shape: Shape([1] + d), on: context.device) },
+            beforeTile: context.stop.check)
         context.log(
             "latents have a deviation of \(deviation): scaling_factor is \(autoencoder.configuration.scalingFactor)")
         guard deviation.isFinite, deviation > 1e-3 else {

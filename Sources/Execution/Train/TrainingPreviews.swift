@@ -12,7 +12,9 @@ internal import TensorCore
 
 /// Samples drawn while a model trains, always from the same noise.
 struct TrainingPreviews {
-    private let job: TrainJob
+    private let training: TrainingOptions
+    private let seed: UInt64
+    private let scheduler: SchedulerConfiguration
     private let model: any Denoiser
     private let dataset: Dataset
     private let context: JobContext
@@ -22,43 +24,50 @@ struct TrainingPreviews {
 
     /// - Parameter latents: what the data set holds in the place of what is shown; nil: what is shown.
     init(
-        _ job: TrainJob, _ model: any Denoiser, _ dataset: Dataset, _ latents: LatentStage?,
-        _ context: JobContext
+        _ job: some TrainingJob, _ model: any Denoiser, _ scheduler: SchedulerConfiguration, _ dataset: Dataset,
+        _ latents: LatentStage?, _ context: JobContext
     ) {
-        codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) })
+        codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) }, stop: context.stop)
         self.latents = latents
-        self.job = job
+        (training, seed, self.scheduler) = (job.training, job.common.seed, scheduler)
         self.model = model
         self.dataset = dataset
         self.context = context
     }
 
     /// Draws the samples with the model as it is now, with 50 steps of DDIM (fewer where the schedule has fewer).
-    func draw(step: Int) throws {
-        let scheduler = job.diffusion.scheduler
+    ///
+    /// - Parameters:
+    ///   - conditions: of the samples.
+    ///   - guidance: nil: none.
+    /// - Throws: `Stopped`; whoever resumes the training draws them.
+    func draw(
+        step: Int, _ conditions: @escaping SamplingPlan.Conditions,
+        guidance: (Guidance, unconditional: SamplingPlan.Conditions)? = nil
+    ) throws {
         var options = SamplerOptions()
         options.steps = min(50, scheduler.numTrainTimesteps)
-        let isConditional = job.model.classConditioning != .none
-        let plan = SamplingPlan(
+        var plan = SamplingPlan(
             sampler: try SettledSampler(options, usual: .plain, over: scheduler).sampler(),
             sampleShape: dataset.shape.dimensions,
-            count: job.training.sampleCount, batchSize: min(job.training.sampleCount, job.training.batchSize),
-            condition: isConditional ? Condition(classes: Array(dataset.classes.indices)) : .none)
+            count: training.sampleCount, batchSize: min(training.sampleCount, training.batchSize),
+            condition: conditions)
+        plan.guidance = guidance
         var run = SamplingRun(
-            plan, model, from: SamplingCursor(noise: .philox(seed: job.common.seed)), on: context.device)
+            plan, model, from: SamplingCursor(noise: .philox(seed: seed)), on: context.device)
         var samples: [[Float]] = []
+        // What trains has the memory again.
+        defer { latents?.release() }
         do {
             while let progress = try run.step() {
-                if context.stop.wasMade { return }
+                try context.stop.check()
                 if case .finished(_, let x) = progress { samples += try codec.shown(x) }
             }
         } catch let problem as Problem where problem.code == .numerical {
             // A model in training may draw nothing yet; its loss says whether it learns.
             context.log("warning: no preview after step \(step): \(problem.message)")
-            latents?.release()
             return
         }
-        latents?.release()
         switch codec.shape {
         case .image(let size, let channels):
             let pictures = samples.map { Image(width: size.width, height: size.height, channels: channels, signed: $0) }

@@ -23,7 +23,14 @@ final class StopRequest: Sendable {
     }
 
     var wasMade: Bool { isMade.load(ordering: .relaxed) }
+
+    /// For places within a step.
+    ///
+    /// - Throws: `Stopped` when the request was made.
+    func check() throws {
+        if wasMade { throw Stopped() }
+    }
 }
 
-/// Thrown to end work that has nothing to save.
+/// Thrown to give up what is in work, which is begun again by the next attempt.
 struct Stopped: Error {}

@@ -130,9 +130,9 @@ final class Encoder: Module {
     }
 
     /// The same, all that is not at the lowest resolution in tiles of so many pixels a side.
-    func callAsFunction(_ x: Tensor, tiles side: Int) -> Tensor {
+    func callAsFunction(_ x: Tensor, tiles side: Int, beforeTile check: () throws -> Void) throws -> Tensor {
         let first = LocalStep(channels: convIn.weight.shape[0]) { [convIn] in convIn($0) }
-        let h = middle(TiledNetwork(steps: [first] + levels.flatMap(\.steps), side: side)(x))
+        let h = middle(try TiledNetwork(steps: [first] + levels.flatMap(\.steps), side: side)(x, beforeTile: check))
         return convOut(normOut(h, then: .silu))  // (N, h, w, 2 latent)
     }
 }
@@ -173,11 +173,12 @@ final class Decoder: Module {
     }
 
     /// The same, all that is not at the lowest resolution in tiles of so many pixels a side.
-    func callAsFunction(_ z: Tensor, tiles side: Int) -> Tensor {
+    func callAsFunction(_ z: Tensor, tiles side: Int, beforeTile check: () throws -> Void) throws -> Tensor {
         let last = LocalStep(norm: normOut, channels: convOut.weight.shape[0]) { [normOut, convOut] h, statistics in
             let normalized = statistics.map { normOut(h.value, then: .silu, statistics: $0) }
             return LocalStep.State(value: convOut(normalized ?? normOut(h.value, then: .silu)))
         }
-        return TiledNetwork(steps: levels.flatMap(\.steps) + [last], side: side)(middle(convIn(z)))  // (N, H, W, C)
+        let network = TiledNetwork(steps: levels.flatMap(\.steps) + [last], side: side)
+        return try network(middle(convIn(z)), beforeTile: check)  // (N, H, W, C)
     }
 }

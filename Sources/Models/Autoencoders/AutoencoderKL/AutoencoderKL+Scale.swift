@@ -4,13 +4,17 @@ public import TensorCore
 extension AutoencoderKL {
     /// Sets the scaling factor so that the most likely latents of such pictures get a deviation of 1 (Rombach et al. 2022, appendix G).
     ///
-    /// - Parameter pictures: batches (N, H, W, C).
+    /// - Parameters:
+    ///   - pictures: batches (N, H, W, C).
+    ///   - check: called before each tile of each batch; what it throws leaves the factor as it is.
     /// - Returns: the deviation before. The factor stays as it is where that is 0 or not finite.
     @discardableResult
-    public func fitScale(to pictures: some Sequence<Tensor>) -> Double {
+    public func fitScale(
+        to pictures: some Sequence<Tensor>, beforeTile check: () throws -> Void = {}
+    ) throws -> Double {
         var (count, sum, squares) = (0, 0.0, 0.0)
         for x in pictures {
-            let latents = encodeTiled(x).mean  // (N, h, w, latent)
+            let latents = try encodeTiled(x, beforeTile: check).mean  // (N, h, w, latent)
             latents.withSpan { values in
                 for index in values.indices {
                     let value = Double(values[index])

@@ -11,10 +11,12 @@ struct TiledNetwork {
     /// Height and width of a tile at most, in pixels of any step.
     let side: Int
 
-    /// - Parameter x: (N, H, W, C).
-    func callAsFunction(_ x: Tensor) -> Tensor {
-        parts(of: x.shape).reduce(x) { h, part in
-            TiledPart(steps: Array(steps[part]), from: h.shape, side: side)(h)
+    /// - Parameters:
+    ///   - x: (N, H, W, C).
+    ///   - check: called before each tile of each pass; what it throws ends the work.
+    func callAsFunction(_ x: Tensor, beforeTile check: () throws -> Void) throws -> Tensor {
+        try parts(of: x.shape).reduce(x) { h, part in
+            try TiledPart(steps: Array(steps[part]), from: h.shape, side: side)(h, beforeTile: check)
         }
     }
 
@@ -88,7 +90,7 @@ private struct TiledPart {
         ]
     }
 
-    func callAsFunction(_ x: Tensor) -> Tensor {
+    func callAsFunction(_ x: Tensor, beforeTile check: () throws -> Void) throws -> Tensor {
         guard tiles.count > 1 else { return steps.reduce(LocalStep.State(value: x)) { $1($0) }.value }
         var statistics: [Tensor?] = []
         /// What the first steps make of a tile.
@@ -97,17 +99,21 @@ private struct TiledPart {
             return zip(steps, statistics).prefix(count).reduce(input) { $1.0($0, $1.1) }
         }
         for (index, step) in steps.enumerated() {
-            let gathered = step.norm.map { norm in
+            let gathered = try step.norm.map { norm in
                 let channels = index == 0 ? x.shape[3] : steps[index - 1].channels
                 var sums = GroupStatistics(samples: x.shape[0], channels: channels)
-                for tile in tiles { sums.add(state(after: index, tile).value, in: tile.ownWithinSeen(scales[index])) }
+                for tile in tiles {
+                    try check()
+                    sums.add(state(after: index, tile).value, in: tile.ownWithinSeen(scales[index]))
+                }
                 return sums.values(groups: norm.groups, epsilon: norm.epsilon, on: x.device)
             }
             statistics.append(gathered)
         }
         let scale = scales[steps.count]
-        return Tensor(shape: resultShape, on: x.device, assembling: tiles) { tile in
-            (state(after: steps.count, tile).value, from: tile.ownWithinSeen(scale), to: tile.own(scale))
+        return try Tensor(shape: resultShape, on: x.device, assembling: tiles) { tile in
+            try check()
+            return (state(after: steps.count, tile).value, from: tile.ownWithinSeen(scale), to: tile.own(scale))
         }
     }
 }
