@@ -51,10 +51,10 @@ extension JobSpec {
                 guard let shape = job.model.sampleShape, job.autoencoder == nil || autoencoder != nil else { return }
                 _ = try own.clip.shape(of: job.model, shape, autoencoder)
             }
-            return own.drawing.faults(with: job.model) + [shape].compactMap(\.self)
+            return own.drawing.faults(with: job) + [shape].compactMap(\.self)
         case .img2img(let own):
             let isImage = job.model.sampleShape.map(\.isImage) ?? true
-            return own.drawing.faults(with: job.model)
+            return own.drawing.faults(with: job)
                 + (isImage
                     ? []
                     : [
@@ -63,7 +63,7 @@ extension JobSpec {
                             remedy: "Use a model of pictures.", path: "$.model")
                     ])
         case .videoExtend(let own):
-            guard job.model.clips == nil else { return own.drawing.faults(with: job.model) }
+            guard job.model.clips == nil else { return own.drawing.faults(with: job) }
             return [
                 Problem(
                     .unsupported, "the job \(job.common.name ?? "") trains a model that makes no video",
@@ -76,9 +76,10 @@ extension JobSpec {
 
 extension DrawingOptions {
     /// What of prompts, classes and guidance does not go with a model that is trained by itself.
-    fileprivate func faults(with model: ModelConfiguration) -> [Problem] {
-        // One that reads text is completed by what it is built into.
-        guard model.contextWidth == nil else { return [] }
+    fileprivate func faults(with job: TrainJob) -> [Problem] {
+        let model = job.model
+        // What goes with one that reads text is for its encoder to say.
+        guard job.textEncoder == nil, model.contextWidth == nil else { return [] }
         // Its class names are known when it has seen its data; that it takes classes is known now.
         let labels = classLabels?.map { if case .number(let number) = $0 { number } else { 0 } }
         return [
