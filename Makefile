@@ -16,7 +16,7 @@ BUILT    := .build/release
 SOURCES  := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Sources
 
 .DEFAULT_GOAL := build
-.PHONY: help deps build test test-busy test-old-cpu sanitize torture fuzz demo demo-video run bench bench-queue install deb test-systemd format lint clean
+.PHONY: help deps build test test-busy test-old-cpu sanitize torture fuzz demo demo-video run bench bench-queue install uninstall deb test-systemd format lint clean
 
 help:
 	@echo "make build    build in release mode (the default)"
@@ -32,6 +32,7 @@ help:
 	@echo "make bench    time diffd's engine beside PyTorch"
 	@echo "make bench-queue  submit 10,000 jobs beside a history of 100,000, and time the answers"
 	@echo "make install  install what is built: PREFIX=$(PREFIX) SYSCONFDIR=$(SYSCONFDIR) DESTDIR=$(DESTDIR)"
+	@echo "make uninstall  remove what install has put there, with the same PREFIX and DESTDIR; settings and spool stay"
 	@echo "make deb      make the Debian package;  make test-systemd: try it under real systemd in a container (as root)"
 	@echo "make deps     install the Debian packages that are missing; all of the above but install do so"
 	@echo "make format   format the sources;  make lint: check their format;  make clean: remove what is built"
@@ -128,7 +129,7 @@ install:
 	install -m 644 etc/job.schema.json $(DESTDIR)$(PREFIX)/share/diffd
 	install -m 644 etc/examples/*.json $(DESTDIR)$(PREFIX)/share/diffd/examples
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/bin/|$(PREFIX)/bin/|' systemd/diffd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/diffd.service
+	sed 's|/usr/bin/|$(PREFIX)/bin/|; s|/etc/diffd/|$(SYSCONFDIR)/diffd/|g' systemd/diffd.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/diffd.service
 	install -m 644 systemd/diffd.socket $(DESTDIR)$(PREFIX)/lib/systemd/system
 	install -D -m 644 systemd/diffd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/diffd.conf
 	install -D -m 644 systemd/diffd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/diffd.conf
@@ -140,6 +141,19 @@ install:
 	for section in 1 5 8; do \
 	    install -d $(DESTDIR)$(PREFIX)/share/man/man$$section && \
 	    install -m 644 etc/man/*.$$section $(DESTDIR)$(PREFIX)/share/man/man$$section || exit; \
+	done
+
+# Settings, spool, store and the user diffd stay: they are not the program's.
+uninstall:
+	rm -rf $(DESTDIR)$(LIBDIR) $(DESTDIR)$(PREFIX)/share/diffd
+	rm -f $(DESTDIR)$(PREFIX)/bin/diffd $(DESTDIR)$(PREFIX)/bin/diffctl
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/diffd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/diffd.socket
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/diffd.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/diffd.conf
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/diffctl
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_diffctl
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/diffctl.fish
+	for page in etc/man/*; do \
+	    rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
 
 # The tools that make the package, and those that try it, are installed when they are missing.

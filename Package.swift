@@ -251,7 +251,7 @@ let package = Package(
         tests(
             "TrainingTests",
             [
-                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors",
+                "NumericTestSupport", "Problems", "StrictJSON", "Configurations", "DurableFiles", "Safetensors", "Text",
                 "TensorCore", "NeuralNet", "Diffusion", "Models", "Checkpoints", "Datasets", "Training", "Sampling",
             ]),
         .target(

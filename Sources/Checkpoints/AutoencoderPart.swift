@@ -85,6 +85,14 @@ public struct AutoencoderPart: Sendable {
         return try Component(of: phases, weights) { try autoencoder(on: device) }
     }
 
+    /// Writes the same autoencoder into `directory`, which exists and is not yet seen, tensor by tensor.
+    func copy(to directory: String, in files: any FileSystem) throws {
+        let config = configuration.config(diffusersVersion: Pipeline.diffusersVersion)
+        try files.writeAtomically(Array(config.text.utf8), to: Path.join(directory, "config.json"))
+        try weights().copy(
+            for: AutoencoderKL(configuration, on: .rehearsal()), to: Path.join(directory, Weights.fileName), in: files)
+    }
+
     /// Writes an autoencoder into `path`, a directory that exists and is not yet seen.
     static func save(_ autoencoder: AutoencoderKL, to path: String, in files: any FileSystem) throws {
         let config = autoencoder.configuration.config(diffusersVersion: Pipeline.diffusersVersion)

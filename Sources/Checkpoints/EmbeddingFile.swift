@@ -1,6 +1,7 @@
-internal import DurableFiles
+public import DurableFiles
 internal import Problems
 internal import Safetensors
+public import TensorCore
 
 /// A file of textual inversion (Gal et al. 2023, "An image is worth one word"): vectors that stand for a word of their own.
 ///
@@ -9,7 +10,7 @@ internal import Safetensors
 /// | diffusers | the word itself, (n, D) or (D) |
 /// | A1111's web UI, kohya | `emb_params`, (n, D); the word is the file's name |
 /// | for Stable Diffusion XL | `clip_l` and `clip_g`, (n, D) each; the word is the file's name |
-struct EmbeddingFile {
+public struct EmbeddingFile {
     let path: String
     /// What stands for the vectors in a prompt.
     let word: String
@@ -39,6 +40,27 @@ struct EmbeddingFile {
                 "\(path) is no file of textual inversion: it holds \(found.prefix(6).joined(separator: ", "))",
                 remedy: "Give a file of one tensor, or of clip_l and clip_g.", file: path)
         }
+    }
+
+    /// What such a file is called in a directory that a training makes.
+    static let trainedName = "learned_embeds.safetensors"
+
+    /// Writes the vectors of a word as diffusers does for one encoder, and as other programs expect them for two.
+    ///
+    /// - Parameters:
+    ///   - vectors: (n, D) of each encoder.
+    ///   - directory: exists and is not yet seen.
+    public static func write(
+        _ word: String, _ vectors: [Tensor], to directory: String, in files: any FileSystem
+    ) throws {
+        let names = vectors.count == 1 ? [word] : perEncoder
+        // Where the word is the file's name it must be that.
+        let name = vectors.count == 1 ? trainedName : "\(word).safetensors"
+        var writer = try SafetensorsWriter(
+            Path.join(directory, name), zip(names, vectors).map { .init($0, Array($1.shape)) }, in: files,
+            durability: .deferred)
+        for (name, vectors) in zip(names, vectors) { try vectors.withSpan { try writer.write(name, $0) } }
+        try writer.commit()
     }
 
     /// The vectors for one of a pipeline's text encoders.

@@ -12,16 +12,18 @@ extension Pipeline {
     ///
     /// - Parameters:
     ///   - autoencoder: of a denoiser of latents.
+    ///   - text: what reads captions for it; nil for a denoiser without text.
     ///   - classes: the names of the classes, by number.
     ///   - extra: writes more into the directory before it appears.
     public static func publish(
         _ model: some Denoiser, _ configuration: ModelConfiguration, _ scheduler: SchedulerConfiguration,
-        autoencoder: AutoencoderKL? = nil, classes: [String] = [], at path: String, in files: any FileSystem,
+        autoencoder: AutoencoderKL? = nil, text: PublishedText? = nil, classes: [String] = [], at path: String,
+        in files: any FileSystem,
         _ extra: (_ directory: String) throws -> Void = { _ in }
     ) throws {
         try files.publishDirectory(path) { directory in
             try writeJSON(
-                index(configuration, hasAutoencoder: autoencoder != nil, classes),
+                index(configuration, hasAutoencoder: autoencoder != nil, hasText: text != nil, classes),
                 Path.join(directory, "model_index.json"),
                 files)
             let modelDirectory = Path.join(directory, configuration.component)
@@ -40,6 +42,7 @@ extension Pipeline {
             try writeJSON(
                 scheduler.portable.config(.ddpm, diffusersVersion: diffusersVersion),
                 Path.join(schedulerDirectory, "scheduler_config.json"), files)
+            try text?.write(to: directory, in: files)
             try extra(directory)
         }
     }
@@ -55,10 +58,13 @@ extension Pipeline {
     }
 
     /// diffusers opens the whole directory where it has a pipeline of these parts, and each part where it has its class.
-    private static func index(
-        _ model: ModelConfiguration, hasAutoencoder: Bool, _ classes: [String]
+    static func index(
+        _ model: ModelConfiguration, hasAutoencoder: Bool, hasText: Bool = false, _ classes: [String]
     ) -> JSONNode {
-        let pipeline = model.className == "DiTTransformer2DModel" && hasAutoencoder ? "DiTPipeline" : "DDPMPipeline"
+        let pipeline =
+            hasText
+            ? TextPipeline.Family.stableDiffusion.classNames[0]
+            : model.className == "DiTTransformer2DModel" && hasAutoencoder ? "DiTPipeline" : "DDPMPipeline"
         let index: JSONNode = [
             "_class_name": JSONNode(.string(pipeline)), "_diffusers_version": JSONNode(.string(diffusersVersion)),
             model.component: [
@@ -70,7 +76,17 @@ extension Pipeline {
             "diffusers", JSONNode(.string(AutoencoderKLConfiguration.classNames[0])),
         ]
         let names = classes.enumerated().map { JSONNode.Member(String($0), JSONNode(.string($1))) }
-        return index.adding(AutoencoderKLConfiguration.component, hasAutoencoder ? autoencoder : nil)
+        let absent: JSONNode = [.null, .null]
+        let text: [JSONNode.Member] =
+            hasText
+            ? [
+                .init("text_encoder", ["transformers", "CLIPTextModel"]),
+                .init("tokenizer", ["transformers", "CLIPTokenizer"]),
+                .init("safety_checker", absent), .init("feature_extractor", absent),
+                .init("requires_safety_checker", false),
+            ] : []
+        return JSONNode(.object((index.members ?? []) + text))
+            .adding(AutoencoderKLConfiguration.component, hasAutoencoder ? autoencoder : hasText ? absent : nil)
             .adding(PipelineParts.classNamesKey, names.isEmpty ? nil : JSONNode(.object(names)))
     }
 

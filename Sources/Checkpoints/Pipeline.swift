@@ -32,6 +32,8 @@ public struct Pipeline: Sendable {
     /// Unknown keys of the configurations.
     public let warnings: [Problem]
     let denoiser: WeightsSource
+    /// The file that holds all parts; nil for a directory.
+    let singleFile: SingleFile?
     /// What adapters add to the denoiser's weights, by parameter.
     var denoiserDeltas: [String: [WeightDelta]] = [:]
 
@@ -75,12 +77,15 @@ public struct Pipeline: Sendable {
         }
         let scheduler = try readScheduler("scheduler")
         configuration = model.configuration
-        var schedule = parts.text?.corrected(scheduler.configuration) ?? scheduler.configuration
+        // Only the pipeline of latents corrects old configurations.
+        let corrected = parts.hasAutoencoder ? parts.text?.corrected(scheduler.configuration) : nil
+        var schedule = corrected ?? scheduler.configuration
         if let predictionType { schedule.predictionType = predictionType }
         self.scheduler = schedule
         schedulerClass = scheduler.class
         classNames = parts.classNames
         denoiser = .directory(Path.parent(modelFile), variant: variant)
+        singleFile = nil
         autoencoder =
             parts.hasAutoencoder
             ? try AutoencoderPart(Path.join(path, AutoencoderKLConfiguration.component), variant: variant) : nil
@@ -143,6 +148,14 @@ public struct Pipeline: Sendable {
         return try SHA256.digest(of: Array(parts.joined().utf8)).description
     }
 
+    /// Whether the denoiser's files hold what it needs, by their headers.
+    ///
+    /// - Throws: what they lack.
+    public func check() throws {
+        let network = configuration.makeModel(numTrainTimesteps: scheduler.numTrainTimesteps, on: .rehearsal())
+        try weights().check(for: network)
+    }
+
     /// The denoiser with its weights.
     ///
     /// - Parameter format: in which they are kept in memory; nil for 32 bits.
@@ -158,9 +171,7 @@ public struct Pipeline: Sendable {
     public func component(
         of phases: Phases, on device: Device, keeping format: HalfTensor.Format? = nil
     ) throws -> Component<any Denoiser> {
-        let weights = try weights()
-        let network = configuration.makeModel(numTrainTimesteps: scheduler.numTrainTimesteps, on: .rehearsal())
-        try weights.check(for: network)
-        return try Component(of: phases, weights) { try model(on: device, keeping: format) }
+        try check()
+        return try Component(of: phases, weights()) { try model(on: device, keeping: format) }
     }
 }

@@ -21,9 +21,9 @@ struct PipelineParts {
 
     static let classNamesKey = "id2label"
     static let lowResolutionScheduler = "low_res_scheduler"
-    private static let indexName = "model_index.json"
+    static let indexName = "model_index.json"
     /// Parts that images do not depend on.
-    private static let unneeded: Set = ["safety_checker", "feature_extractor", "image_encoder", "watermark"]
+    static let unneeded: Set = ["safety_checker", "feature_extractor", "image_encoder", "watermark"]
 
     /// - Throws: what is missing, and which parts diffd does not know.
     init(_ path: String) throws {
@@ -113,6 +113,11 @@ struct PipelineParts {
             let name = try JSONNode.parse(
                 files.read(configFile, limit: 1 << 20, followsLinks: true), file: configFile)["_class_name"]?.string
         else {
+            if try files.exists(Path.join(path, AdapterFile.fileName)) {
+                throw Problem(
+                    .invalid, "\(path) holds an adapter, not a model",
+                    remedy: "Name its base as the model, and the adapter in \"loras\".", file: path)
+            }
             throw Problem(
                 .missing, "\(path) is not a model: it has no \(indexName)",
                 remedy: "Name the directory that diffusers' save_pretrained or a train job wrote.",

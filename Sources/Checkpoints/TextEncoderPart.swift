@@ -1,6 +1,7 @@
 public import Configurations
 internal import DurableFiles
 public import Models
+internal import NeuralNet
 public import Problems
 public import TensorCore
 public import Text
@@ -8,7 +9,9 @@ public import Text
 /// A text encoder of a pipeline, with its tokenizer.
 public struct TextEncoderPart: Sendable {
     /// Its folder in a pipeline's directory: `text_encoder` or `text_encoder_2`.
-    let component: String
+    public let component: String
+    /// The folder of its tokenizer.
+    var tokenizerComponent: String { component.replacing("text_encoder", with: "tokenizer") }
     public let configuration: CLIPTextConfiguration
     public private(set) var tokenizer: BytePairTokenizer
     /// The vectors of words that were added to the vocabulary, one after the other.
@@ -75,6 +78,29 @@ public struct TextEncoderPart: Sendable {
         added += values
     }
 
+    /// Adds a word to the vocabulary whose vectors are yet to be learned.
+    ///
+    /// - Parameters:
+    ///   - vectors: how many stand for it.
+    ///   - initializer: what they begin as: a word of one token.
+    /// - Returns: that token.
+    /// - Throws: `invalid` where the word is a token already, or the initializer is none.
+    public mutating func add(placeholder word: String, vectors: Int, initializer: String) throws(Problem) -> Int {
+        let ids = tokenizer.ids(of: initializer)
+        guard ids.count == 1 else {
+            throw Problem(
+                .invalid, "\"\(initializer)\" is \(ids.count) tokens of the model's vocabulary, and not one",
+                remedy: "Give a word that is one token, such as \"toy\".")
+        }
+        let own = try tokenizer.add(placeholder: word, vectors: vectors)
+        guard own.lowerBound == configuration.vocabSize, added.isEmpty else {
+            throw Problem(
+                .unsupported, "the text encoder's table has more rows than its tokenizer has tokens",
+                remedy: "Words cannot be added to this model.")
+        }
+        return ids[0]
+    }
+
     public func weights() throws -> Weights { try source.weights().adding(deltas) }
 
     /// The encoder as adapters see it.
@@ -86,21 +112,40 @@ public struct TextEncoderPart: Sendable {
             component, [label] + (count == 1 ? ["lora_te"] : []), configuration.makeNetwork(on: .rehearsal()))
     }
 
+    /// Writes its weights into `directory`, which exists and is not yet seen, tensor by tensor.
+    func copyWeights(to directory: String, in files: any FileSystem) throws {
+        try weights().copy(
+            for: configuration.makeNetwork(on: .rehearsal()), isIdle: CLIPTextConfiguration.ignores,
+            to: Path.join(directory, "model.safetensors"), in: files)
+    }
+
     /// The encoder as one of the networks that take turns in memory.
     ///
     /// - Throws: what its files lack, by their headers.
     public func component(of phases: Phases, on device: Device) throws -> Component<any TextEncoder> {
-        let weights = try weights()
-        func make(on device: Device) -> CLIPTextModel { configuration.makeNetwork(on: device) }
-        try weights.check(for: make(on: .rehearsal()), isIdle: CLIPTextConfiguration.ignores)
-        return try Component(of: phases, weights) {
-            let network = make(on: device)
-            try weights.load(into: network, isIdle: CLIPTextConfiguration.ignores)
-            if !added.isEmpty {
-                let width = configuration.width
-                network.setPlaceholders(Tensor(added, shape: [added.count / width, width], on: device))
-            }
+        try check()
+        return try Component(of: phases, weights()) { try network(on: device) }
+    }
+
+    /// Whether its files hold what it needs, by their headers.
+    ///
+    /// - Throws: what they lack.
+    public func check() throws {
+        try weights().check(for: configuration.makeNetwork(on: .rehearsal()), isIdle: CLIPTextConfiguration.ignores)
+    }
+
+    /// The encoder with its weights; on a device that computes nothing, with any.
+    public func network(on device: Device) throws -> any TextEncoder {
+        let network = configuration.makeNetwork(on: device)
+        guard !device.isRehearsal else {
+            network.initialize(seed: 0)
             return network
         }
+        try weights().load(into: network, isIdle: CLIPTextConfiguration.ignores)
+        if !added.isEmpty {
+            let width = configuration.width
+            network.setPlaceholders(Tensor(added, shape: [added.count / width, width], on: device))
+        }
+        return network
     }
 }

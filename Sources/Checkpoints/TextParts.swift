@@ -1,4 +1,6 @@
 public import Configurations
+public import Problems
+public import Text
 
 /// What makes conditions of prompts in a pipeline.
 public struct TextParts: Sendable {
@@ -13,6 +15,13 @@ public struct TextParts: Sendable {
         self.lowResolutionScheduler = lowResolutionScheduler
     }
 
+    /// One text encoder that is yet to be trained, with the tokenizer of its vocabulary.
+    public init(training configuration: CLIPTextConfiguration, _ tokenizer: BytePairTokenizer) {
+        self.init(
+            TextPipeline(.stableDiffusion),
+            encoders: [TextEncoderPart(CLIPTextConfiguration.component, configuration, tokenizer, .none)])
+    }
+
     /// The same with words that files of textual inversion hold.
     ///
     /// - Throws: what is wrong with a file.
@@ -25,6 +34,22 @@ public struct TextParts: Sendable {
             }
         }
         return copy
+    }
+
+    /// The same with a word whose vectors are yet to be learned.
+    ///
+    /// - Returns: for each encoder, the token that the vectors begin as.
+    /// - Throws: as `TextEncoderPart.add`.
+    public func adding(
+        placeholder word: String, vectors: Int, initializer: String
+    ) throws(Problem) -> (parts: TextParts, initializers: [Int]) {
+        var copy = self
+        var initializers: [Int] = []
+        for index in copy.encoders.indices {
+            initializers.append(
+                try copy.encoders[index].add(placeholder: word, vectors: vectors, initializer: initializer))
+        }
+        return (copy, initializers)
     }
 
     /// The same with what adapters add to each encoder's weights.

@@ -8,10 +8,14 @@ extension Weights {
     /// are here. One tensor at a time is in memory. Types stay, but for those that few programs compute with: numbers
     /// of 8 bits become F16, and those of 64 bits F32.
     ///
-    /// - Parameter path: of the new file.
+    /// - Parameters:
+    ///   - isIdle: names of tensors that may be there and are left behind.
+    ///   - path: of the new file.
     /// - Throws: as `load`.
-    func copy(for module: some Module, to path: String, in files: any FileSystem) throws {
-        let found = try places(in: module) { _ in false }.parameters
+    func copy(
+        for module: some Module, isIdle: (String) -> Bool = { _ in false }, to path: String, in files: any FileSystem
+    ) throws {
+        let found = try places(in: module, isIdle).parameters
         let entries = try zip(module.parameters, found).map { named, found in
             SafetensorsWriter.Entry(
                 named.name, Array(named.parameter.fileShape), try found.file.info(found.place.key).type.usual)

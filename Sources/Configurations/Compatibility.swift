@@ -21,6 +21,15 @@ public enum Compatibility {
         return samples(shape, not: expected, changing: side, areLatents: areLatents)
     }
 
+    /// Whether a finished network that takes pictures of any size takes samples of this shape.
+    public static func channels(of shape: SampleShape, for model: ModelConfiguration) -> Misfit? {
+        guard let channels = shape.frame?.channels, shape.isImage, channels == model.channels else {
+            let expected = "images of \(model.channels ?? 0) channels"
+            return samples(shape, not: expected, changing: .data, areLatents: false)
+        }
+        return nil
+    }
+
     /// Whether an autoencoder that is yet to be trained takes samples of this shape.
     public static func samples(_ shape: SampleShape, for autoencoder: AutoencoderKLConfiguration) -> Misfit? {
         let expected = SampleShape.image(autoencoder.sampleSize, channels: autoencoder.inChannels)

@@ -6,11 +6,16 @@ public import Problems
 public struct JobList: Sendable, Codable, Hashable {
     /// By rising id.
     public var jobs: [JobStatus]
+    /// Drops that were refused of late; diffctl adds them.
+    public var rejected: [Rejection]?
 
     /// Jobs that are read at a time. A longer list is sent page by page, each job as it is when its page is read.
     public static let pageSize = 1000
 
-    public init(jobs: [JobStatus]) { self.jobs = jobs }
+    public init(jobs: [JobStatus], rejected: [Rejection]? = nil) {
+        self.jobs = jobs
+        self.rejected = rejected
+    }
 }
 
 /// `GET /v1/jobs/{job}/why`: why a job is not running.
@@ -56,20 +61,31 @@ public struct JobEvent: Sendable, Codable, Hashable {
         case state
         /// Only its progress has changed.
         case progress
+        /// A drop was refused: it has become no job.
+        case rejected
     }
 
     /// Counts up by one with every event of this run of the daemon, and begins above all numbers of earlier ones.
     public var sequence: Int
     public var kind: Kind
     public var time: Date
-    /// The job after the change.
-    public var job: JobStatus
+    /// The job after the change; nil where there is none.
+    public var job: JobStatus?
+    /// The drop that was refused.
+    public var rejection: Rejection?
 
     public init(sequence: Int, kind: Kind, time: Date, job: JobStatus) {
         self.sequence = sequence
         self.kind = kind
         self.time = time
         self.job = job
+    }
+
+    public init(sequence: Int, time: Date, rejection: Rejection) {
+        self.sequence = sequence
+        kind = .rejected
+        self.time = time
+        self.rejection = rejection
     }
 }
 

@@ -24,6 +24,10 @@ public protocol JobService: Sendable {
     /// has ended) throws code `invalid`; one that is already in force succeeds.
     func change(_ id: Int, _ change: JobChange, by caller: Caller) async throws(Problem) -> JobStatus
 
+    /// The drops that were refused of late, the newest last: at most `limit`, and with a `name` only those of that name, which is the drop's or
+    /// its job's.
+    func rejections(named name: String?, limit: Int) async -> [Rejection]
+
     /// Why the job is not running.
     func why(_ id: Int) async throws(Problem) -> WaitExplanation
 

@@ -40,6 +40,7 @@ package struct ControlRoutes: Sendable {
             ("/v1/jobs/{job}/release", [(.post, changing { _, _ in .release })]),
             ("/v1/jobs/{job}/requeue", [(.post, changing { _, _ in .requeue })]),
             ("/v1/jobs/{job}/priority", [(.post, changing(readPriority))]),
+            ("/v1/rejections", [(.get, listRejections)]),
             ("/v1/models", [(.get, listModels)]),
             ("/v1/events", [(.get, streamEvents)]),
             ("/v1/health", [(.get, showHealth)]),

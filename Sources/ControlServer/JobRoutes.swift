@@ -69,6 +69,13 @@ extension ControlRoutes {
         return Response(status: .ok, headers: [.contentType: "application/json"], body: body)
     }
 
+    /// `GET /v1/rejections?name=NAME&limit=N`
+    func listRejections(_ request: Request, _ context: ControlContext) async throws -> Response {
+        let name = request.uri.queryParameters["name"].map { String($0) }
+        let limit = try natural("limit", in: request) ?? .max
+        return try .json(RejectionList(rejections: await service.rejections(named: name, limit: limit)))
+    }
+
     /// `GET /v1/jobs/{job}`
     func showJob(_ request: Request, _ context: ControlContext) async throws -> Response {
         try .json(try await job(context))

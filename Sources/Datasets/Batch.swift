@@ -7,13 +7,17 @@ public struct Batch {
     public let x: Tensor
     /// What the data say of each sample: a row each, or `.none`.
     public let condition: Condition
+    /// The number of each sample's caption among `Dataset.captions`; nil where they have none.
+    public let captions: [Int]?
 
     public var count: Int { x.shape[0] }
 
-    public init(x: Tensor, condition: Condition) {
+    public init(x: Tensor, condition: Condition, captions: [Int]? = nil) {
         precondition(condition.count.map { $0 == x.shape[0] } ?? true, "each sample has a condition, or none has")
+        precondition(captions.map { $0.count == x.shape[0] } ?? true, "each sample has a caption, or none has")
         self.x = x
         self.condition = condition
+        self.captions = captions
     }
 }
 
@@ -21,12 +25,13 @@ public struct Batch {
 struct HostBatch: Sendable, Hashable {
     var values: [Float]
     var labels: [Int]?
+    var captions: [Int]?
     var count: Int
 
     func batch(shape: [Int], on device: Device) -> Batch {
         Batch(
             x: Tensor(values, shape: Shape([count] + shape), on: device),
-            condition: labels.map { Condition(classes: $0) } ?? .none)
+            condition: labels.map { Condition(classes: $0) } ?? .none, captions: captions)
     }
 }
 
@@ -46,6 +51,12 @@ struct BatchMaker: Sendable {
         let ordinals = number * size..<(number + 1) * size
         let samples = ordinals.map { order.sample(at: $0) }
         let mirrored = dataset.mirrors ? ordinals.map { order.isMirrored(at: $0) } : []
-        return try dataset.hostBatch(of: dataset.training, samples, mirrored: mirrored)
+        var batch = try dataset.hostBatch(of: dataset.training, samples, mirrored: mirrored)
+        batch.captions = dataset.sampleCaptions.map { captions in
+            zip(ordinals, samples).map { ordinal, sample in
+                captions.number(of: dataset.training[sample]) { order.caption(at: ordinal, of: $0) }
+            }
+        }
+        return batch
     }
 }

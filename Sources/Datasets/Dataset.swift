@@ -13,6 +13,8 @@ public struct LoadingOptions: Sendable {
     public var limits: ImageLimits
     /// Judges links that lead out of a data set's directory; nil: they are refused.
     public var permit: FolderListing.Permit?
+    /// Whether the samples' captions are wanted.
+    public var readsCaptions = false
 
     public init(
         memory: Int = 2 << 30, threads: Int = 1, limits: ImageLimits = ImageLimits(),
@@ -44,10 +46,14 @@ public struct Dataset: Sendable {
     let validation: [Int]
     private let source: any SampleSource
     private let labels: [Int]?
+    let sampleCaptions: SampleCaptions?
     /// Where mirrored samples begin in the source; nil: they are mirrored when they are asked for.
     private let firstMirrored: Int?
     /// Pictures that are trained on beside the clips.
     let stills: Stills?
+
+    /// All captions of the samples, each once: what a batch numbers. Nil where they have none, or none were wanted.
+    public var captions: [String]? { sampleCaptions?.texts }
 
     public var trainingCount: Int { training.count }
     public var validationCount: Int { validation.count }
@@ -73,7 +79,7 @@ public struct Dataset: Sendable {
         switch configuration {
         case .synthetic(let synthetic):
             try Self.checkIndex(of: synthetic.count, loading)
-            opened = try OpenedSource(synthetic)
+            opened = try OpenedSource(synthetic, readsCaptions: loading.readsCaptions)
             // Drawn again in less time than a step takes, while the one before is computed.
             mayCache = false
         case .imageFolder(let folder):
@@ -99,6 +105,7 @@ public struct Dataset: Sendable {
         shape = opened.shape
         classes = opened.classes
         labels = opened.labels
+        sampleCaptions = opened.captions.map { SampleCaptions($0) }
         firstMirrored = nil
         standardization = opened.standardization
         notes = opened.notes
@@ -139,6 +146,7 @@ public struct Dataset: Sendable {
         self.firstMirrored = firstMirrored
         (training, validation) = (other.training, other.validation)
         (classes, labels, mirrors) = (other.classes, other.labels, other.mirrors)
+        sampleCaptions = other.sampleCaptions
         (standardization, notes, unreadable) = (other.standardization, other.notes, other.unreadable)
         self.stills = stills
     }
@@ -198,7 +206,9 @@ public struct Dataset: Sendable {
             try source.sample(place).write(to: &span, at: row * length, mirroredRow: mirroredRow)
         }
         return HostBatch(
-            values: values, labels: labels.map { labels in numbers.map { labels[$0] } }, count: numbers.count)
+            values: values, labels: labels.map { labels in numbers.map { labels[$0] } },
+            captions: sampleCaptions.map { captions in numbers.map { captions.number(of: $0) { _ in 0 } } },
+            count: numbers.count)
     }
 }
 
@@ -208,6 +218,8 @@ struct OpenedSource {
     var shape: SampleShape
     var classes: [String] = []
     var labels: [Int]?
+    /// Of each sample, at least one; nil where they have none, or none are wanted.
+    var captions: [[String]]?
     var standardization: Standardization?
     var notes: [String] = []
     var unreadable: [String] = []

@@ -33,6 +33,13 @@ struct EpochOrder: Sendable {
         var random = Philox(seed: seed, purpose: .flip, step: epoch, sample: place)
         return random.nextUInt32() & 1 == 1
     }
+
+    /// Which of its `count` captions the sample that comes at `ordinal` has.
+    func caption(at ordinal: Int, of count: Int) -> Int {
+        let (epoch, place) = position(of: ordinal)
+        var random = Philox(seed: seed, purpose: .caption, step: epoch, sample: place)
+        return Int(random.nextUInt32() % UInt32(count))
+    }
 }
 
 /// Which samples are kept from training to measure it by: the first of a permutation drawn from the seed.

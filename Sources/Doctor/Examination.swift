@@ -106,11 +106,33 @@ public struct Examination: Sendable {
                         remedy: "See what diffctl status says of it; move it away, or chmod -R g+rwX it.",
                         file: Path.join(incoming, entry.name)))
             }
+            try examination.lookAtReceipts()
             for name in listing.unreadableNames {
                 examination.note(
                     .directories, .warning,
                     Problem(.invalid, "a name in incoming/ is not UTF-8: \(name)", remedy: "Rename it."))
             }
+        }
+    }
+
+    /// For so many seconds a refusal is worth a word, and so many of the newest are told.
+    private static let receiptAge = 7 * 86_400.0
+    private static let receiptsTold = 10
+
+    private mutating func lookAtReceipts() throws {
+        guard try files.exists(layout.rejected) else { return }
+        for (path, receipt) in try layout.receipts(newest: Self.receiptsTold, in: files)
+        where Date.now.timeIntervalSince(receipt.rejectedAt) < Self.receiptAge {
+            guard let problem = receipt.problems.first else { continue }
+            let rest = receipt.problems.count - 1
+            note(
+                .directories, .warning,
+                Problem(
+                    problem.code,
+                    "the drop \(receipt.name) was refused: \(problem.message)" + (rest > 0 ? "; and \(rest) more" : ""),
+                    remedy:
+                        "Mend it and drop it again. Remove it and its receipt from rejected/ to silence this message.",
+                    file: path))
         }
     }
 

@@ -151,6 +151,18 @@ public struct Stop: Sendable, Hashable {
         case timeLimit = "time_limit"
         case cancel
 
+        /// What becomes of the job that runs.
+        var detail: String {
+            switch self {
+            case .shutdown: "goes on when diffd runs again"
+            case .preempted: "makes room for a job of higher priority"
+            case .requeue: "goes back into the queue"
+            case .hold: "is held when it has saved its state"
+            case .timeLimit: "its time is up"
+            case .cancel: "ends"
+            }
+        }
+
         private var strength: Int { Cause.allCases.firstIndex(of: self) ?? 0 }
 
         public static func < (a: Cause, b: Cause) -> Bool { a.strength < b.strength }
@@ -206,7 +218,8 @@ extension JobRecord {
             case .running, .ended: false
             }
         return JobStatus(
-            id: id, name: name, kind: kind, state: state, reason: wait?.reason, detail: wait?.detail,
+            id: id, name: name, kind: kind, state: state, reason: wait?.reason,
+            detail: wait?.detail ?? run?.stop?.cause.detail,
             priority: priority,
             attempt: attempt, progress: progress, submittedAt: submittedAt, startedAt: startedAt,
             finishedAt: finishedAt,

@@ -217,6 +217,14 @@ public final class QueueStore: Sendable {
         }
     }
 
+    /// The row that was reserved for a drop before, if there is one.
+    public func reservation(drop: String) throws(Problem) -> Reservation? {
+        try read { db in
+            try Row.fetchOne(db, sql: "SELECT id, visible FROM jobs WHERE drop_token = ?", arguments: [drop])
+                .map(RowReader.init).map { Reservation(id: $0.id, drop: drop, isPublished: $0.integer("visible") == 1) }
+        }
+    }
+
     /// Puts a reserved job into the queue, together with others that change by it.
     ///
     /// - Parameter forgetsDrop: whether there is no drop that has yet to be removed.

@@ -14,7 +14,8 @@ public struct AutoencoderJob: Described, Hashable {
 
     /// Whether a train job's file is one of these.
     static func isMeant(by job: JSONNode) -> Bool {
-        job["model"]?["architecture"]?.string == AutoencoderKLConfiguration.architecture
+        !FineTuneJob.isMeant(by: job)
+            && job["model"]?["architecture"]?.string == AutoencoderKLConfiguration.architecture
     }
 
     public static let fields: [Field<Self>] =
@@ -77,6 +78,7 @@ public struct AutoencoderJob: Described, Hashable {
                 "training.class_dropout_prob", "an autoencoder is told no classes", remedy: "Remove it.")
         }
         dataset.checkValidation(training, &checks)
+        checkUnreadText(&checks)
     }
 
     private func checkSize(_ images: ImageOptions, _ checks: inout Checks) {

@@ -58,6 +58,7 @@ public struct EvaluateJob: Described, Hashable {
         ]
 
     public func validate(_ checks: inout Checks) {
+        dataset?.checkUnreadCaptions(&checks)
         if model == nil, samples == nil {
             checks.fail(
                 "model", and: ["samples"], "there is nothing to measure",

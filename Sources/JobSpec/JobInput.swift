@@ -7,6 +7,9 @@ public struct JobInput: Sendable, Hashable {
         case datasetImages = "$.dataset.images"
         case datasetLabels = "$.dataset.labels"
         case model = "$.model"
+        case baseModel = "$.base_model"
+        case textEncoder = "$.text_encoder"
+        case priorPath = "$.prior_preservation.path"
         case autoencoder = "$.autoencoder"
         case image = "$.image"
         case mask = "$.mask"
@@ -41,7 +44,14 @@ extension JobSpec {
         case .train(let job):
             job.dataset.inputs
                 + (job.autoencoder?.path.map { [JobInput(role: .autoencoder, path: $0)] } ?? [])
+                + (job.textEncoder?.model?.path.map { [JobInput(role: .textEncoder, path: $0)] } ?? [])
         case .trainAutoencoder(let job): job.dataset.inputs
+        case .fineTune(let job):
+            job.dataset.inputs
+                + [
+                    (JobInput.Role.baseModel, job.baseModel.path), (.autoencoder, job.autoencoder?.path),
+                    (.priorPath, job.priorPreservation?.path),
+                ].compactMap { (role, path) in path.map { JobInput(role: role, path: $0) } }
         case .sample(let job): job.drawing.inputs + (job.clip.image.map { [JobInput(role: .image, path: $0)] } ?? [])
         case .img2img(let job):
             job.drawing.inputs + job.image.map { JobInput(role: .image, path: $0) }
@@ -59,21 +69,35 @@ extension JobSpec {
     }
 
     /// Every model that the job uses.
-    public var models: [ModelReference] {
+    public var models: [ModelReference] { modelUses.map(\.model) }
+
+    /// Every model that the job uses, as what, and where that stands in the job file.
+    public var modelUses: [(model: ModelReference, role: JobInput.Role, path: String)] {
+        func use(_ model: ModelReference?, _ role: JobInput.Role)
+            -> [(model: ModelReference, role: JobInput.Role, path: String)]
+        {
+            model.map { [($0, role, role.jsonPath)] } ?? []
+        }
         switch self {
-        case .train(let job): [job.autoencoder].compactMap(\.self)
-        case .trainAutoencoder: []
-        case .sample(let job): job.drawing.models
-        case .img2img(let job): job.drawing.models
-        case .videoExtend(let job): job.drawing.models
-        case .evaluate(let job): [job.model].compactMap(\.self)
+        case .train(let job): return use(job.autoencoder, .autoencoder) + use(job.textEncoder?.model, .textEncoder)
+        case .trainAutoencoder: return []
+        case .fineTune(let job): return use(job.baseModel, .baseModel) + use(job.autoencoder, .autoencoder)
+        case .sample(let job): return job.drawing.modelUses
+        case .img2img(let job): return job.drawing.modelUses
+        case .videoExtend(let job): return job.drawing.modelUses
+        case .evaluate(let job): return use(job.model, .model)
         }
     }
 
     /// Every job whose pictures the job looks at.
-    public var pictures: [JobReference] {
+    public var pictures: [JobReference] { pictureUses.map(\.job) }
+
+    /// The same, and as what.
+    public var pictureUses: [(job: JobReference, role: JobInput.Role)] {
         guard case .evaluate(let job) = self else { return [] }
-        return [job.samples, job.reference].compactMap { if case .job(let job)? = $0 { job } else { nil } }
+        return [(job.samples, JobInput.Role.samples), (job.reference, .reference)].compactMap { pictures, role in
+            if case .job(let job)? = pictures { (job, role) } else { nil }
+        }
     }
 
     /// The job with each of its input paths replaced.
@@ -87,10 +111,19 @@ extension JobSpec {
         case .train(var job):
             job.dataset = try job.dataset.mapInputs(transform)
             if let path = job.autoencoder?.path { job.autoencoder = .path(try new(.autoencoder, path)) }
+            if let path = job.textEncoder?.model?.path {
+                job.textEncoder = .frozen(.path(try new(.textEncoder, path)))
+            }
             return .train(job)
         case .trainAutoencoder(var job):
             job.dataset = try job.dataset.mapInputs(transform)
             return .trainAutoencoder(job)
+        case .fineTune(var job):
+            job.dataset = try job.dataset.mapInputs(transform)
+            if let path = job.baseModel.path { job.baseModel = .path(try new(.baseModel, path)) }
+            if let path = job.autoencoder?.path { job.autoencoder = .path(try new(.autoencoder, path)) }
+            if let path = job.priorPreservation?.path { job.priorPreservation?.path = try new(.priorPath, path) }
+            return .fineTune(job)
         case .sample(var job):
             job.drawing = try job.drawing.mapInputs(transform)
             if let image = job.clip.image { job.clip.image = try new(.image, image) }
@@ -198,7 +231,13 @@ extension DrawingOptions {
 }
 
 extension DrawingOptions {
-    fileprivate var models: [ModelReference] {
-        [model] + [autoencoder, refiner].compactMap(\.self) + prompts.loras.compactMap(\.model)
+    fileprivate var modelUses: [(model: ModelReference, role: JobInput.Role, path: String)] {
+        let parts: [(ModelReference?, JobInput.Role)] = [
+            (model, .model), (autoencoder, .autoencoder), (refiner, .refiner),
+        ]
+        return parts.compactMap { model, role in model.map { ($0, role, role.jsonPath) } }
+            + prompts.loras.enumerated().compactMap { index, lora in
+                lora.model.map { ($0, .loraModels, "$.loras[\(index)].model") }
+            }
     }
 }

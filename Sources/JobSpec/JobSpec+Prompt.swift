@@ -7,7 +7,7 @@ extension JobSpec {
             switch self {
             case .sample(let job): job.drawing.prompts
             case .img2img(let job): job.drawing.prompts
-            case .train, .trainAutoencoder, .videoExtend, .evaluate: nil
+            case .train, .trainAutoencoder, .fineTune, .videoExtend, .evaluate: nil
             }
         guard let prompt = prompts?.prompt?.first, !prompt.isEmpty else { return nil }
         let shown = prompt.prefix(Self.promptShown)

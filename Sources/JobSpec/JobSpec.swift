@@ -5,6 +5,7 @@ public import StrictJSON
 public enum JobSpec: Sendable, Hashable {
     case train(TrainJob)
     case trainAutoencoder(AutoencoderJob)
+    case fineTune(FineTuneJob)
     case sample(SampleJob)
     case img2img(Img2ImgJob)
     case videoExtend(VideoExtendJob)
@@ -16,8 +17,11 @@ public enum JobSpec: Sendable, Hashable {
     public static let form = Form<JobSpec>.oneOf(
         "kind",
         [
-            Alternative(JobKind.train.rawValue, where: { !AutoencoderJob.isMeant(by: $0) }, Self.train) {
+            Alternative(JobKind.train.rawValue, where: TrainJob.isMeant, Self.train) {
                 if case .train(let job) = $0 { job } else { nil }
+            },
+            Alternative(JobKind.train.rawValue, where: FineTuneJob.isMeant, Self.fineTune) {
+                if case .fineTune(let job) = $0 { job } else { nil }
             },
             Alternative(JobKind.train.rawValue, where: AutoencoderJob.isMeant, Self.trainAutoencoder) {
                 if case .trainAutoencoder(let job) = $0 { job } else { nil }
@@ -34,7 +38,7 @@ public enum JobSpec: Sendable, Hashable {
 
     public var kind: JobKind {
         switch self {
-        case .train, .trainAutoencoder: .train
+        case .train, .trainAutoencoder, .fineTune: .train
         case .sample: .sample
         case .img2img: .img2img
         case .videoExtend: .videoExtend
@@ -48,6 +52,7 @@ public enum JobSpec: Sendable, Hashable {
             switch self {
             case .train(let job): job.common
             case .trainAutoencoder(let job): job.common
+            case .fineTune(let job): job.common
             case .sample(let job): job.common
             case .img2img(let job): job.common
             case .videoExtend(let job): job.common
@@ -62,6 +67,9 @@ public enum JobSpec: Sendable, Hashable {
             case .trainAutoencoder(var job):
                 job.common = newValue
                 self = .trainAutoencoder(job)
+            case .fineTune(var job):
+                job.common = newValue
+                self = .fineTune(job)
             case .sample(var job):
                 job.common = newValue
                 self = .sample(job)

@@ -44,19 +44,13 @@ public struct PromptOptions: Described, Hashable {
     /// Bytes of a file of prompts.
     public static let largestFile = 16 << 20
 
-    private static let texts = Form<[String]>.either(
-        .list(.text, count: 1...10_000), .text, isFirst: { $0.elements != nil }, { $0 }, { [$0] },
-        write: { texts in
-            texts.count == 1 ? JSONNode(.string(texts[0])) : JSONNode(.array(texts.map { JSONNode(.string($0)) }))
-        })
-
     public static let fields: [Field<Self>] = [
         Field(
-            "prompt", \.prompt, .optional(texts),
+            "prompt", \.prompt, .optional(.texts),
             "What is to be seen, for a model that reads text: a text, or a list, from which sample i takes entry i, from the "
                 + "start again where there are more samples; null: none."),
         Field(
-            "negative_prompt", \.negativePrompt, .optional(texts),
+            "negative_prompt", \.negativePrompt, .optional(.texts),
             "What guidance leads away from, as a text or a list; null: the empty prompt."),
         Field(
             "prompt_file", \.promptFile, .optional(.string()),
@@ -124,15 +118,5 @@ public struct PromptOptions: Described, Hashable {
             key, and: ["max_prompt_length"],
             "a prompt has \(count) characters, more than the \(maxPromptLength) of max_prompt_length",
             remedy: "Shorten it, or raise max_prompt_length.")
-    }
-}
-
-extension Form<String> {
-    /// Any text, also the empty one.
-    fileprivate static var text: Form {
-        Form(
-            schema: ["type": "string"],
-            read: { node, path, report in node.string ?? report.mismatch(node, path, "a text") },
-            write: { JSONNode(.string($0)) })
     }
 }

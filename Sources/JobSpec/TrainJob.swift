@@ -8,10 +8,19 @@ public struct TrainJob: Described, Hashable {
     public var dataset = DatasetConfiguration.synthetic(SyntheticDatasetConfiguration())
     /// Whose latents the network learns, in the place of the pictures.
     public var autoencoder: ModelReference?
+    /// What reads captions; nil for a network without text.
+    public var textEncoder: TextEncoderChoice?
+    /// Probability that a sample's caption is replaced by the empty one (Ho & Salimans 2022).
+    public var captionDropoutProb = 0.1
     public var diffusion = DiffusionOptions()
     public var training = TrainingOptions()
 
     public init() {}
+
+    /// Whether a train job's file is one of these.
+    static func isMeant(by job: JSONNode) -> Bool {
+        !FineTuneJob.isMeant(by: job) && !AutoencoderJob.isMeant(by: job)
+    }
 
     public static let fields: [Field<Self>] =
         CommonOptions.fields.map { $0.lifted(\.common) } + [
@@ -21,6 +30,13 @@ public struct TrainJob: Described, Hashable {
                 "autoencoder", \.autoencoder, .optional(ModelReference.form),
                 "The autoencoder, or a model that has one, whose latents the network learns; null: pictures or points as they are."
             ),
+            Field(
+                "text_encoder", \.textEncoder, .optional(TextEncoderChoice.form),
+                "What reads captions, for unet2d_condition: a model whose text encoder stays as it is, or the architecture "
+                    + "text_transformer, which is trained together with the network; null: nothing."),
+            Field(
+                "caption_dropout_prob", \.captionDropoutProb, .number(in: 0..<1),
+                "Share of samples trained with the empty caption, for classifier-free guidance."),
             Field("diffusion", \.diffusion, .object, "Noise schedule and loss."),
             Field("training", \.training, .object, "How it is trained.", required: true),
         ]
@@ -37,7 +53,8 @@ public struct TrainJob: Described, Hashable {
             for: TrainingTraits(
                 // With an autoencoder the size counts latents.
                 side: autoencoder == nil ? dataset.images?.resolution : nil, frames: dataset.frames,
-                learnsVariance: learnsVariance, dropsConditions: training.classDropoutProb > 0),
+                learnsVariance: learnsVariance, dropsConditions: training.classDropoutProb > 0,
+                textWidth: textEncoder?.width),
             from: node["model"] ?? JSONNode(.object([])))
         if let clips = model.clips { dataset.frames = dataset.frames ?? clips.sampleFrames }
         if autoencoder == nil {

@@ -67,6 +67,46 @@ extension TrainJob {
             with: diffusion.scheduler, dropsConditions: training.classDropoutProb > 0)
         for misfit in misfits { checks.fail(misfit) }
         dataset.checkValidation(training, &checks)
+        if model.clips != nil, let misfit = diffusion.loss.misfit(with: diffusion.scheduler, clips: true) {
+            checks.fail(misfit.within("diffusion"))
+        }
+        checkText(&checks)
+    }
+
+    /// Text encoder and network go together, and captions with both.
+    private func checkText(_ checks: inout Checks) {
+        guard let width = model.contextWidth else {
+            if textEncoder != nil {
+                checks.fail(
+                    "text_encoder", and: ["model"], "the architecture \"\(model.architecture)\" reads no text",
+                    remedy: "Use \"unet2d_condition\", or remove it.")
+            }
+            return checkUnreadText(&checks)
+        }
+        guard let textEncoder else {
+            return checks.fail(
+                "text_encoder", and: ["model"],
+                "the architecture \"\(model.architecture)\" reads text, but nothing encodes it",
+                remedy:
+                    "Add \"text_encoder\": { \"architecture\": \"text_transformer\" }, or a model with a text encoder.")
+        }
+        if let own = textEncoder.width, own != width {
+            checks.fail(
+                "model.cross_attention_dim", and: ["text_encoder"],
+                "model.cross_attention_dim is \(width), but the text encoder's hidden_size is \(own)",
+                remedy: "Leave cross_attention_dim out.")
+        }
+        let hasCaptions =
+            switch dataset {
+            case .imageFolder(let folder): folder.captions.source != .none
+            case .synthetic(let synthetic): synthetic.name == .captionedShapes
+            case .videoFolder, .idx, .cifar10: false
+            }
+        guard !hasCaptions else { return }
+        checks.fail(
+            "dataset.format", and: ["dataset.name", "dataset.captions", "model"],
+            "the architecture \"\(model.architecture)\" reads text, but the data set has no captions",
+            remedy: "Use \"image_folder\" with captions, or the set \"captioned_shapes\".")
     }
 
     private func checkClips(_ frames: Int, _ checks: inout Checks) {
@@ -157,6 +197,12 @@ extension TrainJob {
         let have: Int?
         switch dataset {
         case .synthetic(let synthetic):
+            if synthetic.name == .captionedShapes {
+                return checks.fail(
+                    "dataset.name", and: [key],
+                    "the model has \(count) classes, but captioned_shapes have captions instead",
+                    remedy: "Set \(key) to null.")
+            }
             have = synthetic.holdsPoints ? nil : SyntheticDatasetConfiguration.shapeClasses
         case .cifar10: have = 10
         case .idx(let idx):

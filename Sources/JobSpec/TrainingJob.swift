@@ -19,6 +19,17 @@ extension TrainingJob {
     }
 }
 
+extension TrainingJob {
+    /// Reports keys that only a model which reads text has a use for.
+    func checkUnreadText(_ checks: inout Checks) {
+        dataset.checkUnreadCaptions(&checks)
+        guard training.samplePrompts != nil else { return }
+        checks.fail(
+            "training.sample_prompts", and: ["model"], "sample_prompts are given, but the model reads no text",
+            remedy: "Remove it.")
+    }
+}
+
 extension TrainJob: TrainingJob {
     public var spec: JobSpec { .train(self) }
 }

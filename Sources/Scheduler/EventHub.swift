@@ -5,7 +5,7 @@ import Problems
 
 /// Hands job events to everyone who listens, and the newest again to those who come back.
 package struct EventHub {
-    /// Changes of state that are kept at least.
+    /// Changes of state, and refusals, that are kept at least.
     private static let kept = 64
     /// Events that a listener may be behind.
     private static let patience = 256
@@ -41,8 +41,16 @@ package struct EventHub {
 
     package mutating func send(_ kind: JobEvent.Kind, _ job: JobStatus, at time: Date) {
         sequence += 1
-        let event = JobEvent(sequence: sequence, kind: kind, time: time, job: job)
-        if kind == .state { keep(event) }
+        send(JobEvent(sequence: sequence, kind: kind, time: time, job: job))
+    }
+
+    package mutating func send(_ rejection: Rejection) {
+        sequence += 1
+        send(JobEvent(sequence: sequence, time: rejection.rejectedAt, rejection: rejection))
+    }
+
+    private mutating func send(_ event: JobEvent) {
+        if event.kind != .progress { keep(event) }
         for (id, listener) in listeners {
             if case .dropped = listener.yield(event) {
                 // It gets the events up to here, and none after.

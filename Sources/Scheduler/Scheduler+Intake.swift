@@ -95,6 +95,8 @@ extension Scheduler {
         /// An earlier daemon has got so far.
         case isPublished
         case refused(Problems)
+        /// It names what is not there, and may be about to come.
+        case lacks(Problems)
     }
 
     private func take(_ drop: Drop, _ incoming: Mutexed<Incoming>, at now: Duration) async {
@@ -110,6 +112,12 @@ extension Scheduler {
             }
             switch prepared {
             case .refused(let problems): return try await reject(drop, problems)
+            case .lacks(let problems):
+                guard let next = incoming.withLock({ $0.wait(drop.name, at: now) }) else {
+                    return try await reject(drop, problems)
+                }
+                nextScan = min(nextScan, next)
+                return
             case .ready(let job):
                 try publish(job)
                 if let inputs = job.inputs { noteTaken(job, inputs, drop.name) }
@@ -132,13 +140,22 @@ extension Scheduler {
     ) throws -> Prepared {
         let file = drop.isDirectory ? "\(drop.name)/job.json" : drop.name
         let folder = drop.isDirectory ? drop.name : nil
-        let reservation = try store.reserve(drop: drop.token)
-        if reservation.isPublished { return .isPublished }
+        let earlier = try store.reservation(drop: drop.token)
+        if earlier?.isPublished == true { return .isPublished }
+        func giveUp() throws {
+            if let earlier = try store.reservation(drop: drop.token) { try store.abandon(earlier.id) }
+        }
         do {
             let directories = try directories(settings, files)
             let owner = userName(drop.owner)
             let resolved = try directories.resolveInputs(of: spec, file: file, drop: folder, owner: owner)
-            let predecessors = try predecessors(of: resolved, file: file, in: store)
+            let references = try References(settings, store, files).look(at: resolved, file: file)
+            guard references.problems.isEmpty else {
+                let problems = Problems(references.problems)
+                if references.lacksOnly, earlier == nil { return .lacks(problems) }
+                throw problems
+            }
+            let reservation = try store.reserve(drop: drop.token)
             let acceptance = Acceptance(
                 id: reservation.id, submittedAt: time, owner: owner, token: drop.token, inputs: drop.inputs)
             // From here on it is seen whatever still comes.
@@ -146,9 +163,9 @@ extension Scheduler {
             let directory = try directories.prepare(
                 resolved, request: request, acceptance: acceptance, drop: folder, seen: drop)
             if drop.isDirectory { watch?.taken(drop.name, by: reservation.id) }
-            return .ready(try JobRecord(resolved, acceptance, directory: directory, waitsFor: predecessors))
+            return .ready(try JobRecord(resolved, acceptance, directory: directory, waitsFor: references.waitsFor))
         } catch let problems as Problems {
-            try store.abandon(reservation.id)
+            try giveUp()
             return .refused(problems)
         }
     }
@@ -185,11 +202,12 @@ extension Scheduler {
     private func reject(_ drop: Drop, _ problems: Problems) async throws {
         let problems = withEarlierJob(drop, problems)
         let (layout, files, time) = (layout, files, machine.now())
+        let job: String? = if case .job(let spec, _) = drop.content { spec.name } else { nil }
         let receipt = try await disk.run {
             try layout.reject(
-                drop.name, problems, token: drop.token, inputs: drop.inputs, at: time, in: files)
+                drop.name, problems, job: job, token: drop.token, inputs: drop.inputs, at: time, in: files)
         }
-        countRejected(drop.name, problems.all.count, receipt)
+        tellRejected(receipt)
         note(drop.name, nil)
     }
 
@@ -197,20 +215,12 @@ extension Scheduler {
         do {
             let (layout, files, time) = (layout, files, machine.now())
             let receipt = try await disk.run { try layout.reject(name, at: time, in: files) }
-            countRejected(name.shown, 1, receipt)
+            tellRejected(receipt)
             note(name.shown, nil)
         } catch {
             stuck.insert(name.shown)
             note(name.shown, Problem(error))
         }
-    }
-
-    private func countRejected(_ name: String, _ problems: Int, _ receipt: String) {
-        counters.rejected += 1
-        logger.log(
-            level: StateChange.rejected.level,
-            "rejected \(name): \(problems) \(problems == 1 ? "problem" : "problems"), see \(receipt)",
-            metadata: ["message_id": "\(StateChange.rejected.messageID)"])
     }
 
     // MARK: - Troubles
@@ -229,25 +239,6 @@ extension Scheduler {
     }
 
     // MARK: - Publishing
-
-    /// Ids of the jobs that `after` names. Throws a problem for each that does not exist.
-    static func predecessors(of spec: JobSpec, file: String, in store: QueueStore) throws -> Set<Int> {
-        var ids: Set<Int> = []
-        var problems: [Problem] = []
-        for (index, predecessor) in spec.common.after.enumerated() {
-            if let job = try store.job(predecessor) {
-                ids.insert(job.id)
-            } else {
-                problems.append(
-                    Problem(
-                        .missing, "there is no job \(predecessor)",
-                        remedy: "Name a job that has been accepted (diffctl list).",
-                        file: file, path: "$.after[\(index)]"))
-            }
-        }
-        if !problems.isEmpty { throw Problems(problems) }
-        return ids
-    }
 
     /// Makes a job whose directory is there visible, and puts it into the queue.
     ///
@@ -303,8 +294,11 @@ extension Scheduler {
     func recordOf(_ directory: String, id: Int) -> JobRecord {
         do {
             let (spec, acceptance) = try directories().read(directory)
-            let predecessors = try Self.predecessors(of: spec, file: directory, in: store)
-            return try JobRecord(spec, acceptance, directory: directory, waitsFor: predecessors)
+            let references = try References(settings, store, files).look(at: spec, file: directory)
+            // A model that is gone is told when the job runs.
+            let lost = references.problems.filter { $0.path?.hasPrefix("$.after") == true }
+            guard lost.isEmpty else { throw Problems(lost) }
+            return try JobRecord(spec, acceptance, directory: directory, waitsFor: references.waitsFor)
         } catch {
             let name = SpoolLayout.job(fromDirectoryName: directory)?.name ?? directory
             return JobRecord(

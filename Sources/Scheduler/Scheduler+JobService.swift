@@ -54,7 +54,7 @@ extension Scheduler: JobService {
     private func record(_ reference: JobReference) throws(Problem) -> JobRecord {
         if case .id(let id) = reference, let job = state.jobs[id] { return job }
         guard let job = try store.job(reference) else {
-            throw Problem(.missing, "there is no job \(reference)", remedy: "See the jobs with diffctl list.")
+            throw noJob(reference)
         }
         return job
     }
@@ -125,7 +125,10 @@ extension Scheduler: JobService {
     /// Why a job waits, and the error behind it if it is held. Of a job that waits for its next attempt the wait tells that.
     private static func detail(of wait: Wait, _ job: JobRecord) -> String {
         guard job.state == .held, let error = job.error else { return wait.detail }
-        return error.message == wait.detail ? error.description : "\(wait.detail)\n\(error)"
+        if error.message == wait.detail { return error.description }
+        guard wait.detail.contains(error.message) else { return "\(wait.detail)\n\(error)" }
+        // All but the remedy has been said.
+        return [wait.detail, error.remedy].compactMap(\.self).joined(separator: "\n")
     }
 
     /// What goes on with a job that does not wait.

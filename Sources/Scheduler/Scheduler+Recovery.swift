@@ -23,6 +23,7 @@ extension Scheduler {
             isRecovering: true)
         try recallClock(isSameBoot: isSameBoot)
         rates = try store.rates()
+        recallRejections()
         halfAccepted = Set(try store.halfAccepted().map(\.id))
         try adoptDirectories()
         for job in state.jobs.values.sorted(by: { $0.id < $1.id }) { recover(job, isSameBoot: isSameBoot) }

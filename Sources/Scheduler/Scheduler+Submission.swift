@@ -14,9 +14,12 @@ extension Scheduler {
             let spec = try JobSpec.decode(submission.bytes, fileName: file)
             let directories = try await self.directories()
             let thread = Self.diskThreads[abs(Int(truncatingIfNeeded: caller.uid)) % Self.diskThreads.count]
-            let (resolved, predecessors) = try await thread.run { [store] in
+            let (settings, store, files) = (await settings, store, files)
+            let (resolved, predecessors) = try await thread.run {
                 let resolved = try directories.resolveInputs(of: spec, file: file, owner: caller.ownerName)
-                return (resolved, try Self.predecessors(of: resolved, file: file, in: store))
+                let references = try References(settings, store, files).look(at: resolved, file: file)
+                guard references.problems.isEmpty else { throw Problems(references.problems) }
+                return (resolved, references.waitsFor)
             }
             let acceptance = try await admit(owner: caller.ownerName)
             let directory = try await Self.diskThreads[acceptance.id % Self.diskThreads.count].run {

@@ -72,6 +72,8 @@ public actor Scheduler: Service {
     /// What cannot be used in the spool at this time, by name; and which of it are entries of `incoming/`.
     var troubles: [String: Problem] = [:]
     var stuck: Set<String> = []
+    /// Drops that were refused, the oldest first.
+    var rejections: [Rejection] = []
     /// Dropped directories that were taken in of late, the oldest first.
     var taken: [(name: String, job: Int, since: Duration)] = []
     /// Whether something may have happened in `incoming/` since the last look.

@@ -91,7 +91,9 @@ public struct JobDirectories: Sendable {
     }
 
     /// What may be a directory or a file, and the work of another job.
-    private static let models: Set<JobInput.Role> = [.model, .autoencoder, .refiner, .loraModels]
+    private static let models: Set<JobInput.Role> = [
+        .model, .baseModel, .textEncoder, .autoencoder, .refiner, .loraModels,
+    ]
 
     private func check(_ path: String, _ input: JobInput) throws(Problem) {
         let kind: FileKind?
@@ -102,7 +104,7 @@ public struct JobDirectories: Sendable {
         if [.image, .video, .to, .samples, .reference].contains(input.role), kind == .directory { return }
         // A model may be one file.
         if Self.models.contains(input.role), kind == .regular, path.hasSuffix(".safetensors") { return }
-        let wantsDirectory = input.role == .datasetPath || Self.models.contains(input.role)
+        let wantsDirectory = [.datasetPath, .priorPath].contains(input.role) || Self.models.contains(input.role)
         guard kind != (wantsDirectory ? .directory : .regular) else { return }
         throw Problem(
             .invalid, "\(input.path) is not a \(wantsDirectory ? "directory" : "regular file")",

@@ -37,8 +37,20 @@ public struct Incoming: Sendable {
         var nextWalk = Duration.zero
         var trouble: Problem?
         var failures = 0
-        /// After a failure it is passed over until then.
+        /// After a failure, and while it waits for a job to come, it is passed over until then.
         var retry: Duration?
+        /// What is known of its job while that waits for others in `incoming/`.
+        var waiting: Waiting?
+    }
+
+    /// A job that names others which lie in `incoming/`.
+    private struct Waiting {
+        var job: String
+        var names: Set<String>
+        /// The entries that are taken in first.
+        var before: Set<String>
+        /// Set where they wait for this one.
+        var cycle: Problem?
     }
 
     private let layout: SpoolLayout
@@ -83,6 +95,7 @@ public struct Incoming: Sendable {
         for name in Self.inTurn(seen.mapValues(\.state.status.owner)) {
             judge(name, at: now, limit: limit, &scan)
         }
+        chain(&scan, at: now, limit: limit)
         look(atUnreadable: listing.unreadable, now, &scan)
         return scan
     }
@@ -105,6 +118,16 @@ public struct Incoming: Sendable {
         sighting.retry = now + .seconds(min(3600, 10 << min(sighting.failures, 10)))
         sighting.failures +|= 1
         sightings[name] = sighting
+    }
+
+    /// Passes over a drop for a moment whose job names one that there is not: it may be about to come.
+    ///
+    /// - Returns: when it is looked at again; nil when it has waited for `namePatience`.
+    public mutating func wait(_ name: String, at now: Duration) -> Duration? {
+        guard let sighting = sightings[name], now - sighting.since < times.namePatience else { return nil }
+        let next = min(now + times.fileQuiet, sighting.since + times.namePatience)
+        sightings[name]?.retry = next
+        return next
     }
 
     /// Of the entries that the last scan has seen.
@@ -132,6 +155,7 @@ public struct Incoming: Sendable {
         } else if sighting.state != state {
             sighting.longestGap = max(sighting.longestGap, now - sighting.since)
             (sighting.since, sighting.retry, sighting.trouble, sighting.failures) = (now, nil, nil, 0)
+            sighting.waiting = nil
             sighting.state = state
         }
         // Walking takes no more than a small part of the time, however large the tree.
@@ -149,6 +173,12 @@ public struct Incoming: Sendable {
         func lookAgain(at time: Duration) { scan.nextLook = min(scan.nextLook ?? time, time) }
         if let trouble = sighting.trouble { scan.troubles[name] = trouble }
         if let retry = sighting.retry, now < retry { return lookAgain(at: retry) }
+        if let waiting = sighting.waiting, waiting.cycle == nil {
+            guard waiting.before.allSatisfy({ sightings[$0] == nil }) || now - sighting.first >= times.limit else {
+                return lookAgain(at: now + .seconds(1))
+            }
+            sightings[name]?.waiting = nil
+        }
         // What it was like some time ago decides nothing.
         guard sighting.walked == now else { return lookAgain(at: sighting.nextWalk) }
         guard scan.drops.count < limit else { return lookAgain(at: now) }
@@ -169,6 +199,46 @@ public struct Incoming: Sendable {
             setAside(name, because: problem, at: now)
             scan.troubles[name] = problem
             lookAgain(at: now + times.filePatience)
+        }
+    }
+
+    /// Puts the drops into an order in which each comes after those that it names, and lets those wait that name an entry which is not
+    /// ready yet. Refuses those that wait for each other.
+    private mutating func chain(_ scan: inout Scan, at now: Duration, limit: Int) {
+        var jobs: [String: JobSpec] = [:]
+        var refused: Set<String> = []
+        for drop in scan.drops {
+            if case .job(let spec, _) = drop.content { jobs[drop.name] = spec } else { refused.insert(drop.name) }
+        }
+        guard
+            jobs.values.contains(where: { !$0.namedJobs.isEmpty })
+                || sightings.values.contains(where: { $0.waiting != nil })
+        else { return }
+        var entries: [String: Chains.Entry] = [:]
+        for (name, sighting) in sightings where !refused.contains(name) {
+            let isPatient = now - sighting.first < times.limit
+            let job = jobs[name]?.name ?? sighting.waiting?.job ?? JobName.from(fileName: name)
+            let names = isPatient ? jobs[name]?.namedJobs ?? sighting.waiting?.names ?? [] : []
+            entries[name] = Chains.Entry(owner: sighting.state.status.owner, job: job, names: names)
+        }
+        let chains = Chains(entries)
+        let order = chains.inOrder(scan.drops.map(\.name).filter { jobs[$0] != nil })
+        let drops = scan.drops.reduce(into: [:]) { $0[$1.name] = $1 }
+        scan.drops = scan.drops.filter { refused.contains($0.name) } + order.compactMap { drops[$0] }
+        for name in jobs.keys where !order.contains(name) {
+            guard let entry = entries[name] else { continue }
+            sightings[name]?.waiting = Waiting(job: entry.job, names: entry.names, before: [])
+            scan.nextLook = min(scan.nextLook ?? .seconds(1) + now, .seconds(1) + now)
+        }
+        let waiting = sightings.filter { $0.value.waiting != nil }.keys.sorted()
+        for name in waiting { sightings[name]?.waiting?.before = chains.before(name) }
+        // Those that wait only for what is taken now, or for each other, are read again.
+        let ready = chains.inOrder(waiting + order).filter { sightings[$0]?.waiting != nil }.prefix(limit)
+        for name in ready { sightings[name]?.waiting?.before = [] }
+        if !ready.isEmpty { scan.nextLook = now }
+        for cycle in chains.cycles() {
+            for name in cycle { sightings[name]?.waiting?.cycle = chains.problem(of: name, in: cycle) }
+            scan.nextLook = now
         }
     }
 
@@ -197,6 +267,7 @@ public struct Incoming: Sendable {
     }
 
     private func judge(_ name: String, _ sighting: Sighting, at now: Duration) throws -> Judgement {
+        if let cycle = sighting.waiting?.cycle { return .content(.refused(Problems([cycle]))) }
         let status = sighting.state.status
         switch status.kind {
         case .symbolicLink:

@@ -8,6 +8,9 @@ public struct IntakeTimes: Sendable, Hashable {
     /// its files arrive
     /// further apart, `gapFactor` times the longest pause so far counts instead.
     public var directoryQuiet = Duration.seconds(10)
+    /// For how long a job that names one which there is not waits for that to come. For what lies in `incoming/` already it
+    /// waits up to `limit`.
+    public var namePatience = Duration.seconds(10)
     /// What is not complete so long after it was first seen is refused.
     public var limit = Duration.seconds(86_400)
 

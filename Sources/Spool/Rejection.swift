@@ -8,6 +8,8 @@ import StrictJSON
 public struct Receipt: Sendable, Codable, Hashable {
     /// The drop's name in `incoming/`.
     public var name: String
+    /// What its job would have been called; nil in receipts of earlier versions.
+    public var job: String?
     /// Identifies the drop; nil in receipts of earlier versions.
     public var token: String?
     public var rejectedAt: Date
@@ -17,7 +19,7 @@ public struct Receipt: Sendable, Codable, Hashable {
     public var inputs: TakenInputs?
 
     enum CodingKeys: String, CodingKey {
-        case name, token, problems, inputs
+        case name, job, token, problems, inputs
         case rejectedAt = "rejected_at"
     }
 }
@@ -30,29 +32,51 @@ extension SpoolLayout {
     /// `NAME-2.json`. The receipt comes first, so that a drop never lies there without; after a crash in between, the drop is
     /// refused again, with the same receipt. A name that is too long for that is cut off; the receipt has it in full.
     ///
-    /// - Returns: the receipt's path.
+    /// - Returns: the receipt and its path.
     @discardableResult
     public func reject(
-        _ name: String, _ problems: Problems, token: String? = nil, inputs: TakenInputs? = nil, at now: Date,
-        in files: any FileSystem
-    ) throws -> String {
-        let receipt = Receipt(name: name, token: token, rejectedAt: now, problems: problems.bounded.all, inputs: inputs)
-        return try putAside(receipt, in: files) { try files.moveDurably(Path.join(incoming, name), to: $0) }
+        _ name: String, _ problems: Problems, job: String? = nil, token: String? = nil, inputs: TakenInputs? = nil,
+        at now: Date, in files: any FileSystem
+    ) throws -> (path: String, receipt: Receipt) {
+        let receipt = Receipt(
+            name: name, job: job, token: token, rejectedAt: now, problems: problems.bounded.all, inputs: inputs)
+        let path = try putAside(receipt, in: files) { try files.moveDurably(Path.join(incoming, name), to: $0) }
+        return (path, receipt)
+    }
+
+    /// A larger receipt is not one of ours: it holds a hundred problems at most.
+    private static let largestReceipt = 1 << 20
+
+    /// The newest receipts in `rejected/`, with their paths, the newest last. What cannot be read as one is passed over: anybody may have put
+    /// it there.
+    public func receipts(newest limit: Int, in files: any FileSystem) throws -> [(path: String, receipt: Receipt)] {
+        let found = try files.list(rejected).entries.compactMap { entry -> (path: String, time: FileTime)? in
+            guard entry.name.hasSuffix(".error.json"), entry.kind == .regular else { return nil }
+            let path = Path.join(rejected, entry.name)
+            return try files.status(path).map { (path, $0.modified) }
+        }
+        return found.sorted { ($0.time, $0.path) < ($1.time, $1.path) }.suffix(limit).compactMap { path, _ in
+            guard let bytes = try? files.read(path, limit: Self.largestReceipt),
+                let receipt = try? JSONText.decode(Receipt.self, from: bytes), !receipt.problems.isEmpty
+            else { return nil }
+            return (path, receipt)
+        }
     }
 
     /// The same for what has a name that is not UTF-8.
     @discardableResult
     public func reject(
         _ name: DirectoryListing.Unreadable, at now: Date, in files: any FileSystem
-    ) throws -> String {
+    ) throws -> (path: String, receipt: Receipt) {
         let problem = Problem(
             .invalid, "the name \(name.shown) is not UTF-8", remedy: "Rename it, and drop it again.", file: name.shown)
         let receipt = Receipt(name: name.shown, rejectedAt: now, problems: [problem])
-        return try putAside(receipt, in: files) { place in
+        let path = try putAside(receipt, in: files) { place in
             try files.rename(unreadable: name.bytes, in: incoming, to: place)
             try files.synchronizeDirectory(rejected)
             try files.synchronizeDirectory(incoming)
         }
+        return (path, receipt)
     }
 
     private func putAside(_ receipt: Receipt, in files: any FileSystem, move: (String) throws -> Void) throws -> String

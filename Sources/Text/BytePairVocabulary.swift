@@ -13,9 +13,19 @@ struct BytePairVocabulary: Sendable {
     private let last: [Int]
     private let merges: [Pair: Merge]
 
-    private struct Pair: Hashable {
+    struct Pair: Hashable {
         var left: Int
         var right: Int
+    }
+
+    /// A join that is possible within a word; the first of the list of merges comes first, and of equals the leftmost.
+    private struct Step: Comparable {
+        let rank: Int
+        /// Of the left part.
+        let place: Int
+        let token: Int
+
+        static func < (a: Step, b: Step) -> Bool { (a.rank, a.place) < (b.rank, b.place) }
     }
 
     private struct Merge {
@@ -67,9 +77,10 @@ struct BytePairVocabulary: Sendable {
     func ids(of word: [UInt8]) -> [Int] {
         var parts = Parts(
             word.dropLast().map { inner[Int(clamping: $0)] } + word.suffix(1).map { last[Int(clamping: $0)] })
-        var queue = MergeQueue()
+        var queue = MergeQueue<Step>()
         func enqueue(_ left: Int) {
-            if let merge = merge(at: left, of: parts) { queue.push(.init(merge.rank, at: left, token: merge.token)) }
+            guard let merge = merge(at: left, of: parts) else { return }
+            queue.push(Step(rank: merge.rank, place: left, token: merge.token))
         }
         for left in parts.tokens.indices { enqueue(left) }
         while let step = queue.pop() {

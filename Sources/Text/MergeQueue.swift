@@ -1,17 +1,5 @@
-/// The joins of a word that are possible, the first of the list of merges first, and of equals the leftmost: a binary
-/// heap.
-struct MergeQueue {
-    struct Step {
-        let rank: Int
-        /// Of the left part.
-        let place: Int
-        let token: Int
-
-        init(_ rank: Int, at place: Int, token: Int) { (self.rank, self.place, self.token) = (rank, place, token) }
-
-        static func < (a: Step, b: Step) -> Bool { (a.rank, a.place) < (b.rank, b.place) }
-    }
-
+/// Joins that are possible, of which the first in their order comes first: a binary heap.
+struct MergeQueue<Step: Comparable> {
     /// None is before the one at half its index.
     private var steps: [Step] = []
 

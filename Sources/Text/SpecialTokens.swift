@@ -27,9 +27,9 @@ struct SpecialTokens {
     private static let (defaultBeginning, defaultEnd) = ("<|startoftext|>", "<|endoftext|>")
 
     /// Those of CLIP itself, as Stable Diffusion's directories have them.
-    init(clip padding: BytePairTokenizer.Padding) {
+    init(clip padding: BytePairTokenizer.Padding, maximumLength: Int = 77) {
         (beginning, end, unknown) = (Self.defaultBeginning, Self.defaultEnd, Self.defaultEnd)
-        maximumLength = 77
+        self.maximumLength = maximumLength
         let isEnd = padding == .end
         self.padding = isEnd ? end : "!"
         added = [

@@ -1,5 +1,6 @@
 public import Configurations
 public import NeuralNet
+internal import TensorCore
 
 /// Parameters of a network that are trained together, by an optimizer of their own. All other parameters are constants.
 public struct LearnerGroup {
@@ -25,6 +26,14 @@ public struct LearnerGroup {
         self.initialWeights = initialWeights
         self.optimization = optimization
         self.turn = turn
+    }
+}
+
+extension LearnerGroup {
+    /// Numbers that it trains.
+    public var parameterCount: Int {
+        network.parameters.filter { $0.parameter.isTrainable && selection.contains($0.name) }
+            .map(\.parameter.shape.elementCount).reduce(0, +)
     }
 }
 

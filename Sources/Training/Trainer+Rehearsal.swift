@@ -10,11 +10,12 @@ extension Trainer {
     ///   - groups: their networks lie on a rehearsing device; weights that would be loaded are not.
     ///   - shape: the extents of a sample.
     ///   - condition: of one sample.
+    ///   - caption: of one sample, for a task that encodes captions itself.
     ///   - preview: what is done between two steps, with what learns in memory.
     /// - Throws: `invalid` where a group selects nothing that can be trained.
     public static func rehearse(
         _ task: any TrainingTask, _ groups: [LearnerGroup], _ plan: TrainingPlan, shape: [Int], condition: Condition,
-        preview: (Device) throws -> Void = { _ in }
+        caption: Int? = nil, preview: (Device) throws -> Void = { _ in }
     ) throws -> Int {
         for group in groups { group.network.initialize(seed: plan.seed) }
         let learners = try groups.map { try Learner($0) }
@@ -27,9 +28,10 @@ extension Trainer {
                 for microbatch in 0..<min(2, plan.accumulation) {
                     let batch = Batch(
                         x: .zeros(Shape([plan.batchSize] + shape), on: device),
-                        condition: condition.repeated(for: 0..<plan.batchSize))
+                        condition: condition.repeated(for: 0..<plan.batchSize),
+                        captions: caption.map { [Int](repeating: $0, count: plan.batchSize) })
                     let place = BatchPlace(step: step, first: 0, pass: 0, turn: turn.number)
-                    _ = turn.accumulate(
+                    _ = try turn.accumulate(
                         task, batch, at: place, adding: microbatch > 0, recomputing: plan.gradientCheckpointing)
                 }
                 turn.update(step: step, of: 2, scale: 0, norm: turn.gradientNorm(accumulated: 1), accumulated: 1)

@@ -150,7 +150,7 @@ public final class Trainer {
                     microbatch < loaded.count
                     ? loaded[microbatch] : try batches.batch(step: step, microbatch: microbatch)
                 if turns.count > 1, microbatch == loaded.count { loaded.append(batch) }
-                let found = turn.accumulate(
+                let found = try turn.accumulate(
                     task, batch, at: place(of: microbatch, in: turn), adding: microbatch > 0,
                     recomputing: plan.gradientCheckpointing)
                 if sums.isEmpty { sums = found.map { NamedLoss($0.name, 0) } }
@@ -225,7 +225,7 @@ public final class Trainer {
         for number in 0..<count {
             try checkStop()
             let batch = try dataset.validationBatch(number, size: size, on: device)
-            let found = task.validationLosses(of: batch, first: number * size).values
+            let found = try task.validationLosses(of: batch, first: number * size).values
             if sums.isEmpty { sums = found.map { NamedLoss($0.name, 0) } }
             for index in found.indices { sums[index].value += found[index].value * Double(batch.count) }
             samples += batch.count

@@ -7,12 +7,15 @@ public import TensorCore
 /// Everything random about a loss is a function of seeds of the task and of the batch's place.
 public protocol TrainingTask {
     /// The losses of a batch in training. The tape of the groups of `place.turn` has recorded the first.
-    func losses(of batch: Batch, at place: BatchPlace) -> Losses
+    ///
+    /// - Throws: what keeps it from reading what belongs to the batch.
+    func losses(of batch: Batch, at place: BatchPlace) throws -> Losses
 
     /// The losses of a batch that is held out; the first decides which state is the best.
     ///
     /// - Parameter first: the number of its first sample among those held out, which decides what is random about it.
-    func validationLosses(of batch: Batch, first: Int) -> Losses
+    /// - Throws: as `losses`.
+    func validationLosses(of batch: Batch, first: Int) throws -> Losses
 }
 
 /// Where a batch stands in a training.
@@ -25,6 +28,10 @@ public struct BatchPlace: Sendable, Hashable {
     public var pass: Int
     /// The turn of the step, see `LearnerGroup`.
     public var turn: Int
+
+    public init(step: Int, first: Int, pass: Int, turn: Int) {
+        (self.step, self.first, self.pass, self.turn) = (step, first, pass, turn)
+    }
 }
 
 /// The losses of a batch by name, each a scalar.

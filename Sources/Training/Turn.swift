@@ -21,11 +21,11 @@ struct Turn {
     /// - Parameter adding: whether to add to the gradients of the step's earlier batches.
     func accumulate(
         _ task: any TrainingTask, _ batch: Batch, at place: BatchPlace, adding: Bool, recomputing: Bool
-    ) -> [NamedLoss] {
+    ) throws -> [NamedLoss] {
         let tape = Tape(recomputes: recomputing)
         for learner in learners { learner.parameters.track(on: tape, adding: adding) }
         defer { for learner in learners { learner.parameters.untrack() } }
-        let losses = task.losses(of: batch, at: place)
+        let losses = try task.losses(of: batch, at: place)
         tape.backward(from: losses.total)
         return losses.values
     }

@@ -8,7 +8,8 @@ struct Demo: ParsableCommand {
         commandName: "diffd-demo",
         abstract: "Make the demo's data and rate its results.",
         subcommands: [
-            Shapes.self, Mask.self, Clips.self, RateSpiral.self, RateShapes.self, RateClips.self,
+            Shapes.self, Mask.self, Clips.self, Captions.self, Rings.self, RateSpiral.self, RateShapes.self,
+            RateClips.self, RateCaptions.self,
         ])
 }
 

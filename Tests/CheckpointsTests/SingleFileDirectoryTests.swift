@@ -92,10 +92,10 @@ import Text
     }
 
     @Test(arguments: BytePairTokenizer.Padding.allCases) func tokenizers(_ padding: BytePairTokenizer.Padding) throws {
-        for (name, text) in BytePairTokenizer.clipFiles(padding: padding) {
+        for (name, text) in CLIPVocabulary(padding: padding).files {
             try files.writeAtomically(Array(text.utf8), to: directory(name))
         }
-        let (read, own) = (try BytePairTokenizer(directory: directory.path), BytePairTokenizer.clip(padding: padding))
+        let (read, own) = (try BytePairTokenizer(directory: directory.path), CLIPVocabulary(padding: padding).tokenizer)
         #expect(read.vocabularySize == own.vocabularySize && read.padding == own.padding)
         #expect(read.beginning == own.beginning && read.end == own.end && read.maximumLength == own.maximumLength)
         for text in ["A red barn, in snow!", "caf\u{e9} \u{1F600} <|endoftext|> hi!there", "it's 1234\u{3000}\u{7}"] {

@@ -47,6 +47,17 @@ import Testing
         #expect(found.allSatisfy { $0.remedy != nil })
     }
 
+    @Test(arguments: [
+        ("\"horizontal_flip\": true", "$.horizontal_flip"), ("\"channels\": 1", "$.channels"),
+        ("\"resolution\": 15", "$.resolution"), ("\"frames\": 3", "$.frames"),
+    ])
+    func captionedShapes(key: String, path: String) throws {
+        let (name, type) = ("{\"name\": \"captioned_shapes\"", SyntheticDatasetConfiguration.self)
+        let found = try problems(type, "\(name), \(key)}")
+        #expect(found.map(\.path) == [path] && found[0].remedy != nil, "\(found)")
+        #expect(try problems(type, "\(name), \"resolution\": 16, \"channels\": 3}").isEmpty)
+    }
+
     @Test func unet2dDefaultsAreThoseOfDiffusers() throws {
         #expect(try problems(UNet2DConfiguration.self, "{}").isEmpty)
         #expect(UNet2DConfiguration().blockOutChannels == [224, 448, 672, 896])

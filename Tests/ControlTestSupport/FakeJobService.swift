@@ -28,6 +28,20 @@ public actor FakeJobService: JobService {
         for listener in listeners.values { listener.yield(event) }
     }
 
+    public private(set) var refused: [Rejection] = []
+
+    /// A drop is refused, and the listeners hear of it.
+    public func reject(_ rejection: Rejection) {
+        refused.append(rejection)
+        let event = JobEvent(sequence: sequence + 1, time: rejection.rejectedAt, rejection: rejection)
+        sent.append(event)
+        for listener in listeners.values { listener.yield(event) }
+    }
+
+    public func rejections(named name: String?, limit: Int) -> [Rejection] {
+        refused.filter { name == nil || $0.name == name || $0.job == name }.suffix(limit)
+    }
+
     public func appendLog(_ text: String, to id: Int) { logs[id, default: []] += Array(text.utf8) }
 
     public var listenerCount: Int { listeners.count }

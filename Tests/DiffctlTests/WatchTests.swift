@@ -2,6 +2,7 @@ import ControlAPI
 import ControlTestSupport
 import Foundation
 import JobSpec
+import Problems
 import StrictJSON
 import Testing
 import diffctl
@@ -25,6 +26,49 @@ import diffctl
                 """)
     }
 
+    /// Jobs with everything that a table can show.
+    private static let night: [JobStatus] = {
+        var failed = JobStatus.example(
+            9, "shirts-first-try", .failed, error: Problem(.corrupt, "the file pictures/17.png is damaged"))
+        failed.prompt = "a shirt"
+        var waiting = JobStatus.example(13, "samples-of-the-long-run", .queued, reason: .dependency)
+        waiting.priority = 5
+        waiting.detail = "waits for job 12"
+        waiting.prompt = "a red shirt on a white wall, in the light of the morning"
+        var wide = JobStatus.example(14, "漢字の名前", .queued, reason: .priority)
+        wide.detail = "job 13 is before it"
+        let done = JobStatus.example(8, "shirts", .succeeded)
+        let running = JobStatus.example(
+            12, "the-long-run-of-tuesday", .running,
+            progress: JobProgress(
+                step: 120_000, totalSteps: 200_000, stepsPerSecond: 3.1, etaSeconds: 25_806, loss: 0.0421))
+        return [done, failed, running, waiting, wide]
+    }()
+
+    @Test(arguments: [60, 80, 110, 200])
+    func everyWidthHasItsTable(width: Int) throws {
+        let rejection = Rejection(
+            name: "evening.json", rejectedAt: Self.now - 60, receipt: "/spool/rejected/evening.error.json",
+            problems: [Problem(.missing, "there is no job named afternoon, after which this one is to run")])
+        let screen = WatchText.screen(
+            Self.night, Style(color: false, width: width, height: 24), rejected: [rejection], now: Self.now)
+        let lines = screen.replacing("\u{1B}[H", with: "").replacing("\u{1B}[K", with: "").replacing(
+            "\u{1B}[J", with: "")
+        #expect(lines.split(separator: "\n").allSatisfy { String($0).terminalWidth <= width })
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .appending(path: "Fixtures/diffctl/watch-\(width).txt")
+        if ProcessInfo.processInfo.environment["DIFFD_RECORD"] == "1" {
+            try lines.write(to: file, atomically: true, encoding: .utf8)
+        }
+        #expect(try String(contentsOf: file, encoding: .utf8) == lines)
+    }
+
+    @Test func whatRunsComesFirstAndTheHeaderStays() {
+        let screen = WatchText.screen(Self.night, Style(color: false, width: 80, height: 4), now: Self.now)
+        let lines = screen.split(separator: "\n").map(String.init)
+        #expect(lines[0].contains("NAME") && lines[1].contains("long-run") && lines[2].contains("and 4 more"))
+    }
+
     @Test(arguments: [(0, 0), (0.049, 0), (0.05, 1), (0.5, 10), (1, 20), (7, 20), (-1, 0)] as [(Double, Int)])
     func aBarIsAsLongAsTheJobHasCome(fraction: Double, filled: Int) {
         let bar = WatchText.bar(fraction)
@@ -35,7 +79,7 @@ import diffctl
         let jobs = (1...50).map { JobStatus.example($0, "job", .queued, reason: .priority) }
         let screen = WatchText.screen(jobs, Style(color: false, width: 80, height: 10))
         #expect(screen.count { $0 == "\n" } <= 9)
-        #expect(screen.contains("NAME") && screen.contains("50  job") && !screen.contains("\n 1  job"))
+        #expect(screen.contains("NAME") && screen.contains("1  job") && screen.contains("... and 43 more"))
     }
 
     @Test func aChangeIsALine() {

@@ -57,7 +57,13 @@ import Testing
     @Test("ends as it ended for `wait`: failed 1, cancelled 3")
     func endings() async throws {
         let service = try await LiveService()
-        let missing = try await service.submit(TinyJobs.sampling("lost", model: "nobody"))
+        // A model that goes after its job has come in.
+        let files = PosixFileSystem()
+        try files.createDirectory("\(service.spool)/models/nobody", mode: 0o755)
+        let missing = try await service.submit(
+            TinyJobs.sampling("lost", model: "nobody", extra: "\"hold\": true,"))
+        try files.removeDurably("\(service.spool)/models/nobody")
+        #expect(try await service.diffctl("release", "lost").status == 0)
         let failed = try await service.diffctl("wait", "\(missing)")
         #expect(failed.status == 1, "\(failed)")
         let error = try #require(service.job("lost")?.status()?.error)

@@ -24,6 +24,29 @@ struct BadDrop: Sendable {
 @Suite("a bad job file") struct RefusalTests {
     private static let good = TinyJobs.training("good").replacing("\"seed\"", with: "\"hold\": true, \"seed\"")
 
+    @Test("is seen wherever somebody looks")
+    func seen() async throws {
+        let service = try await LiveService()
+        let text = Self.good.replacing("\"steps\": 60", with: "\"steps\": \"many\"")
+        try PosixFileSystem().writeAtomically(Array(text.utf8), to: service.incoming("evening.json"))
+        try await eventually("it is refused") {
+            try service.names("rejected").contains("evening.error.json") ? true : nil
+        }
+        for verb in ["status", "list"] {
+            let answer = try await service.diffctl(verb)
+            #expect(answer.status == 0 && answer.output.contains("refused  evening.json: "), "\(verb): \(answer)")
+            let json = try await service.diffctl(verb, "--json").json
+            #expect(json["rejected"]?.elements?.first?["name"]?.string == "evening.json")
+        }
+        let named = try await service.diffctl("status", "evening")
+        #expect(
+            named.status == 65 && named.output.contains("$.training.steps")
+                && named.output.contains("evening.error.json"))
+        let shown = try await service.diffctl("show", "evening")
+        #expect(shown.status == 4 && shown.errors.contains("evening.json was refused"))
+        #expect(try await service.diffctl("doctor").output.contains("the drop evening.json was refused"))
+    }
+
     static let drops: [BadDrop] = [
         BadDrop(name: "malformed", json: "{\"kind\": train}", code: .invalid, path: nil, tells: "JSON"),
         BadDrop(name: "list", json: "[]", code: .invalid, path: "$", tells: "array"),

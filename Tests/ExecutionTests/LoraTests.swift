@@ -15,21 +15,9 @@ import Testing
 
     init() throws {
         scene = try Scene()
-        try copy(Fixture.path("text_pipelines/sd"), to: scene.spool("data/sd"))
-        try copy(Fixture.path("adapters"), to: scene.spool("data/loras"))
+        try scene.copy("text_pipelines/sd", to: "data/sd")
+        try scene.copy("adapters", to: "data/loras")
         try copy(scene.spool("data/loras/kohya.safetensors"), as: "published/pytorch_lora_weights.safetensors")
-    }
-
-    private func copy(_ source: String, to target: String) throws {
-        try files.createDirectory(target, mode: 0o700)
-        for entry in try files.list(source).entries {
-            let (from, to) = ("\(source)/\(entry.name)", "\(target)/\(entry.name)")
-            guard entry.kind != .directory else {
-                try copy(from, to: to)
-                continue
-            }
-            try files.writeAtomically(files.read(from, limit: 1 << 24), to: to)
-        }
     }
 
     private func copy(_ file: String, as name: String) throws {

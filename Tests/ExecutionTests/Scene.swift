@@ -27,6 +27,22 @@ struct Scene {
         return JobDirectory(path: path, spool: spool)
     }
 
+    /// Copies a fixture's directory to a place in the spool.
+    func copy(_ fixture: String, to place: String) throws { try copyTree(Fixture.path(fixture), to: spool(place)) }
+
+    private func copyTree(_ source: String, to target: String) throws {
+        let files = PosixFileSystem()
+        try files.createDirectory(target, mode: 0o700)
+        for entry in try files.list(source).entries {
+            let (from, to) = ("\(source)/\(entry.name)", "\(target)/\(entry.name)")
+            guard entry.kind != .directory else {
+                try copyTree(from, to: to)
+                continue
+            }
+            try files.writeAtomically(files.read(from, limit: 1 << 24), to: to)
+        }
+    }
+
     /// A trained model: the directory of the job that made it.
     func trained(_ json: String = TinyJobs.training(steps: 20)) async throws -> JobDirectory {
         let job = try self.job(1, json)

@@ -15,21 +15,10 @@ import Testing
 
     private func scene() throws -> Scene {
         let scene = try Scene()
-        try Self.copy(Self.fixtures, to: scene.spool("data"))
+        for name in ["sd", "xl"] { try scene.copy("text_pipelines/\(name)", to: "data/\(name)") }
+        let picture = try PosixFileSystem().read("\(Self.fixtures)/picture.png", limit: 1 << 24)
+        try PosixFileSystem().writeAtomically(picture, to: scene.spool("data/picture.png"))
         return scene
-    }
-
-    private static func copy(_ source: String, to target: String) throws {
-        let files = PosixFileSystem()
-        for entry in try files.list(source).entries {
-            let (from, to) = ("\(source)/\(entry.name)", "\(target)/\(entry.name)")
-            if entry.kind == .directory {
-                try files.createDirectory(to, mode: 0o700)
-                try copy(from, to: to)
-            } else {
-                try files.writeAtomically(files.read(from, limit: 1 << 24), to: to)
-            }
-        }
     }
 
     /// A sample job on `data/sd`.

@@ -119,6 +119,18 @@ import Testing
         }
     }
 
+    @Test func captionsAreNoClasses() throws {
+        let text = """
+            {"kind": "train", "training": {"steps": 1}, "dataset": {"format": "synthetic", "name": "captioned_shapes"},
+             "model": {"architecture": "unet2d", "sample_size": 32, "block_out_channels": [32], "num_class_embeds": 3}}
+            """
+        let problems = try #require(throws: Problems.self) { try decode(text) }
+        #expect(problems.all.map(\.path) == ["$.dataset.name"] && problems.all[0].remedy != nil, "\(problems)")
+        let plain = text.replacing(", \"num_class_embeds\": 3", with: "")
+        guard case .train(let job) = try decode(plain) else { return }
+        #expect(job.dataset.images?.resolution == 32 && job.dataset.images?.channels == 3)
+    }
+
     /// The last row of the class table becomes the null class of a training that drops classes.
     @Test func droppedClassesNeedANullClass() throws {
         func job(_ model: String, _ training: String) throws -> TrainJob? {
@@ -142,15 +154,6 @@ import Testing
             let problems = try #require(throws: Problems.self) { try job(model, training) }
             #expect(problems.all.map(\.path) == [path], "\(problems)")
         }
-    }
-
-    /// Data sets have classes at most.
-    @Test func noDataSetTeachesTexts() throws {
-        let problems = try #require(throws: Problems.self) {
-            try decode(Self.train.replacing("\"unet2d\"", with: "\"unet2d_condition\""))
-        }
-        #expect(problems.all.map(\.path) == ["$.model.architecture"] && problems.all[0].code == .unsupported)
-        #expect(problems.all[0].message.contains("texts") && problems.all[0].remedy != nil)
     }
 
     /// A learned variance needs outputs of its own.

@@ -1,6 +1,6 @@
 """Makes everything in Tests/Fixtures again: `python make_fixtures.py [SUBJECT...]`.
 
-The subjects `spiral` and `annotated` train for many minutes, and `lora_training` needs peft: they run only when they are
+The subjects `spiral` and `annotated` train for many minutes, and `lora_training` and `fine_tuning` need peft: they run only when they are
 named. Same versions (requirements.txt) and processor family: same files. On another processor last bits may differ.
 """
 
@@ -10,7 +10,7 @@ import sys
 import diffusers
 import torch
 
-SUBJECTS = ["random_numbers", "ops", "schedules", "samplers", "solvers", "hybrid_loss", "editing", "layers", "models", "unet_condition", "dit", "video", "autoencoders", "likelihood", "inception", "statistics_files", "tokenizer", "text_encoders", "pipelines", "single_files", "adapters", "training"]
+SUBJECTS = ["random_numbers", "ops", "schedules", "samplers", "solvers", "hybrid_loss", "editing", "layers", "models", "unet_condition", "dit", "video", "autoencoders", "likelihood", "inception", "statistics_files", "tokenizer", "vocabulary", "text_encoders", "pipelines", "single_files", "adapters", "training"]
 
 if __name__ == "__main__":
     torch.set_num_threads(1)

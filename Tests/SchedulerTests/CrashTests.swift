@@ -121,6 +121,8 @@ import Testing
         let scheduler = try place.scheduler()
         try await scheduler.recover()
         try await scheduler.control(.drain, by: Self.user)
+        // The model that the jobs name.
+        try PosixFileSystem().createDirectory(SpoolLayout(root: place.spool).models + "/shirts", mode: 0o755)
         if let changes = operation.preparation {
             _ = try await scheduler.submit(Submission(bytes: Self.job, suggestedName: "a"), by: Self.user)
             for change in changes { _ = try await scheduler.change(1, change, by: Self.user) }

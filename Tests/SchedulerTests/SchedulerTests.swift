@@ -81,7 +81,7 @@ import Testing
         try spool.dropTraining("ok-model")
         try await daemon.wait(for: "ok-model", .succeeded)
         let models = try await daemon.scheduler.models()
-        #expect(models.map(\.name) == ["ok-model"])
+        #expect(models.map(\.name) == ["ok-model", "shirts"])
         #expect(models.first?.architecture == "DDPMPipeline")
         #expect(models.first?.job == 1)
         try await daemon.stop()
@@ -245,8 +245,8 @@ import Testing
         for try await event in events.stream {
             if let sequence { #expect(event.sequence == sequence + 1) }
             sequence = event.sequence
-            if event.kind == .state { states.append(event.job.state) }
-            if event.job.state.isFinal { break }
+            if event.kind == .state, let job = event.job { states.append(job.state) }
+            if event.job?.state.isFinal == true { break }
         }
         #expect(states == [.running, .succeeded])
         try await daemon.stop()

@@ -38,6 +38,7 @@ extension IntakeTimes {
         var times = IntakeTimes()
         times.fileQuiet = .zero
         times.directoryQuiet = .zero
+        times.namePatience = .zero
         return times
     }
 }
@@ -52,6 +53,8 @@ final class TestSpool: Sendable {
     init() throws {
         root = NSTemporaryDirectory() + "diffd-spool-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: root + "/incoming", withIntermediateDirectories: true)
+        // The model that the jobs name.
+        try FileManager.default.createDirectory(atPath: root + "/models/shirts", withIntermediateDirectories: true)
         try Self.worker.write(toFile: root + "/worker", atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: root + "/worker")
     }

@@ -212,7 +212,7 @@ import Testing
             let name = String(repeating: "y", count: length - suffix.count) + suffix
             try scene.drop(name, "{bad}")
             let problems = Problems([Problem(.invalid, "bad")])
-            let path = try scene.layout.reject(name, problems, at: time, in: scene.files)
+            let path = try scene.layout.reject(name, problems, at: time, in: scene.files).path
             let receipt = try JSONText.decode(Receipt.self, from: try scene.files.read(path, limit: 1 << 20))
             #expect(receipt.name == name)
         }

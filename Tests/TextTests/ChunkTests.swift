@@ -3,7 +3,7 @@ import Text
 
 /// Prompts as sequences of tokens.
 @Suite struct ChunkTests {
-    private let tokenizer = BytePairTokenizer.clip(padding: .exclamationMark)
+    private let tokenizer = CLIPVocabulary(padding: .exclamationMark).tokenizer
 
     @Test func whatIsCutOffIsTold() throws {
         let prompt = tokenizer.truncated(

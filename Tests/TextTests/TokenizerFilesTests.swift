@@ -91,7 +91,7 @@ import Text
     }
 
     @Test func placeholdersMustBeNew() throws {
-        var tokenizer = BytePairTokenizer.clip(padding: .exclamationMark)
+        var tokenizer = CLIPVocabulary(padding: .exclamationMark).tokenizer
         for name in ["cat", "!", "<|endoftext|>", "<|EndOfText|>", "", "a b", "\u{3000}"] {
             let found = try #require(throws: Problem.self) { try tokenizer.add(placeholder: name, vectors: 1) }
             #expect(found.code == .invalid, "\(name)")
@@ -107,7 +107,7 @@ import Text
     }
 
     @Test func longWordsAreQuick() {
-        let tokenizer = BytePairTokenizer.clip(padding: .end)
+        let tokenizer = CLIPVocabulary(padding: .end).tokenizer
         let word = String((0..<20_000).map { Character(Unicode.Scalar(UInt8(97 + $0 * $0 % 26))) })
         #expect(tokenizer.text(of: tokenizer.ids(of: word)) == word)
     }

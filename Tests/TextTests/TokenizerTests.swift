@@ -13,7 +13,7 @@ import Text
         if let directory = test.options["directory"]?.string {
             return try BytePairTokenizer(directory: Fixture.path("Tokenizers/\(directory)"))
         }
-        return .clip(padding: test.name.hasPrefix("clip_end") ? .end : .exclamationMark)
+        return CLIPVocabulary(padding: test.name.hasPrefix("clip_end") ? .end : .exclamationMark).tokenizer
     }
 
     private static func strings(_ node: JSONNode?) throws -> [String] {
@@ -69,7 +69,7 @@ import Text
 
     @Test(arguments: [1, 3]) func placeholdersAreThoseOfDiffusers(_ vectors: Int) throws {
         let test = try Self.fixture.get()["placeholders_\(vectors)"]
-        var tokenizer = BytePairTokenizer.clip(padding: .end)
+        var tokenizer = CLIPVocabulary(padding: .end).tokenizer
         #expect(try tokenizer.add(placeholder: "<toy>", vectors: vectors) == 49408..<49408 + vectors)
         #expect(tokenizer.vocabularySize == test.options["size"]?.integer)
         for (text, expected) in zip(try Self.strings(test.options["texts"]), try Self.ids(test.options["ids"])) {

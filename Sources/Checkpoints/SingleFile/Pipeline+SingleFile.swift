@@ -13,12 +13,13 @@ extension Pipeline {
         schedulerClass = file.scheduler.sampler
         classNames = [:]
         denoiser = file.denoiserSource
+        singleFile = file
         autoencoder = file.autoencoder
         scalingFactor = file.family.scalingFactor
         text = TextParts(
             file.family.textPipeline,
             encoders: try file.textEncoders.map { encoder in
-                let tokenizer = BytePairTokenizer.clip(padding: encoder.padding)
+                let tokenizer = CLIPVocabulary(padding: encoder.padding).tokenizer
                 if let misfit = encoder.configuration.misfit(
                     withVocabulary: tokenizer.vocabularySize, length: tokenizer.maximumLength)
                 {

@@ -1,6 +1,6 @@
 internal import Configurations
 public import DurableFiles
-internal import Models
+public import Models
 internal import NeuralNet
 internal import StrictJSON
 internal import TensorCore
@@ -11,8 +11,15 @@ extension SingleFile {
     /// Makes a directory of diffusers appear at `path`, whole and durable. Tensors go from file to file; those that are
     /// of no part of the model stay behind.
     ///
+    /// - Parameters:
+    ///   - trained: takes the place of the file's denoiser; nil: that is written.
+    ///   - autoencoder: takes the place of the file's; nil: that is written.
     /// - Throws: where the file lacks tensors, or has others; what keeps the directory from being written.
-    public func publish(at path: String, in files: any FileSystem) throws {
+    public func publish(
+        at path: String, with trained: (any Denoiser)? = nil, autoencoder other: AutoencoderPart? = nil,
+        in files: any FileSystem
+    ) throws {
+        let autoencoder = other ?? autoencoder
         try files.publishDirectory(path) { directory in
             func make(_ component: String) throws -> String {
                 let made = Path.join(directory, component)
@@ -23,21 +30,19 @@ extension SingleFile {
                 try Pipeline.writeJSON(node, Path.join(directory, name), files)
             }
             let version = Pipeline.diffusersVersion
-            try write("model_index.json", index, to: directory)
+            try write("model_index.json", index(hasAutoencoder: autoencoder != nil), to: directory)
 
             let unet = try make(type(of: denoiser).component)
             try write("config.json", denoiser.config(diffusersVersion: version), to: unet)
-            try weights().copy(
-                for: ModelConfiguration(denoiser).makeModel(
-                    numTrainTimesteps: scheduler.numTrainTimesteps, on: .rehearsal()),
-                to: Path.join(unet, Weights.fileName), in: files)
-            if let autoencoder {
-                let vae = try make(AutoencoderKLConfiguration.component)
-                try write("config.json", autoencoder.configuration.config(diffusersVersion: version), to: vae)
-                try autoencoder.weights().copy(
-                    for: AutoencoderKL(autoencoder.configuration, on: .rehearsal()),
-                    to: Path.join(vae, Weights.fileName), in: files)
+            if let trained {
+                try Weights.save(trained, to: unet, in: files)
+            } else {
+                try weights().copy(
+                    for: ModelConfiguration(denoiser).makeModel(
+                        numTrainTimesteps: scheduler.numTrainTimesteps, on: .rehearsal()),
+                    to: Path.join(unet, Weights.fileName), in: files)
             }
+            try autoencoder?.copy(to: make(AutoencoderKLConfiguration.component), in: files)
             for encoder in textEncoders {
                 let text = try make(encoder.component)
                 try write("config.json", encoder.configuration.config(diffusersVersion: version), to: text)
@@ -45,7 +50,7 @@ extension SingleFile {
                     for: encoder.configuration.makeNetwork(on: .rehearsal()),
                     to: Path.join(text, "model.safetensors"), in: files)
                 let tokenizer = try make(encoder.tokenizerComponent)
-                for (name, text) in BytePairTokenizer.clipFiles(padding: encoder.padding) {
+                for (name, text) in CLIPVocabulary(padding: encoder.padding).files {
                     try files.writeAtomically(Array(text.utf8), to: Path.join(tokenizer, name))
                 }
             }
@@ -61,7 +66,7 @@ extension SingleFile {
     }
 
     /// `model_index.json`: the pipeline's class, and the class of each part.
-    private var index: JSONNode {
+    private func index(hasAutoencoder: Bool) -> JSONNode {
         func part(_ library: String, _ name: String) -> JSONNode {
             [JSONNode(.string(library)), JSONNode(.string(name))]
         }
@@ -71,7 +76,10 @@ extension SingleFile {
             ("_diffusers_version", JSONNode(.string(Pipeline.diffusersVersion))),
             ("unet", part("diffusers", denoiser.className)),
             ("scheduler", part("diffusers", scheduler.sampler.className)),
-            ("vae", autoencoder.map { part("diffusers", $0.configuration.className) } ?? absent),
+            (
+                AutoencoderKLConfiguration.component,
+                hasAutoencoder ? part("diffusers", AutoencoderKLConfiguration.classNames[0]) : absent
+            ),
         ]
         // A refiner has the second of two text encoders only.
         let names = family.textPipeline.family == .stableDiffusionXL ? ["", "_2"] : [""]

@@ -9,13 +9,17 @@ public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
         case shapes
         /// Clips of one such shape that moves and bounces; labelled by motion: horizontal, vertical, diagonal.
         case movingShapes = "moving_shapes"
+        /// One to three shapes with a caption that names colours, sizes and places.
+        case captionedShapes = "captioned_shapes"
     }
 
     /// Classes of `shapes`, disc, square, triangle, and of `moving_shapes`.
     public static let shapeClasses = 3
+    /// The lowest resolution of `captioned_shapes`.
+    public static let leastCaptionedResolution = 16
 
     public var name = Name.spiral
-    /// Number of samples; 25,000 points, 10,000 images or 4,000 clips unless given.
+    /// Number of samples; 25,000 points, 10,000 images, 100,000 images with captions or 4,000 clips unless given.
     public var count = 25_000
     public var seed: UInt64 = 0
     /// Frames of a clip; nil until it is known from the model.
@@ -30,7 +34,8 @@ public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
             Field("name", \.name, .choice(), "Which set.", required: true),
             Field(
                 "count", \.count, .integer(in: 1...100_000_000),
-                "Number of samples; 10000 for shapes and 4000 for moving_shapes when left out."),
+                "Number of samples; 10000 for shapes, 4000 for moving_shapes and 100000 for captioned_shapes when left out."
+            ),
             Field("seed", \.seed, .unsigned, "Seed of the set's own random numbers."),
             Field(
                 "frames", \.frames, .optional(ClipLength.form),
@@ -43,6 +48,7 @@ public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
         case .spiral, .discGrid: break
         case .shapes: count = 10_000
         case .movingShapes: count = 4_000
+        case .captionedShapes: count = 100_000
         }
     }
 
@@ -55,6 +61,7 @@ public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
                 "frames", and: ["name"], "frames has no meaning for \"\(name.rawValue)\", which holds no clips",
                 remedy: "Remove it.")
         }
+        if name == .captionedShapes { checkCaptioned(&checks) }
         guard holdsPoints, images != ImageOptions() else { return }
         let keys = [
             ("resolution", images.resolution != nil), ("channels", images.channels != nil),
@@ -64,6 +71,24 @@ public struct SyntheticDatasetConfiguration: HoldsImages, Hashable {
             checks.fail(
                 key, and: ["name"], "\(key) has no meaning for the points of \"\(name.rawValue)\"", remedy: "Remove it."
             )
+        }
+    }
+
+    /// What would make captions wrong.
+    private func checkCaptioned(_ checks: inout Checks) {
+        if images.horizontalFlip {
+            checks.fail(
+                "horizontal_flip", and: ["name"], "a mirrored picture has left and right of its caption exchanged",
+                remedy: "Remove it.")
+        }
+        if images.channels == 1 {
+            checks.fail("channels", and: ["name"], "captions name colours, but channels is 1", remedy: "Use 3.")
+        }
+        if let resolution = images.resolution, resolution < Self.leastCaptionedResolution {
+            checks.fail(
+                "resolution", and: ["name"],
+                "the shapes of captions cannot be told apart at \(resolution) x \(resolution) pixels",
+                remedy: "Use at least \(Self.leastCaptionedResolution).")
         }
     }
 }
@@ -105,6 +130,7 @@ public struct ImageFolderConfiguration: HoldsImages, Hashable {
     /// Resize the shorter side and cut out the centre; otherwise both sides are resized, whatever the proportions.
     public var centerCrop = true
     public var labels = Labels.auto
+    public var captions = CaptionOptions()
     public var cache = Cache.auto
     public var unreadable = UnreadableFiles.refuse
     public var validationSplit = ValidationSplit.none
@@ -117,10 +143,13 @@ public struct ImageFolderConfiguration: HoldsImages, Hashable {
                 "center_crop", \.centerCrop, .boolean,
                 "Resize the shorter side and cut out the centre; otherwise stretch."),
             Field("labels", \.labels, .choice(), "Where class labels come from."),
+        ] + captionFields + [
             Field("cache", \.cache, .choice(), "Keep decoded images in memory, or decode them each time."),
             Field("unreadable", \.unreadable, .choice(), UnreadableFiles.description),
             splitField,
         ]
+
+    public func validate(_ checks: inout Checks) { checkCaptions(&checks) }
 }
 
 /// Images in the IDX format of the MNIST family, plain or gzip.

@@ -71,9 +71,11 @@ public struct TrainingTraits: Sendable, Hashable {
     public var learnsVariance: Bool
     /// Whether conditions are dropped in training, which takes a null class.
     public var dropsConditions: Bool
+    /// Width of the text's tokens, where the job says it.
+    public var textWidth: Int?
 
-    public init(side: Int?, frames: Int?, learnsVariance: Bool, dropsConditions: Bool) {
-        (self.side, self.frames) = (side, frames)
+    public init(side: Int?, frames: Int?, learnsVariance: Bool, dropsConditions: Bool, textWidth: Int? = nil) {
+        (self.side, self.frames, self.textWidth) = (side, frames, textWidth)
         (self.learnsVariance, self.dropsConditions) = (learnsVariance, dropsConditions)
     }
 }

@@ -231,15 +231,20 @@ extension UNet2DConditionConfiguration {
     }
 
     public func trainingMisfits(with scheduler: SchedulerConfiguration, dropsConditions: Bool) -> [Misfit] {
-        [
+        let unused = [
+            ("addition_embed_type", additionEmbedType != nil), ("num_class_embeds", numClassEmbeds != nil),
+            ("in_channels", joinedChannels != 0),
+        ].filter(\.1).map(\.0)
+        return unused.map { key in
             Misfit(
-                "model.architecture",
-                "the architecture \"\(Self.architecture)\" learns from texts, which no data set has",
-                remedy: "Use \"unet2d\" or \"dit\", which learn from classes or without.", code: .unsupported)
-        ]
+                "model.\(key)", "a training from nothing gives the network captions and nothing else",
+                remedy: key == "in_channels" ? "Make in_channels and out_channels equal." : "Set \(key) to null.",
+                code: .unsupported)
+        }
     }
 
     public mutating func complete(for training: TrainingTraits, from node: JSONNode) {
         if sampleSize == nil { sampleSize = training.side.map { ImageSize($0) } }
+        if let width = training.textWidth, !node.gives("cross_attention_dim") { crossAttentionDim = .all(width) }
     }
 }

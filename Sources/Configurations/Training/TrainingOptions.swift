@@ -42,6 +42,8 @@ public struct TrainingOptions: Described, Hashable {
     /// Steps between previews; nil: none.
     public var sampleEvery: Int?
     public var sampleCount = 16
+    /// What previews of a model that reads text show; nil: captions of the data set.
+    public var samplePrompts: [String]?
     /// Steps between measurements of the validation loss; nil: none.
     public var validationEvery: Int?
     public var validationBatches = 8
@@ -99,6 +101,10 @@ public struct TrainingOptions: Described, Hashable {
         Field("keep_checkpoints", \.keepCheckpoints, .integer(in: 1...1000), "How many of the newest are kept."),
         Field("sample_every", \.sampleEvery, interval, "Steps between previews; 0 or null: none."),
         Field("sample_count", \.sampleCount, .integer(in: 1...4096), "Samples in a preview."),
+        Field(
+            "sample_prompts", \.samplePrompts, .optional(.texts),
+            "What previews of a model that reads text show, as a text or a list, from which sample i takes entry i; null: captions "
+                + "of the data set."),
         Field("validation_every", \.validationEvery, interval, "Steps between validation losses; 0 or null: none."),
         Field("validation_batches", \.validationBatches, .integer(in: 1...65536), "Batches in a validation loss."),
         Field("save_raw_weights", \.saveRawWeights, .boolean, "Publish the weights without averaging too."),

@@ -36,6 +36,15 @@ public struct ControlClient: Sendable {
         return JobList(jobs: Array(filter.after == nil ? list.jobs.suffix(limit) : list.jobs.prefix(limit)))
     }
 
+    /// The drops that were refused of late, the newest last.
+    public func rejections(named name: String? = nil, limit: Int? = nil) throws(Problems) -> [Rejection] {
+        var query: [(String, String)] = []
+        if let name { query.append(("name", name)) }
+        if let limit { query.append(("limit", String(limit))) }
+        let list: RejectionList = try get("/v1/rejections" + Self.encode(query: query))
+        return list.rejections
+    }
+
     public func job(_ job: JobReference) throws(Problems) -> JobStatus { try get(Self.path(job)) }
 
     /// The bytes of the job's `job.json`.

@@ -41,6 +41,9 @@ extension OpenedSource {
             ? try ImageMetadata("\(root)/\(ImageMetadata.fileName)") : nil
         if let metadata { problems += metadata.unknown(present: Set(images), "image") }
         let labels = try FolderLabels(configuration.labels, images: images, metadata: metadata, listing)
+        let captions =
+            loading.readsCaptions
+            ? try FolderCaptions.find(configuration.captions, images: images, metadata: metadata, listing) : nil
         let folder = ImageFolder(
             root: root, names: images, resolution: size.width, channels: channels,
             centreCrop: configuration.centerCrop, limits: loading.limits)
@@ -49,9 +52,12 @@ extension OpenedSource {
             limit: configuration.cache.limit(loading.memory), threads: loading.threads, progress: progress)
         self.init(
             source: survey.kept ?? folder.keeping(survey.readable), shape: shape, classes: labels.classes,
-            labels: labels.labels.map { labels in survey.readable.map { labels[$0] } })
+            labels: labels.labels.map { labels in survey.readable.map { labels[$0] } },
+            captions: captions.map { captions in survey.readable.map { captions[$0] } })
         unreadable = survey.unreadable
-        note(others, "is not a picture and is left out", "are no pictures and are left out")
+        // Text files that were read as captions are not left out.
+        let rest = captions == nil ? others : others.filter { !$0.hasSuffix(FolderCaptions.sidecarEnding) }
+        note(rest, "is not a picture and is left out", "are no pictures and are left out")
         note(listing, labels)
         notes += survey.notes
     }

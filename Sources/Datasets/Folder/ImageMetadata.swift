@@ -2,8 +2,8 @@ import Media
 import Problems
 import StrictJSON
 
-/// What `metadata.jsonl` says of the images beside it: one JSON object a line with `file_name` and, if the images have classes,
-/// `label` (a name or a number). Other keys, such as captions, belong to others.
+/// What `metadata.jsonl` says of the images beside it: one JSON object a line with `file_name`; if the images have classes,
+/// `label` (a name or a number); and captions as `text` or `caption` (a text, or a list of them). Other keys belong to others.
 struct ImageMetadata {
     static let fileName = "metadata.jsonl"
 
@@ -16,6 +16,8 @@ struct ImageMetadata {
     struct Entry {
         var file: String
         var label: Label?
+        /// Nil where the line has none.
+        var captions: [String]?
         var line: Int
     }
 
@@ -28,7 +30,7 @@ struct ImageMetadata {
     /// - Throws: `Problems`, up to 100, each with its line.
     init(_ path: String) throws {
         self.path = path
-        let bytes = try Self.text(of: FileBytes.read(path, atMost: Self.mostBytes), path)
+        let bytes = try TextFile.read(path, atMost: Self.mostBytes)
         var problems: [Problem] = []
         var lines: [String: Int] = [:]
         for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
@@ -83,6 +85,7 @@ struct ImageMetadata {
     }
 
     var hasLabels: Bool { entries.contains { $0.label != nil } }
+    var hasCaptions: Bool { entries.contains { $0.captions != nil } }
 
     /// Problems of the lines that name what is not there.
     ///
@@ -94,23 +97,6 @@ struct ImageMetadata {
                     .missing, "there is no \(kind) \"\($0.file)\"",
                     remedy: "Add it, or remove the line; names are relative to this file."), $0.line)
         }
-    }
-
-    /// The file's text as UTF-8, without a byte order mark.
-    private static func text(of bytes: [UInt8], _ path: String) throws -> ArraySlice<UInt8> {
-        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { return bytes.dropFirst(3) }
-        let encoding: String? =
-            switch Array(bytes.prefix(4)) {
-            case [0xFF, 0xFE, 0, 0], [0, 0, 0xFE, 0xFF]: "UTF-32"
-            case let four where four.starts(with: [0xFF, 0xFE]) || four.starts(with: [0xFE, 0xFF]): "UTF-16"
-            // Without a mark: the first character is of ASCII.
-            case let four where four.count == 4 && four.filter({ $0 == 0 }).count == 3: "UTF-32"
-            case let four where four.count == 4 && four.filter({ $0 == 0 }).count == 2: "UTF-16"
-            default: nil
-            }
-        guard let encoding else { return bytes[...] }
-        throw Problem(
-            .invalid, "the file is in \(encoding), but it must be UTF-8", remedy: "Save it as UTF-8.", file: path)
     }
 
     /// `./a//b` as `a/b`.
@@ -131,12 +117,25 @@ struct ImageMetadata {
                 .invalid, "the line names no file", remedy: "Write an object with \"file_name\", relative to this file."
             )
         }
-        guard let label = node["label"], !label.isNull else { return Entry(file: file, label: nil, line: line) }
-        if let name = label.string { return Entry(file: file, label: .name(name), line: line) }
+        return Entry(file: file, label: try label(of: node), captions: try captions(of: node), line: line)
+    }
+
+    private static func label(of node: JSONNode) throws -> Label? {
+        guard let label = node["label"], !label.isNull else { return nil }
+        if let name = label.string { return .name(name) }
         guard let number = label.integer, (0..<mostClasses).contains(number) else {
             throw Problem(
                 .invalid, "label is neither a name nor a class number", remedy: "Write a text, or a number from 0 on.")
         }
-        return Entry(file: file, label: .number(number), line: line)
+        return .number(number)
+    }
+
+    private static func captions(of node: JSONNode) throws -> [String]? {
+        guard let value = node["text"] ?? node["caption"], !value.isNull else { return nil }
+        let texts = (value.elements ?? [value]).map(\.string)
+        guard !texts.contains(nil), !texts.isEmpty else {
+            throw Problem(.invalid, "the caption is no text", remedy: "Write a text, or a list of texts.")
+        }
+        return texts.compactMap(\.self)
     }
 }

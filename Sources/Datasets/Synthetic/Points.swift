@@ -1,5 +1,6 @@
 import Configurations
 import Glibc
+import Problems
 import TensorCore
 
 /// How points were brought to mean 0 and deviation 1: one mean and one deviation for all coordinates, as minidiffusion does it, so
@@ -72,7 +73,8 @@ enum PlanarSet {
 }
 
 extension OpenedSource {
-    init(_ configuration: SyntheticDatasetConfiguration) throws {
+    /// - Parameter readsCaptions: whether captions are wanted, where the set has some.
+    init(_ configuration: SyntheticDatasetConfiguration, readsCaptions: Bool) throws {
         let seed = configuration.seed
         func points(_ point: (inout Philox) -> (Float, Float)) -> OpenedSource {
             let cloud = PointCloud(count: configuration.count, seed: seed, point)
@@ -98,6 +100,16 @@ extension OpenedSource {
                 source: MovingShapeClips(clips: clips, count: configuration.count),
                 shape: .video(frames: frames, size, channels: channels), classes: ShapeMotion.allCases.map(\.rawValue),
                 labels: (0..<configuration.count).map { $0 % ShapeMotion.allCases.count })
+        case .captionedShapes:
+            let shape = try configuration.images.shape()
+            guard case .image(let size, 3) = shape else {
+                throw Problem(
+                    .invalid, "captioned_shapes have colours, but the model's samples are \(shape)",
+                    remedy: "Use 3 channels.", path: "$.dataset.channels")
+            }
+            let shapes = try CaptionedShapes(resolution: size.width, seed: seed)
+            let images = CaptionedShapeImages(shapes: shapes, count: configuration.count)
+            self.init(source: images, shape: shape, captions: readsCaptions ? images.captions() : nil)
         }
     }
 }

@@ -25,20 +25,21 @@ extension JobContext {
     }
 
     /// Opens the data set of a job, and decodes it where that fits into memory.
-    func openDataset(_ configuration: DatasetConfiguration, _ common: CommonOptions) throws -> Dataset {
+    func openDataset(
+        _ configuration: DatasetConfiguration, _ common: CommonOptions, readingCaptions: Bool = false
+    ) throws -> Dataset {
         try pointing(to: "$.dataset") {
+            var loading = LoadingOptions(
+                memory: Self.cacheLimit(common), threads: device.threads, limits: Self.imageLimits(common),
+                permit: permit)
+            loading.readsCaptions = readingCaptions
             let resolved = try configuration.mapInputs { input in
                 do { return try permitted(input.path) } catch var problem as Problem {
                     problem.path = input.role.jsonPath
                     throw problem
                 }
             }
-            let dataset = try Dataset(
-                resolved, seed: common.seed,
-                loading: LoadingOptions(
-                    memory: Self.cacheLimit(common), threads: device.threads, limits: Self.imageLimits(common),
-                    permit: permit)
-            ) { done, total in
+            let dataset = try Dataset(resolved, seed: common.seed, loading: loading) { done, total in
                 try stop.check()
                 if done == total { log("decoded \(total) samples") }
             }

@@ -21,6 +21,10 @@ struct ModelAdditions {
     let loras: [Lora]
     let embeddings: [Embedding]
 
+    static let none = ModelAdditions(loras: [], embeddings: [])
+
+    private init(loras: [Lora], embeddings: [Embedding]) { (self.loras, self.embeddings) = (loras, embeddings) }
+
     /// - Throws: where a file is missing or may not be read.
     init(_ options: PromptOptions, _ context: JobContext) throws {
         func digest(_ path: String) throws -> String { try SHA256.digest(ofFile: path).description }

@@ -39,8 +39,6 @@ struct AutoencoderTraining: TrainingSubject {
             klWeight: job.reconstruction.klWeight, seed: job.common.seed)
     }
 
-    func network(of task: AutoencodingTask) -> any Module { task.autoencoder }
-
     func groups(of task: AutoencodingTask) -> [LearnerGroup] {
         [
             LearnerGroup(

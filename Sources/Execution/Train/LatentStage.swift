@@ -4,6 +4,7 @@ internal import Datasets
 internal import DurableFiles
 internal import JobSpec
 internal import Models
+internal import NeuralNet
 internal import Problems
 internal import Spool
 internal import StrictJSON
@@ -18,15 +19,17 @@ struct LatentStage {
     let digest: String
     private let context: JobContext
 
-    /// - Throws: `invalid` where the job and the autoencoder don't fit, with the job's key.
-    init(_ reference: ModelReference, for job: TrainJob, _ context: JobContext) throws {
-        self.context = context
-        let directory = try context.openAutoencoder(reference)
-        if let mismatch = job.mismatch(with: directory.configuration) { throw mismatch }
+    /// Where a problem of the autoencoder's files points to.
+    private let role: JobInput.Role
+
+    /// - Parameter role: the job's key that names it.
+    /// - Throws: what is wrong with its files.
+    init(_ directory: AutoencoderPart, as role: JobInput.Role, _ context: JobContext) throws {
+        (self.context, self.role) = (context, role)
         let phases = Phases(on: context.device)
         self.phases = phases
         configuration = directory.configuration
-        (autoencoder, digest) = try pointing(to: JobInput.Role.autoencoder.jsonPath) {
+        (autoencoder, digest) = try pointing(to: role.jsonPath) {
             let parts = [
                 try directory.weights().digest(),
                 directory.configuration.config(diffusersVersion: Pipeline.diffusersVersion).line,
@@ -56,6 +59,7 @@ struct LatentStage {
         let layout = SpoolLayout(root: context.arguments.spool)
         if let aside = try layout.secureCache(in: context.files) { context.log("note: \(aside)") }
         let directory = layout.latents
+        let role = role
         var computed = 0
         let latents = try pictures.encoded(
             as: shape, cache: LatentCache(directory, encoder: digest, in: context.files),
@@ -63,7 +67,7 @@ struct LatentStage {
             encode: { pictures in
                 // The path of the weights that are to blame is that of this job's autoencoder.
                 do { return try codec.samples(of: pictures) } catch var problem as Problem {
-                    problem.path = JobInput.Role.autoencoder.jsonPath
+                    problem.path = role.jsonPath
                     throw problem
                 }
             }
@@ -81,6 +85,18 @@ struct LatentStage {
         )
         release()
         return latents
+    }
+
+    /// Decodes one sample on a device that computes nothing.
+    func rehearseDecoding(_ shape: SampleShape, on device: Device) throws {
+        let configuration = configuration
+        let autoencoder = Component(of: Phases(on: device)) {
+            let network = AutoencoderKL(configuration, on: device)
+            network.initialize(seed: 0)
+            return network
+        }
+        _ = try SampleCodec(shape, (configuration, autoencoder), .rehearsed).shown(
+            .zeros(Shape([1] + shape.dimensions), on: device))
     }
 
     /// Ends the autoencoder's phase: what trains has the memory.

@@ -3,7 +3,6 @@ internal import Configurations
 internal import Datasets
 internal import DurableFiles
 internal import JobSpec
-internal import Models
 internal import NeuralNet
 internal import Problems
 internal import Spool
@@ -25,8 +24,8 @@ struct TrainExecution<Subject: TrainingSubject> {
     func run() throws -> Ending {
         let plan = try plan()
         guard try admit(plan) else { return .examined }
-        let task = subject.task(on: context.device)
-        let parameterCount = subject.network(of: task).parameterCount
+        let task = try subject.task(on: context.device)
+        let parameterCount = subject.groups(of: task).map(\.parameterCount).reduce(0, +)
         context.log(
             "\(subject.className) with \(parameterCount) parameters, \(subject.dataset.trainingCount) training samples")
         if let forecast = subject.forecast { context.log(forecast) }
@@ -66,10 +65,11 @@ struct TrainExecution<Subject: TrainingSubject> {
     /// Says how much memory the training will take, and ends it where it cannot have so much.
     private func admit(_ plan: TrainingPlan) throws -> Bool {
         func tensors(_ plan: TrainingPlan) throws -> Int {
-            let task = subject.task(on: Worker.rehearsalDevice())
+            let device = Worker.rehearsalDevice()
+            let task = try subject.task(on: device)
             return try Trainer.rehearse(
                 task, subject.groups(of: task), plan, shape: subject.dataset.shape.dimensions,
-                condition: subject.dataset.classes.isEmpty ? .none : Condition(classes: [0]),
+                condition: subject.blankCondition(on: device), caption: subject.encodesCaptions ? 0 : nil,
                 preview: subject.rehearsePreview)
         }
         return try context.admit(tensors: tensors(plan), beside: JobContext.residentMemory, job.common) {

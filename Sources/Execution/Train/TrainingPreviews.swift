@@ -12,7 +12,9 @@ internal import TensorCore
 
 /// Samples drawn while a model trains, always from the same noise.
 struct TrainingPreviews {
-    private let job: TrainJob
+    private let training: TrainingOptions
+    private let seed: UInt64
+    private let scheduler: SchedulerConfiguration
     private let model: any Denoiser
     private let dataset: Dataset
     private let context: JobContext
@@ -22,12 +24,12 @@ struct TrainingPreviews {
 
     /// - Parameter latents: what the data set holds in the place of what is shown; nil: what is shown.
     init(
-        _ job: TrainJob, _ model: any Denoiser, _ dataset: Dataset, _ latents: LatentStage?,
-        _ context: JobContext
+        _ job: some TrainingJob, _ model: any Denoiser, _ scheduler: SchedulerConfiguration, _ dataset: Dataset,
+        _ latents: LatentStage?, _ context: JobContext
     ) {
         codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) }, context.tiling)
         self.latents = latents
-        self.job = job
+        (training, seed, self.scheduler) = (job.training, job.common.seed, scheduler)
         self.model = model
         self.dataset = dataset
         self.context = context
@@ -35,19 +37,24 @@ struct TrainingPreviews {
 
     /// Draws the samples with the model as it is now, with 50 steps of DDIM (fewer where the schedule has fewer).
     ///
+    /// - Parameters:
+    ///   - conditions: of the samples.
+    ///   - guidance: nil: none.
     /// - Throws: `Stopped`; whoever resumes the training draws them.
-    func draw(step: Int) throws {
-        let scheduler = job.diffusion.scheduler
+    func draw(
+        step: Int, _ conditions: @escaping SamplingPlan.Conditions,
+        guidance: (Guidance, unconditional: SamplingPlan.Conditions)? = nil
+    ) throws {
         var options = SamplerOptions()
         options.steps = min(50, scheduler.numTrainTimesteps)
-        let isConditional = job.model.classConditioning != .none
-        let plan = SamplingPlan(
+        var plan = SamplingPlan(
             sampler: try SettledSampler(options, usual: .plain, over: scheduler).sampler(),
             sampleShape: dataset.shape.dimensions,
-            count: job.training.sampleCount, batchSize: min(job.training.sampleCount, job.training.batchSize),
-            condition: isConditional ? Condition(classes: Array(dataset.classes.indices)) : .none)
+            count: training.sampleCount, batchSize: min(training.sampleCount, training.batchSize),
+            condition: conditions)
+        plan.guidance = guidance
         var run = SamplingRun(
-            plan, model, from: SamplingCursor(noise: .philox(seed: job.common.seed)), on: context.device)
+            plan, model, from: SamplingCursor(noise: .philox(seed: seed)), on: context.device)
         var samples: [[Float]] = []
         // What trains has the memory again.
         defer { latents?.release() }

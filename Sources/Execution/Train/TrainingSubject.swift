@@ -1,5 +1,6 @@
 internal import Datasets
 internal import JobSpec
+internal import Models
 internal import NeuralNet
 internal import StrictJSON
 internal import TensorCore
@@ -18,11 +19,15 @@ protocol TrainingSubject {
     /// A line of the log about the time that steps will take; nil: none.
     var forecast: String? { get }
 
-    /// What is minimized, with new networks on `device`.
-    func task(on device: Device) -> Task
+    /// What is minimized, with new networks on `device`. What does not learn has its weights.
+    ///
+    /// - Throws: what keeps weights from being read.
+    func task(on device: Device) throws -> Task
 
-    /// The network that is published.
-    func network(of task: Task) -> any Module
+    /// The condition of one sample, without a content, for a rehearsal.
+    func blankCondition(on device: Device) -> Condition
+    /// Whether each step encodes its captions, by networks of the task.
+    var encodesCaptions: Bool { get }
 
     /// What learns.
     func groups(of task: Task) -> [LearnerGroup]
@@ -47,6 +52,10 @@ protocol TrainingSubject {
 }
 
 extension TrainingSubject {
+    var encodesCaptions: Bool { false }
+
+    func blankCondition(on device: Device) -> Condition { dataset.classes.isEmpty ? .none : Condition(classes: [0]) }
+
     /// Takes no more than a step of the training.
     func rehearsePreview(on device: Device) throws {}
 }

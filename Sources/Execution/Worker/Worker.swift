@@ -92,6 +92,7 @@ public enum Worker {
             "attempt \(arguments.attempt) with \(arguments.threads) threads, \(Kernels.description(context.device))")
         return switch try job.get() {
         case .train(let job): try TrainExecution(DenoiserTraining(job, context), context).run()
+        case .fineTune(let job): try TrainExecution(FineTuning(job, context), context).run()
         case .trainAutoencoder(let job): try TrainExecution(AutoencoderTraining(job, context), context).run()
         case .sample(let job): try SampleExecution(job, context).run()
         case .img2img(let job): try SampleExecution(job, context).run()

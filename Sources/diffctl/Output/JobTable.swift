@@ -6,10 +6,11 @@ import Problems
 package enum JobTable {
     /// - Parameter bars: whether those that run get a bar as long as they have come.
     package static func render(_ jobs: [JobStatus], _ style: Style, now: Date = .now, bars: Bool = false) -> String {
-        var table = Table([
-            ("ID", .right), ("NAME", .left), ("KIND", .left), ("STATE", .left), ("PRIO", .right), ("STEP", .right),
-            ("DONE", .right), ("", .left), ("RATE", .right), ("ETA", .right), ("LOSS", .right), ("NOTE", .left),
-        ])
+        var table = Table(
+            [
+                ("ID", .right), ("NAME", .left), ("KIND", .left), ("STATE", .left), ("PRIO", .right), ("STEP", .right),
+                ("DONE", .right), ("", .left), ("RATE", .right), ("ETA", .right), ("LOSS", .right), ("NOTE", .left),
+            ], worth: [0, 0, 3, 0, 4, 5, 7, 1, 2, 6, 4, 0])
         for job in jobs {
             let progress = job.state == .succeeded ? nil : job.progress
             table.add([
@@ -25,6 +26,19 @@ package enum JobTable {
             ])
         }
         return table.render(style)
+    }
+
+    /// What runs, then what waits in the order in which it starts, then what is held, and then what has ended, the last one first.
+    package static func inOrder(_ jobs: [JobStatus]) -> [JobStatus] {
+        func rank(_ job: JobStatus) -> (Int, Double, Int) {
+            switch job.state {
+            case .running, .cancelling: (0, 0, job.id)
+            case .queued: (1, -Double(job.priority), job.id)
+            case .held: (2, 0, job.id)
+            case .succeeded, .failed, .cancelled: (3, -(job.finishedAt?.timeIntervalSince1970 ?? 0), -job.id)
+            }
+        }
+        return jobs.sorted { rank($0) < rank($1) }
     }
 
     /// Until the job should have ended, the wait of one that is queued included.
@@ -53,7 +67,9 @@ package enum JobTable {
         case .succeeded:
             guard let started = job.startedAt, let finished = job.finishedAt else { return "" }
             return "took " + Quantity.duration(seconds: finished.timeIntervalSince(started))
-        case .running: return job.attempt > 1 ? "attempt \(job.attempt)" : ""
+        case .running:
+            return [job.attempt > 1 ? "attempt \(job.attempt)" : nil, job.detail].compactMap(\.self).joined(
+                separator: ", ")
         case .cancelling, .cancelled: return job.detail ?? ""
         }
     }

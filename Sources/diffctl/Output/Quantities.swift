@@ -17,6 +17,9 @@ package enum Quantity {
         }
     }
 
+    /// `1 job`, `3 jobs`.
+    package static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
     /// `512 B`, `3.2 MiB`.
     package static func bytes(_ count: Int) -> String {
         guard count >= 1024 else { return "\(count) B" }
@@ -38,9 +41,10 @@ package enum Quantity {
         return String(text.reversed().drop { $0 == "0" }.drop { $0 == "." }.reversed())
     }
 
-    /// `2026-03-01 14:05:09` in local time.
+    /// `2026-03-01 14:05:09+01:00` in local time.
     package static func time(_ date: Date, in zone: TimeZone = .current) -> String {
         let style = Date.ISO8601FormatStyle(dateTimeSeparator: .space, timeZone: zone)
-        return date.printable.formatted(style.year().month().day().time(includingFractionalSeconds: false))
+        return date.printable.formatted(
+            style.year().month().day().time(includingFractionalSeconds: false).timeZone(separator: .colon))
     }
 }

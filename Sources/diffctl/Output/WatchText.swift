@@ -9,12 +9,21 @@ package enum WatchText {
     private static let barWidth = 20
 
     /// The whole screen: from its upper left corner, each line cleared to its end, and the rest below cleared.
-    package static func screen(_ jobs: [JobStatus], _ style: Style, now: Date = .now) -> String {
-        let lines = table(jobs, style, now: now).split(separator: "\n", omittingEmptySubsequences: false)
-        // The newest stand last; above them there may be more than the terminal has lines.
+    package static func screen(
+        _ jobs: [JobStatus], _ style: Style, rejected: [Rejection] = [], now: Date = .now
+    ) -> String {
+        let jobs = JobTable.inOrder(jobs)
+        let below = RejectionText.lines(rejected, style, now: now)
+        // Without the last line, on which the cursor stands: the terminal never scrolls. The header has one, and so has the word of
+        // those that have no place.
         let room = max(2, (style.height ?? .max) - 1)
-        let shown = lines.count <= room ? lines[...] : lines.prefix(1) + lines.suffix(room - 1)
-        return "\u{1B}[H" + shown.map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J"
+        let shown = max(1, room - 1 - below.count)
+        let left = jobs.count <= shown ? 0 : jobs.count - (shown - 1)
+        var lines = table(Array(jobs.prefix(jobs.count - left)), style, now: now)
+            .split(separator: "\n", omittingEmptySubsequences: true).map(String.init)
+        if left > 0 { lines.append("... and \(left) more") }
+        lines += below
+        return "\u{1B}[H" + lines.prefix(room).map { $0 + "\u{1B}[K\n" }.joined() + "\u{1B}[J"
     }
 
     package static func table(_ jobs: [JobStatus], _ style: Style, now: Date = .now) -> String {
@@ -30,8 +39,10 @@ package enum WatchText {
 
     /// One change in one line, for files and pipes.
     package static func line(_ event: JobEvent) -> String {
-        let job = event.job
-        var parts = [event.time.printable.formatted(.iso8601), "\(job.id) \(job.name)", job.state.rawValue]
+        let time = event.time.printable.formatted(.iso8601)
+        if let rejection = event.rejection { return "\(time)  refused  \(RejectionText.line(rejection))" }
+        guard let job = event.job else { return time }
+        var parts = [time, "\(job.id) \(job.name)", job.state.rawValue]
         if let progress = job.progress, job.state == .running {
             parts.append("step \(progress.step)/\(progress.totalSteps)")
             if let rate = progress.stepsPerSecond { parts.append(Quantity.significant(rate) + "/s") }

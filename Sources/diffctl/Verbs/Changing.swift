@@ -34,6 +34,7 @@ struct JobArguments: ParsableArguments {
             try output.write(JobList(jobs: changed)) { style in
                 changed.map { job in
                     "\(job.id) \(printable(job.name)) \(style.paint(job.state.rawValue, Style.color(of: job.state)))"
+                        + (job.state == .running ? job.detail.map { ": " + printable($0) } ?? "" : "")
                 }.joined(separator: "\n")
             }
         }

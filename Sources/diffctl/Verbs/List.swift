@@ -20,9 +20,17 @@ struct List: ParsableCommand {
     func run() throws {
         let states = state.isEmpty ? Set(JobState.allCases) : Set(state)
         let list = try request { () throws(Problems) in
-            try connection.client.jobs(JobFilter(states: states, name: name, limit: limit))
+            var list = try connection.client.jobs(JobFilter(states: states, name: name, limit: limit))
+            // A drop that was refused is in no state.
+            if state.isEmpty {
+                list.rejected = try connection.client.rejections(named: name, limit: Status.rejectionsAsked)
+            }
+            return list
         }
-        try output.write(list) { style in list.jobs.isEmpty ? "No jobs." : JobTable.render(list.jobs, style) }
+        try output.write(list) { style in
+            let table = list.jobs.isEmpty ? "No jobs.\n" : JobTable.render(list.jobs, style)
+            return table + RejectionText.lines(list.rejected ?? [], style).map { $0 + "\n" }.joined()
+        }
     }
 }
 

@@ -7,7 +7,8 @@ struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show how jobs stand.",
         discussion: """
-            Without JOB: all that are not finished, and the ten that finished last. The table holds the 50 that come first of those that wait, \
+            Without JOB: all that are not finished, and the ten that finished last, what runs first; and the drops that were refused in the last \
+            day. With the name of a drop that was refused: what its receipt says, and exit status 65. The table holds the 50 that come first of those that wait, \
             and the 50 newest of those that are held; --json gives all.
             """)
 
@@ -17,21 +18,27 @@ struct Status: ParsableCommand {
 
     static let finishedShown = 10
     static let waitingShown = 50
+    static let rejectionsAsked = 20
 
     func run() throws {
         let client = connection.client
         let limit = output.json ? nil : Self.waitingShown
-        let (jobs, left, health) = try request { () throws(Problems) in
+        let (list, left, health) = try request { () throws(Problems) in
             let health = output.json ? nil : try client.health()
             guard job.isEmpty else { return (try named(client), 0, health) }
             let (jobs, left) = try Self.overview(client, limit: limit)
-            return (jobs, left, health)
+            return (JobList(jobs: jobs, rejected: try client.rejections(limit: Self.rejectionsAsked)), left, health)
         }
-        try output.write(JobList(jobs: jobs)) { style in
-            jobs.isEmpty ? "No jobs." : JobTable.render(jobs, style) + Self.rest(left)
+        try output.write(list) { style in
+            let jobs = list.jobs.isEmpty ? "" : JobTable.render(JobTable.inOrder(list.jobs), style) + Self.rest(left)
+            let rejected = list.rejected ?? []
+            let below = job.isEmpty ? RejectionText.lines(rejected, style) : rejected.map { RejectionText.sheet($0) }
+            let text = jobs + below.map { $0 + "\n" }.joined()
+            return text.isEmpty ? "No jobs." : text
         }
         if let note = health.flatMap({ Self.note(on: $0.status) }) { standardError("diffctl: \(note)") }
         for trouble in health?.troubles ?? [] { standardError("diffctl: \(printable(trouble.description))") }
+        if !job.isEmpty, list.rejected?.isEmpty == false { throw Failure(.badJobFile) }
     }
 
     /// What keeps every job from starting.
@@ -46,7 +53,9 @@ struct Status: ParsableCommand {
 
     /// What a table that does not hold all says below.
     static func rest(_ count: Int) -> String {
-        count > 0 ? "\(count) more wait or are held: diffctl list --state queued --state held\n" : ""
+        count > 0
+            ? "\(count) more \(count == 1 ? "waits or is" : "wait or are") held: diffctl list --state queued --state held\n"
+            : ""
     }
 
     /// All jobs that are not finished, and the last that are.
@@ -75,9 +84,23 @@ struct Status: ParsableCommand {
         return (jobs.values.sorted { $0.id < $1.id }, left)
     }
 
-    private func named(_ client: ControlClient) throws(Problems) -> [JobStatus] {
-        var jobs: [JobStatus] = []
-        for reference in job { jobs.append(try client.job(reference)) }
-        return jobs
+    /// The jobs that were asked for, and the drops that would have become jobs of these names and were refused.
+    private func named(_ client: ControlClient) throws(Problems) -> JobList {
+        var list = JobList(jobs: [])
+        for reference in job {
+            let rejection: Rejection? =
+                if case .name(let name) = reference { try client.rejections(named: name, limit: 1).last } else { nil }
+            do throws(Problems) {
+                let job = try client.job(reference)
+                list.jobs.append(job)
+                if let rejection, rejection.rejectedAt > job.submittedAt {
+                    list.rejected = (list.rejected ?? []) + [rejection]
+                }
+            } catch {
+                guard let rejection, error.all.first?.code == .missing else { throw error }
+                list.rejected = (list.rejected ?? []) + [rejection]
+            }
+        }
+        return list
     }
 }

@@ -159,7 +159,7 @@ extension JobSpec {
     /// Whether it draws or measures with a model: one that others have made.
     fileprivate var usesModel: Bool {
         switch self {
-        case .train, .trainAutoencoder: false
+        case .train, .trainAutoencoder, .fineTune: false
         case .sample, .img2img, .videoExtend, .evaluate: !models.isEmpty
         }
     }

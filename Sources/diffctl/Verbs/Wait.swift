@@ -44,7 +44,7 @@ struct Waiting {
                     patience.reset()
                     return ids.contains { ended[$0] == nil }
                 } _: { (event) throws(Problems) in
-                    if ids.contains(event.job.id) { note(event.job, &ended, &told) }
+                    if let job = event.job, ids.contains(job.id) { note(job, &ended, &told) }
                     return ids.contains { ended[$0] == nil }
                 }
                 // The daemon ended the stream: it stops, or lost patience with a slow reader. Ask again.

@@ -9,8 +9,8 @@ struct Watch: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show how jobs stand, as it changes.",
         discussion: """
-            On a terminal a table that is drawn anew, with a bar for each job that runs; otherwise, and with --json, a line for each job and \
-            then for each change. Without JOB: all that are not finished, and the ten that finished last. Ends when all JOBs have ended, or with Ctrl-C.
+            On a terminal a table that is drawn anew, with a bar for each job that runs; otherwise, and with --json, a line for each job \
+            and then for each change. Without JOB: all that are not finished, and the ten that finished last. Ends when all JOBs have ended, or with Ctrl-C.
             """)
 
     @Argument(help: "Ids or names.") var job: [JobReference] = []
@@ -23,8 +23,11 @@ struct Watch: ParsableCommand {
         let isLive = !output.json && style.isTerminal
         try request { () throws(Problems) in
             var watching = Watching(client: client, references: job)
-            try watching.run { (jobs, event) throws(Problems) in
-                if isLive { return standardOutput(WatchText.screen(jobs, style)) }
+            try watching.run { (jobs, rejections, event) throws(Problems) in
+                // The terminal's size may have changed.
+                if isLive {
+                    return standardOutput(WatchText.screen(jobs, Style.ofStandardOutput(), rejected: rejections))
+                }
                 standardOutput(output.json ? try Self.line(event) : WatchText.line(event))
             }
         }
@@ -44,6 +47,7 @@ struct Watching {
     let client: ControlClient
     let references: [JobReference]
     private var jobs: [Int: JobStatus] = [:]
+    private var rejections: [Rejection] = []
     private var patience = Patience()
 
     init(client: ControlClient, references: [JobReference]) {
@@ -51,9 +55,10 @@ struct Watching {
         self.references = references
     }
 
-    /// Calls `show` with the jobs by rising id and what has changed: at first for each job, as an event without a number. Returns
+    /// Calls `show` with the jobs by rising id, the drops that were refused, and what has changed: at first for each job, as an event
+    /// without a number. Returns
     /// when all jobs that were asked for have ended. Outlives a restart of the daemon.
-    mutating func run(_ show: ([JobStatus], JobEvent) throws(Problems) -> Void) throws(Problems) {
+    mutating func run(_ show: ([JobStatus], [Rejection], JobEvent) throws(Problems) -> Void) throws(Problems) {
         // A name could come to mean a newer job.
         var ids: Set<Int> = []
         for reference in references { ids.insert(try client.job(reference).id) }
@@ -62,14 +67,18 @@ struct Watching {
                 try client.events { () throws(Problems) in
                     patience.reset()
                     for job in try list(ids) {
-                        try show(sorted, JobEvent(sequence: 0, kind: .state, time: .now, job: job))
+                        try show(sorted, rejections, JobEvent(sequence: 0, kind: .state, time: .now, job: job))
                     }
                     return goesOn(ids)
                 } _: { (event) throws(Problems) in
-                    guard ids.isEmpty || ids.contains(event.job.id) else { return true }
-                    jobs[event.job.id] = event.job
+                    if let rejection = event.rejection, ids.isEmpty {
+                        rejections.append(rejection)
+                        try show(sorted, rejections, event)
+                    }
+                    guard let job = event.job, ids.isEmpty || ids.contains(job.id) else { return true }
+                    jobs[job.id] = job
                     dropOld()
-                    try show(sorted, event)
+                    try show(sorted, rejections, event)
                     return goesOn(ids)
                 }
                 if !goesOn(ids) { return }
@@ -88,6 +97,7 @@ struct Watching {
         var listed: [JobStatus] = []
         if ids.isEmpty {
             listed = try Status.overview(client, limit: Status.waitingShown).jobs
+            rejections = try client.rejections(limit: Status.rejectionsAsked)
         } else {
             for id in ids { listed.append(try client.job(.id(id))) }
         }

@@ -33,8 +33,11 @@ final class TextConditions {
     }
 
     let parts: TextParts
-    private let store: TextStore
+    /// Nil where encoders are asked each time.
+    private let store: TextStore?
     private let digests: [String]
+    /// Those that are asked each time, since they learn; empty: what each gives is kept.
+    private let learning: [any TextEncoder]
     private let device: Device
     /// In the order in which they are encoded: one encoder after the other.
     private(set) var tasks: [[Task]]
@@ -54,8 +57,16 @@ final class TextConditions {
         digests = try parts.encoders.map {
             ([try digest($0.weights())] + additions.identity).joined(separator: " ")
         }
+        learning = []
         tasks = parts.encoders.map { _ in [] }
         log = context.log
+    }
+
+    /// Conditions by encoders that learn, which are asked whenever a condition is made.
+    init(_ parts: TextParts, learning encoders: [any TextEncoder], on device: Device, log: @escaping (String) -> Void) {
+        (self.parts, learning, self.device, self.log) = (parts, encoders, device, log)
+        (store, digests) = (nil, [])
+        tasks = parts.encoders.map { _ in [] }
     }
 
     // MARK: - What is to be encoded
@@ -70,13 +81,15 @@ final class TextConditions {
         _ prompts: PromptList, _ options: PromptOptions, count: Int, size: ImageSize, isGuided: Bool
     ) throws -> (condition: SamplingPlan.Conditions, unconditional: SamplingPlan.Conditions?) {
         func text(_ prompt: String, skipping skip: Int, _ key: String) throws -> Text {
-            let name = Self.name(prompt, skipping: skip)
-            if let text = texts[name] { return text }
-            let text = try pointing(to: "$.\(key)") {
-                try tokenized(prompt, parsed: prompts.parsed(prompt), skipping: skip, options)
+            try pointing(to: "$.\(key)") {
+                try self.text(prompt, skipping: skip, options) {
+                    try prompts.parsed($0)
+                } cut: {
+                    log(
+                        "warning: a prompt has \($0.count) tokens more than the model reads; this was left out: \($0.text)"
+                    )
+                }
             }
-            texts[name] = text
-            return text
         }
         // clip_skip is for the prompt alone, as in diffusers.
         let positive = try prompts.positive.prefix(count).map { try text($0, skipping: options.clipSkip, "prompt") }
@@ -109,6 +122,39 @@ final class TextConditions {
         )
     }
 
+    /// The conditions of a data set's captions.
+    ///
+    /// - Parameter size: of the images in pixels.
+    /// - Returns: makes the condition of samples with the captions of these numbers; nil stands for the empty one.
+    func conditions(captions: [String], size: ImageSize) throws -> ([Int?]) throws -> Condition {
+        var cut: [(caption: String, excess: TokenizedPrompt.Excess)] = []
+        let all = try ([""] + captions).map { caption in
+            let text = try text(caption, skipping: 0, PromptOptions(), parsed: { Prompt($0) }) {
+                cut.append((caption, $0))
+            }
+            need(text)
+            return text
+        }
+        if let first = cut.first {
+            log(
+                "warning: \(cut.count) of \(captions.count) captions have more tokens than the model reads, the first of them "
+                    + "\(first.excess.count); this was left out of it: \(first.excess.text)")
+        }
+        return { numbers in
+            try self.condition(numbers.map { (all[$0.map { $0 + 1 } ?? 0], 1) }, size, isNegative: false)
+        }
+    }
+
+    /// Encodes what is not encoded yet, where that is not a part of the job's steps.
+    ///
+    /// - Throws: `Stopped` on a stop request; what is encoded by then stays.
+    func encode(by encoders: [Component<any TextEncoder>], stop: StopRequest) throws {
+        for task in try remainingTasks() {
+            try stop.check()
+            try encode(task, by: try encoders[task.encoder]())
+        }
+    }
+
     /// A prompt that conditions were asked for.
     func texts(_ prompt: String, _ options: PromptOptions) -> Text? {
         texts[Self.name(prompt, skipping: options.clipSkip)]
@@ -116,9 +162,16 @@ final class TextConditions {
 
     private static func name(_ prompt: String, skipping skip: Int) -> String { "\(skip) \(prompt)" }
 
-    private func tokenized(
-        _ text: String, parsed prompt: Prompt, skipping skip: Int, _ options: PromptOptions
+    /// A prompt for all encoders.
+    ///
+    /// - Parameter cut: receives what the model does not read of a prompt that was not known before.
+    private func text(
+        _ text: String, skipping skip: Int, _ options: PromptOptions, parsed: (String) throws -> Prompt,
+        cut: (TokenizedPrompt.Excess) -> Void
     ) throws -> Text {
+        let name = Self.name(text, skipping: skip)
+        if let known = texts[name] { return known }
+        let prompt = try parsed(text)
         let layer = TextLayer(
             skipped: parts.pipeline.layersLeftOut(skipping: skip), isNormalized: parts.pipeline.normalizesLayer)
         let tokens = try parts.encoders.map { encoder in
@@ -132,12 +185,10 @@ final class TextConditions {
                 ? encoder.tokenizer.chunks(of: prompt, length: encoder.length)
                 : encoder.tokenizer.truncated(prompt, to: encoder.length)
         }
-        if let excess = tokens.lazy.compactMap(\.excess).first {
-            log(
-                "warning: a prompt has \(excess.count) tokens more than the model reads; this was left out: \(excess.text)"
-            )
-        }
-        return Text(text: text, layer: layer, tokens: tokens)
+        if let excess = tokens.lazy.compactMap(\.excess).first { cut(excess) }
+        let tokenized = Text(text: text, layer: layer, tokens: tokens)
+        texts[name] = tokenized
+        return tokenized
     }
 
     private func need(_ text: Text) {
@@ -163,6 +214,7 @@ final class TextConditions {
 
     /// What is not encoded yet.
     func remainingTasks() throws -> [Task] {
+        guard let store else { return [] }
         try store.create()
         return try tasks.joined().filter { try !store.holds(key($0)) }
     }
@@ -170,7 +222,7 @@ final class TextConditions {
     func encode(_ task: Task, by encoder: any TextEncoder) throws {
         let encoding = encoder([task.sequence.ids], layer: task.layer, isPooled: takesPooled(task.encoder))
         let tokens = encoding.weighted(by: [task.sequence.weights]).tokens  // (1, S, D)
-        try store.save(
+        try store?.save(
             tokens: tokens.reshaped(to: [tokens.shape[1], tokens.shape[2]]),
             pooled: encoding.pooled.map { $0.reshaped(to: [$0.shape[1]]) }, as: key(task))
     }
@@ -196,6 +248,7 @@ final class TextConditions {
     ) throws -> Condition {
         let width = self.width
         let length = parts.encoders.first?.length ?? 0
+        guard let store else { return try learned(texts.map(\.text), size, isNegative: isNegative) }
         let longest = (texts.map(\.sequences).max() ?? 0) * length
         var read: [Task: (tokens: [Float], pooled: [Float])] = [:]
         func values(_ task: Task) throws -> (tokens: [Float], pooled: [Float]) {
@@ -235,7 +288,23 @@ final class TextConditions {
         return condition(
             tokens: Tensor(tokens, shape: [texts.count, longest, width], on: device),
             counts: texts.map { $0.sequences * length },
-            pooled: pooled, size, isNegative: isNegative)
+            pooled: Tensor(pooled, shape: [texts.count, pooledWidth], on: device), size, isNegative: isNegative)
+    }
+
+    /// What the learning encoders make of the first sequence of each text, recorded where a tape records; nil for zeros.
+    private func learned(_ texts: [Text?], _ size: ImageSize, isNegative: Bool) throws -> Condition {
+        let given = texts.compactMap(\.self)
+        // A negative prompt that was not given is zeros in all samples, or in none.
+        guard given.count == texts.count, let layer = given.first?.layer else {
+            return blank(count: texts.count, on: device)
+        }
+        let encodings = learning.enumerated().map { number, encoder in
+            encoder(given.map { $0.tokens[number].sequences[0].ids }, layer: layer, isPooled: takesPooled(number))
+        }
+        let tokens = Tensor.concatenated(encodings.map(\.tokens), axis: 2)  // (N, S, D)
+        return condition(
+            tokens: tokens, counts: [Int](repeating: tokens.shape[1], count: texts.count),
+            pooled: encodings.last?.pooled ?? .zeros([texts.count, 0], on: device), size, isNegative: isNegative)
     }
 
     /// A condition of the same shape without a content, for a rehearsal.
@@ -243,20 +312,18 @@ final class TextConditions {
         let length = sequences * (parts.encoders.first?.length ?? 0)
         return condition(
             tokens: .zeros([count, length, width], on: device), counts: [Int](repeating: length, count: count),
-            pooled: [Float](repeating: 0, count: count * pooledWidth), ImageSize(1), isNegative: false)
+            pooled: .zeros([count, pooledWidth], on: device), ImageSize(1), isNegative: false)
     }
 
     private func condition(
-        tokens: Tensor, counts: [Int], pooled: [Float], _ size: ImageSize, isNegative: Bool
+        tokens: Tensor, counts: [Int], pooled: Tensor, _ size: ImageSize, isNegative: Bool
     ) -> Condition {
         let count = tokens.shape[0]
         var condition = Condition()
         // Where all are as long, none is masked.
         let isMasked = counts.contains { $0 != tokens.shape[1] }
         condition.text = Condition.Text(tokens: tokens, counts: isMasked ? counts : nil)
-        if pooledWidth > 0 {
-            condition.pooledText = Tensor(pooled, shape: [count, pooledWidth], on: tokens.device)
-        }
+        if pooledWidth > 0 { condition.pooledText = pooled }
         let added = parts.pipeline.addedNumbers(size, isNegative: isNegative)
         if !added.isEmpty {
             condition.added = Tensor(
