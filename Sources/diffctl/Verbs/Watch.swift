@@ -9,8 +9,9 @@ struct Watch: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show how jobs stand, as it changes.",
         discussion: """
-            On a terminal a table that is drawn anew, with a bar for each job that runs; otherwise, and with --json, a line for each job \
-            and then for each change. Without JOB: all that are not finished, and the ten that finished last. Ends when all JOBs have ended, or with Ctrl-C.
+            On a terminal a table that is drawn anew, with a bar for each job that runs; otherwise, and with --json, a line for each \
+            job and then for each change. Without JOB: all that are not finished, and the ten that finished last. Ends when all \
+            JOBs have ended, or with Ctrl-C.
             """)
 
     @Argument(help: "Ids or names.") var job: [JobReference] = []
@@ -25,7 +26,9 @@ struct Watch: ParsableCommand {
             var watching = Watching(client: client, references: job)
             try watching.run { (jobs, rejections, event) throws(Problems) in
                 // The terminal's size may have changed.
-                if isLive { return standardOutput(WatchText.screen(jobs, Style.ofStandardOutput(), rejected: rejections)) }
+                if isLive {
+                    return standardOutput(WatchText.screen(jobs, Style.ofStandardOutput(), rejected: rejections))
+                }
                 standardOutput(output.json ? try Self.line(event) : WatchText.line(event))
             }
         }
