@@ -113,6 +113,11 @@ struct PipelineParts {
             let name = try JSONNode.parse(
                 files.read(configFile, limit: 1 << 20, followsLinks: true), file: configFile)["_class_name"]?.string
         else {
+            if try files.exists(Path.join(path, AdapterFile.fileName)) {
+                throw Problem(
+                    .invalid, "\(path) holds an adapter, not a model",
+                    remedy: "Name its base as the model, and the adapter in \"loras\".", file: path)
+            }
             throw Problem(
                 .missing, "\(path) is not a model: it has no \(indexName)",
                 remedy: "Name the directory that diffusers' save_pretrained or a train job wrote.",

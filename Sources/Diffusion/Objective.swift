@@ -10,6 +10,8 @@ public struct Objective: Sendable {
     let frameNoise: FrameNoise?
     private let loss: Loss
     private let gamma: Double?
+    /// What is drawn for samples without frames.
+    private let timesteps: ClosedRange<Int>
     /// For a model whose second half of channels says the variance.
     private let bound: VariationalBound?
 
@@ -18,11 +20,12 @@ public struct Objective: Sendable {
     ///   - predictionType: what the model predicts.
     ///   - loss: the distance between what the model predicts and what it should.
     ///   - snrGamma: gamma of min-SNR weighting (Hang et al. 2023); nil: every timestep has the weight 1.
+    ///   - timesteps: what training draws, below T; nil: all.
     ///   - learnsVariance: whether the model has twice the channels of its input, the second half for the variance.
     ///   - frameNoise: how the levels of a clip's frames are drawn; nil for samples without frames.
     public init(
         schedule: NoiseSchedule, predictionType: PredictionType, loss: Loss = .meanSquared, snrGamma: Double? = nil,
-        learnsVariance: Bool = false, frameNoise: FrameNoise? = nil
+        timesteps: ClosedRange<Int>? = nil, learnsVariance: Bool = false, frameNoise: FrameNoise? = nil
     ) {
         self.frameNoise = frameNoise
         bound = learnsVariance ? VariationalBound(training: schedule, predictionType) : nil
@@ -30,15 +33,16 @@ public struct Objective: Sendable {
         self.predictionType = predictionType
         self.loss = loss
         gamma = snrGamma
+        self.timesteps = timesteps ?? 0...schedule.count - 1
     }
 
-    /// t ~ Uniform(0..<T) for the given samples of a step's batch (algorithm 1, line 3).
+    /// t ~ Uniform(0..<T), or of a range in it, for the given samples of a step's batch (algorithm 1, line 3).
     public func timesteps(
         seed: UInt64, purpose: Philox.Purpose = .timesteps, step: Int, samples: Range<Int>
     ) -> [Int] {
         samples.map { sample in
             var random = Philox(seed: seed, purpose: purpose, step: step, sample: sample)
-            return random.integer(below: schedule.count)
+            return timesteps.lowerBound + random.integer(below: timesteps.count)
         }
     }
 

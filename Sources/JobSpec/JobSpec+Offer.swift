@@ -13,11 +13,21 @@ extension JobSpec {
         let autoencoder: AutoencoderKLConfiguration? =
             if case .trainAutoencoder(let job)? = first { job.model } else { nil }
         switch (training, role) {
-        case (.trainAutoencoder, .model), (.trainAutoencoder, .refiner):
+        case (.trainAutoencoder, .model), (.trainAutoencoder, .refiner), (.trainAutoencoder, .baseModel):
             return [
                 Problem(
                     .invalid, "the job \(training.name) trains an autoencoder, which draws nothing by itself",
                     remedy: "Name a job that trains a model.", path: role.jsonPath)
+            ]
+        case (.fineTune(let job), .model), (.fineTune(let job), .refiner), (.fineTune(let job), .baseModel):
+            guard job.adapter != nil || job.textualInversion != nil else { return [] }
+            return [
+                Problem(
+                    .invalid,
+                    "the job \(training.name) trains \(job.adapter == nil ? "a word" : "an adapter") beside its base model, not a model",
+                    remedy: job.adapter == nil
+                        ? "Name its base model, and the file of its model/ in \"embeddings\"."
+                        : "Name its base model, and the job in \"loras\".", path: role.jsonPath)
             ]
         case (.trainAutoencoder(let job), .autoencoder):
             guard case .train(let own) = self, let mismatch = own.mismatch(with: job.model) else { return [] }

@@ -67,6 +67,9 @@ extension TrainJob {
             with: diffusion.scheduler, dropsConditions: training.classDropoutProb > 0)
         for misfit in misfits { checks.fail(misfit) }
         dataset.checkValidation(training, &checks)
+        if model.clips != nil, let misfit = diffusion.loss.misfit(with: diffusion.scheduler, clips: true) {
+            checks.fail(misfit.within("diffusion"))
+        }
         checkText(&checks)
     }
 

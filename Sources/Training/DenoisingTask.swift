@@ -12,6 +12,7 @@ public struct DenoisingTask: TrainingTask {
     private let objective: Objective
     private let captions: Captions?
     private let conditionDropout: Double
+    private let noiseOffset: Double
     private let seed: UInt64
 
     /// The conditions of samples with the captions of these numbers; nil stands for the empty caption.
@@ -22,10 +23,12 @@ public struct DenoisingTask: TrainingTask {
     ///   - unconditional: what takes the place of a dropped condition, one row; nil for a model without such.
     ///   - captions: for a model that reads text; a dropped caption is the empty one.
     ///   - conditionDropout: probability that a sample's condition is dropped.
+    ///   - noiseOffset: how much noise that is the same in all pixels of a channel is added to that of training (Guttenberg
+    ///     2023).
     ///   - seed: of timesteps, noise and dropout.
     public init(
         _ model: any Denoiser, takes parts: Condition.Parts, unconditional: Condition?, objective: Objective,
-        captions: Captions? = nil, conditionDropout: Double = 0, seed: UInt64
+        captions: Captions? = nil, conditionDropout: Double = 0, noiseOffset: Double = 0, seed: UInt64
     ) {
         self.model = model
         self.parts = parts
@@ -33,6 +36,7 @@ public struct DenoisingTask: TrainingTask {
         self.objective = objective
         self.captions = captions
         self.conditionDropout = conditionDropout
+        self.noiseOffset = noiseOffset
         self.seed = seed
     }
 
@@ -41,14 +45,23 @@ public struct DenoisingTask: TrainingTask {
         let x0 = batch.x  // x_0 ~ q(x_0)
         let levels = objective.levels(
             for: x0.shape, seed: seed, step: place.step, samples: place.first..<place.first + batch.count)
-        let noise = Tensor.normal(
-            x0.shape, seed: seed, purpose: .trainingNoise, step: place.step, firstSample: place.first,
-            on: x0.device)
+        let noise = noise(x0.shape, at: place, on: x0.device)
         let xt = objective.addNoise(x0, noise, at: levels)
         let output = model(
             xt, timesteps: levels.timesteps.map(Float.init), condition: try trainingCondition(of: batch, at: place),
             dropout: DropoutMasks(seed: seed, pass: place.pass))
         return Losses(objective(output, x0: x0, noise: noise, xt: xt, at: levels))
+    }
+
+    /// epsilon ~ N(0, I), and perhaps a share of it for whole channels.
+    private func noise(_ shape: Shape, at place: BatchPlace, on device: Device) -> Tensor {
+        let noise = Tensor.normal(
+            shape, seed: seed, purpose: .trainingNoise, step: place.step, firstSample: place.first, on: device)
+        guard noiseOffset > 0 else { return noise }
+        let channels = Shape([shape[0]] + [Int](repeating: 1, count: shape.rank - 2) + [shape.last])
+        let offset = Tensor.normal(
+            channels, seed: seed, purpose: .noiseOffset, step: place.step, firstSample: place.first, on: device)
+        return noise + offset * Float(noiseOffset)
     }
 
     /// At timesteps and with noise that never change.

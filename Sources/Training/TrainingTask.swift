@@ -28,6 +28,10 @@ public struct BatchPlace: Sendable, Hashable {
     public var pass: Int
     /// The turn of the step, see `LearnerGroup`.
     public var turn: Int
+
+    public init(step: Int, first: Int, pass: Int, turn: Int) {
+        (self.step, self.first, self.pass, self.turn) = (step, first, pass, turn)
+    }
 }
 
 /// The losses of a batch by name, each a scalar.

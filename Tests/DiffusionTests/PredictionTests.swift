@@ -84,4 +84,11 @@ struct ObjectiveTests {
         #expect(abs(Double(all.reduce(0, +)) / 20_000 - 499.5) < 10)
         #expect(objective.timesteps(seed: 3, step: 6, samples: 0..<20) != Array(all[..<20]))
     }
+
+    @Test func timestepsCanBeLimitedToARange() throws {
+        let objective = Objective(
+            schedule: try NoiseSchedule(SchedulerConfiguration()), predictionType: .epsilon, timesteps: 200...299)
+        let drawn = objective.timesteps(seed: 3, step: 5, samples: 0..<5_000)
+        #expect(Set(drawn) == Set(200...299))
+    }
 }

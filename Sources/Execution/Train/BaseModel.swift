@@ -61,6 +61,9 @@ struct BaseModel {
                 "the model receives \(model.joinedChannels) further channels, such as a mask, which data sets do not give",
                 remedy: "Train a model without such channels.", code: .unsupported)
         }
+        if let misfit = job.loss.misfit(with: pipeline.scheduler, clips: model.clips != nil) {
+            return misfit.within("diffusion")
+        }
         if case .point = model.sampleShape {
             return Misfit(
                 key, "the model draws points", remedy: "Models of points are small: train one from nothing.",

@@ -41,6 +41,7 @@ struct DenoiserTraining: TrainingSubject {
             schedule: try NoiseSchedule(job.diffusion.scheduler),
             predictionType: job.diffusion.scheduler.predictionType,
             loss: job.diffusion.loss.distance, snrGamma: job.diffusion.loss.snrGamma,
+            timesteps: job.diffusion.loss.timesteps,
             learnsVariance: job.diffusion.scheduler.varianceType == .learnedRange,
             frameNoise: job.model.clips.map { FrameNoise($0) })
         if let choice = job.textEncoder {
@@ -84,7 +85,7 @@ struct DenoiserTraining: TrainingSubject {
                 model, takes: job.model.conditionParts, unconditional: job.model.unconditional, objective: objective,
                 captions: stage?.captions,
                 conditionDropout: stage == nil ? job.training.classDropoutProb : job.captionDropoutProb,
-                seed: job.common.seed),
+                noiseOffset: job.diffusion.loss.noiseOffset, seed: job.common.seed),
             words: stage, encoders: encoders)
     }
 

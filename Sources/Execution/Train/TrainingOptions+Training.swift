@@ -38,6 +38,9 @@ extension TrainingOptions {
 }
 
 extension LossConfiguration {
+    /// What training draws; nil: all.
+    var timesteps: ClosedRange<Int>? { timestepRange.map { $0[0]...max($0[0], $0[1]) } }
+
     /// The distance between what a model predicts and what it should.
     var distance: Loss {
         switch loss {

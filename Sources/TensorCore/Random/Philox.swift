@@ -40,6 +40,8 @@ public struct Philox: Sendable {
         case latents = 14
         /// Which of its captions a picture has; step is the epoch.
         case caption = 15
+        /// Noise that is the same in all pixels of a channel; step is the training step.
+        case noiseOffset = 16
     }
 
     private let key: SIMD2<UInt32>
