@@ -80,7 +80,9 @@ struct ProblemMiddleware: RouterMiddleware {
         } catch let error as HTTPError where error.status == .notFound {
             let problem = Problem(
                 .missing, "there is nothing at \(request.uri.path.prefix(200))",
-                remedy: "The paths of the API begin with /v1/; see diffctl(1).")
+                remedy:
+                    "The paths are those of docs/operation.md: /v1/jobs, /v1/rejections, /v1/models, /v1/events, /v1/health, /metrics."
+            )
             return try .refusal(Refusal(.notFound, problem))
         } catch let error as HTTPError {
             return try .refusal(Refusal(error.status, Problem(.invalid, error.body ?? error.status.reasonPhrase)))

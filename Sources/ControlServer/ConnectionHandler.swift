@@ -40,7 +40,7 @@ final class ConnectionHandler: ChannelDuplexHandler, RemovableChannelHandler {
             try table.admit(context.channel, user: user)?.close(promise: nil)
             context.fireChannelActive()
         } catch {
-            refuse(Problems([error as? Problem ?? Problem(.internal, "\(error)")]), context)
+            refuse(Problems([error as? Problem ?? Problem(.internal, error.systemReason)]), context)
         }
     }
 

@@ -2,7 +2,7 @@ import DurableFiles
 import Foundation
 import Glibc
 import JobQueue
-import Problems
+public import Problems
 import Spool
 
 /// Looks at a spool, its store and the machine, and changes nothing.
@@ -12,11 +12,17 @@ public struct Examination: Sendable {
     let stateDirectory: String
     let allowedPaths: [String]
     let minFreeDisk: Int
+    /// By the texts of the unit's drop-ins, what they do not open to the service.
+    let closedPlaces: @Sendable ([String]) -> [Problem]
     let files = PosixFileSystem()
     var layout: SpoolLayout { SpoolLayout(root: spool) }
     private(set) var diagnosis = Diagnosis()
 
-    public init(spool: String, stateDirectory: String? = nil, allowedPaths: [String] = [], minFreeDisk: Int = 0) {
+    public init(
+        spool: String, stateDirectory: String? = nil, allowedPaths: [String] = [], minFreeDisk: Int = 0,
+        closedPlaces: @escaping @Sendable ([String]) -> [Problem] = { _ in [] }
+    ) {
+        self.closedPlaces = closedPlaces
         self.spool = spool
         self.stateDirectory = stateDirectory ?? SpoolLayout(root: spool).state
         self.allowedPaths = allowedPaths
@@ -48,7 +54,9 @@ public struct Examination: Sendable {
         do {
             try body(&self)
         } catch {
-            note(area, .error, error as? Problem ?? Problem(.io, "something cannot be looked at", cause: "\(error)"))
+            note(
+                area, .error,
+                error as? Problem ?? Problem(.io, "something cannot be looked at", cause: error.systemReason))
         }
     }
 
@@ -186,6 +194,19 @@ public struct Examination: Sendable {
 
     // MARK: - Unit
 
+    private func dropIns() -> [String] {
+        ["/etc/systemd/system", "/run/systemd/system"].flatMap { place -> [String] in
+            let directory = place + "/diffd.service.d"
+            // One that is missing or cannot be read opens nothing, as far as can be told.
+            let names = (try? files.list(directory).entries.map(\.name)) ?? []
+            return names.filter { $0.hasSuffix(".conf") }.compactMap { name in
+                (try? files.read(Path.join(directory, name), limit: 1 << 20, followsLinks: true)).map {
+                    String(decoding: $0, as: UTF8.self)
+                }
+            }
+        }
+    }
+
     /// Only where systemd runs and the unit is installed.
     private mutating func lookAtUnit() {
         let places = [
@@ -194,6 +215,7 @@ public struct Examination: Sendable {
         guard access("/run/systemd/system", F_OK) == 0,
             places.contains(where: { access($0 + "/diffd.service", F_OK) == 0 })
         else { return }
+        for problem in closedPlaces(dropIns()) { note(.unit, .error, problem) }
         for unit in ["diffd.socket", "diffd.service"] {
             if access("/etc/systemd/system/multi-user.target.wants/\(unit)", F_OK) != 0,
                 access("/etc/systemd/system/sockets.target.wants/\(unit)", F_OK) != 0

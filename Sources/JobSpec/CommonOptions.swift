@@ -33,7 +33,9 @@ public struct CommonOptions: Described, Hashable {
             "Jobs, by id or name, that must succeed before."
         ),
         Field("hold", \.hold, .boolean, "Enter the queue held, until released."),
-        Field("not_before", \.notBefore, .optional(Quantities.time), "Not to start before this time (RFC 3339)."),
+        Field(
+            "not_before", \.notBefore, .optional(Quantities.time),
+            "Not to start before this time: as in RFC 3339, or local time such as \"2025-01-31 22:00\"."),
         Field(
             "time_limit", \.timeLimit, .optional(Quantities.duration),
             "How long it may run, all attempts together: seconds, or text such as \"90m\" or \"1d12h\"."),
@@ -57,7 +59,7 @@ public struct ResourceOptions: Described, Hashable {
         Field("threads", \.threads, .optional(.integer(in: 1...1024)), "Threads; null: the share of one worker."),
         Field(
             "memory", \.memory, .optional(Quantities.memory),
-            "Memory that it may take: bytes, or text such as \"4GiB\"; null: no limit, and nothing of what jobs share is set apart for it."
+            "Memory that it may take: bytes, or text such as \"4GiB\" or \"1.5 GiB\"; null: no limit, and nothing of what jobs share is set apart for it."
         ),
     ]
 }

@@ -106,8 +106,8 @@ public enum JobSpec: Sendable, Hashable {
 
     /// Reads a job file that has been parsed.
     public static func decode(_ root: JSONNode, fileName: String) throws(Problems) -> JobSpec {
-        var report = Report()
-        let spec = form.read(root, .root, &report)
+        var report = Report(otherNames: OtherNames.of(root["kind"]?.string))
+        let spec = form.read(root.withoutSchema, .root, &report)
         try report.check(file: fileName)
         guard var spec else { throw Problems([Problem(.internal, "the job file was not read", file: fileName)]) }
         if spec.common.name == nil { spec.common.name = JobName.from(fileName: fileName) }
@@ -123,6 +123,33 @@ public enum JobSpec: Sendable, Hashable {
             "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "diffd job",
             "description": "A job file of diffd: drop it into the spool's incoming directory.",
         ]
-        return JSONNode(.object((head.members ?? []) + (form.schema.members ?? [])))
+        return JSONNode(.object((head.members ?? []) + (form.schema.allowingSchema.members ?? [])))
+    }
+}
+
+/// The key by which editors know the schema of a file: `"$schema": "job.schema.json"`. It says nothing of the job.
+extension JSONNode {
+    private static let schemaKey = "$schema"
+
+    fileprivate var withoutSchema: JSONNode {
+        guard self[Self.schemaKey]?.string != nil, let members else { return self }
+        return JSONNode(.object(members.filter { $0.name != Self.schemaKey }), place: place)
+    }
+
+    /// Of a `oneOf` of objects: each with the key.
+    fileprivate var allowingSchema: JSONNode {
+        let key = Member(
+            Self.schemaKey,
+            ["type": "string", "description": "Where an editor finds this schema; the job does not depend on it."])
+        func replacing(_ name: String, in node: JSONNode, _ change: (JSONNode) -> JSONNode) -> JSONNode {
+            JSONNode(.object((node.members ?? []).map { $0.name == name ? Member(name, change($0.node)) : $0 }))
+        }
+        return replacing("oneOf", in: self) { alternatives in
+            JSONNode(
+                .array(
+                    (alternatives.elements ?? []).map { alternative in
+                        replacing("properties", in: alternative) { JSONNode(.object([key] + ($0.members ?? []))) }
+                    }))
+        }
     }
 }

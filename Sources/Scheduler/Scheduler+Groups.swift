@@ -8,7 +8,8 @@ extension Scheduler {
     /// Takes over the control group that is delegated to the daemon, if one is.
     func takeControlGroup() {
         guard let root = machine.controlGroup else {
-            return logger.notice(
+            // A user who runs diffd at a desk can do nothing about it.
+            return logger.debug(
                 "no control group is delegated to diffd: the kernel does not hold workers to the memory they asked for")
         }
         attempt("use the control group \(root), so workers are not held to the memory they asked for") {

@@ -20,7 +20,9 @@ extension Scheduler {
     private struct InputsLine: Encodable {
         var time: Date
         var event: String
-        var inputs: TakenInputs
+        var inputs: TakenInputs?
+        /// What is told beside them.
+        var text: String?
     }
 
     /// Tells what was taken in.
@@ -30,6 +32,17 @@ extension Scheduler {
             "job \(job.id) \(job.name): took in \(inputs.text)",
             metadata: ["job_id": "\(job.id)", "job_name": "\(job.name)"])
         writeLines(job, "inputs", "took in \(inputs.text)", inputs)
+    }
+
+    /// Tells that a job asks for more threads than there are: it runs with those, to the same result.
+    func noteThreads(_ job: JobRecord) {
+        let there = state.policy.threads
+        guard let threads = job.threads, threads > there else { return }
+        let text =
+            "note: resources.threads is \(threads), and diffd has \(there.of("thread")) for all workers: the job runs with \(there == 1 ? "that one" : "those")"
+        logger.notice(
+            "job \(job.id) \(job.name): \(text)", metadata: ["job_id": "\(job.id)", "job_name": "\(job.name)"])
+        writeLines(job, "note", text, nil)
     }
 
     /// Looks whether something has come for a job since it was taken in.
@@ -66,10 +79,10 @@ extension Scheduler {
         }
     }
 
-    private func writeLines(_ job: JobRecord, _ event: String, _ text: String, _ inputs: TakenInputs) {
+    private func writeLines(_ job: JobRecord, _ event: String, _ text: String, _ inputs: TakenInputs?) {
         let now = machine.now()
         attempt("write what job \(job.id) was given") {
-            let line = InputsLine(time: now, event: event, inputs: inputs)
+            let line = InputsLine(time: now, event: event, inputs: inputs, text: inputs == nil ? text : nil)
             let json = String(decoding: try JSONText.encode(line, .line), as: UTF8.self)
             try DurableLog(directory(of: job) + "/events.jsonl", in: files, mode: 0o660, durability: .deferred)
                 .append(json.trimmingCharacters(in: .newlines))

@@ -253,6 +253,7 @@ extension Scheduler {
             try store.publish(accepted, with: jobs, forgetsDrop: forgetsDrop)
         }
         counters.accepted += 1
+        noteThreads(job)
     }
 
     // MARK: - Recovery

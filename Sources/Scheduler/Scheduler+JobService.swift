@@ -217,6 +217,10 @@ extension Scheduler: JobService {
         if fresh.spool != settings.spool || fresh.stateDirectory != settings.stateDirectory {
             logger.warning("spool and state_directory change with the next start only")
         }
+        for (name, problem) in fresh.placeFaults { note(name, problem) }
+        for name in settings.placeFaults.keys where fresh.placeFaults[name] == nil {
+            note(name, nil)
+        }
         let (spool, stateDirectory) = (settings.spool, settings.stateDirectory)
         for path in settings.allowedPaths { note(path, nil) }
         settings = fresh

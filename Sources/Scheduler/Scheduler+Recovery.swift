@@ -36,7 +36,9 @@ extension Scheduler {
         if try machine.freeSpace(settings.spool) >= settings.minFreeDisk { keepReserve() }
         hasRecovered = true
         removeUnusedGroups()
-        logger.notice("recovered: \(state.jobs.count) jobs, \(workers.count) of them with a running worker")
+        logger.notice(
+            "recovered: \(state.jobs.count.of("job")) that \(state.jobs.count == 1 ? "has" : "have") not ended, \(workers.count) with a running worker"
+        )
     }
 
     private func recover(_ job: JobRecord, isSameBoot: Bool) {

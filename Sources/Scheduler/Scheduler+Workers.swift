@@ -228,7 +228,7 @@ extension Problem {
         } else if let problems = error as? Problems, let first = problems.all.first {
             self = first
         } else {
-            self.init(.internal, "something failed in a way that was not foreseen", cause: String(describing: error))
+            self.init(.internal, "something failed in a way that was not foreseen", cause: error.systemReason)
         }
     }
 }

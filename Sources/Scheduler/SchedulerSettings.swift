@@ -2,7 +2,7 @@ import DurableFiles
 public import Foundation
 import Glibc
 public import JobQueue
-import Problems
+public import Problems
 public import Spool
 
 /// Where the scheduler works and by which rules.
@@ -20,6 +20,8 @@ public struct SchedulerSettings: Sendable, Hashable {
     public var policy: QueuePolicy
     /// How long drops are waited for.
     public var intake: IntakeTimes
+    /// By path: what will keep the next start from using a place that the settings name.
+    public var placeFaults: [String: Problem] = [:]
 
     public init(
         spool: String, stateDirectory: String? = nil, worker: String, allowedPaths: [String] = [], minFreeDisk: Int = 0,

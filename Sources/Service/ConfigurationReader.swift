@@ -68,9 +68,9 @@ struct ConfigurationReader {
         }
     }
 
-    /// A number of bytes: `1073741824`, `1GiB`, `1.5 GiB`.
+    /// A number of bytes: `1073741824`, or as of `ByteSize`.
     mutating func bytes(_ setting: DaemonSetting) -> Int? {
-        read(setting, .string, "a size such as 512MiB or 8GiB") {
+        read(setting, .string, "a size such as 512MiB or 8GiB (units: \(ByteSize.unitNames))") {
             guard case .string(let value) = $0 else { return nil }
             return Self.bytes(value)
         }
@@ -79,13 +79,10 @@ struct ConfigurationReader {
     func absolute(_ path: String) -> String { Self.absolute(path, in: directory) ?? path }
 
     static func bytes(_ text: String) -> Int? {
-        let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
-        let unit = text.dropFirst(digits.count).trimmingCharacters(in: .whitespaces)
-        let scales = ["": 1, "B": 1, "KiB": 0x1p10, "MiB": 0x1p20, "GiB": 0x1p30, "TiB": 0x1p40]
-        guard let number = Double(digits), let scale = scales[unit], number >= 0, number * scale <= 0x1p60 else {
+        guard let count = Int(text, radix: 10) ?? ByteSize(text)?.count, (0...1 << 60).contains(count) else {
             return nil
         }
-        return Int(saturating: number * scale)
+        return count
     }
 
     private static func absolute(_ path: String, in directory: String) -> String? {

@@ -41,7 +41,7 @@ struct ConfigurationSource {
                 Problem(
                     .invalid, "the configuration cannot be read", remedy: "Name a readable file with --config.",
                     file: file,
-                    cause: error.localizedDescription)
+                    cause: error.systemReason)
             ])
         }
         lines = try Self.keys(of: data, file)

@@ -251,6 +251,6 @@ extension JobSpec {
 extension Problem {
     /// An error of the file system as a problem.
     static func wrapping(_ error: any Error, cannot what: String) -> Problem {
-        error as? Problem ?? Problem(.io, "cannot \(what)", cause: "\(error)")
+        error as? Problem ?? Problem(.io, "cannot \(what)", cause: error.systemReason)
     }
 }

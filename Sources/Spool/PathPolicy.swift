@@ -79,7 +79,7 @@ public struct PathPolicy: Sendable {
             }
             throw Problem(problem.code, "\(path) cannot be reached", remedy: problem.remedy, cause: problem.cause)
         } catch {
-            throw Problem(.io, "\(path) cannot be resolved", remedy: "Check the path.", cause: "\(error)")
+            throw Problem(.io, "\(path) cannot be resolved", remedy: "Check the path.", cause: error.systemReason)
         }
         try permit(resolved, for: path)
         return resolved

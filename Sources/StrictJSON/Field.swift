@@ -100,12 +100,18 @@ extension Described {
             report.warn(message, remedy: "It is ignored.", at: path.member(member.name), member.place)
         case .areErrors:
             // It may be right, and stand in the wrong object.
-            let inner = fields.first { $0.schema().properties(anywhere: member.name) }
-            let remedy =
-                (inner.map { "\($0.key).\(member.name)" } ?? names.nearest(to: member.name)).map {
-                    "Did you mean \"\($0)\"?"
-                }
-                ?? "Remove it; known here: \(names.joined(separator: ", "))."
+            let inner = fields.filter { $0.schema().properties(anywhere: member.name) }.map {
+                "\($0.key).\(member.name)"
+            }
+            let guesses = inner.isEmpty ? names.nearest(to: member.name) : inner
+            let remedy: String
+            if let path = report.otherNames[member.name.lowercased()] {
+                remedy = "It is called \"\(path)\" here."
+            } else if !guesses.isEmpty {
+                remedy = "Did you mean \(guesses.map { "\"\($0)\"" }.joined(separator: " or "))?"
+            } else {
+                remedy = "Remove it; known here: \(names.joined(separator: ", "))."
+            }
             report.add(message, remedy: remedy, at: path.member(member.name), member.place)
         }
     }

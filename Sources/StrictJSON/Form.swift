@@ -178,7 +178,7 @@ extension Report {
 
     /// Reports a name that is none of `names`; always nil.
     mutating func unknown<Value>(_ name: String, _ names: [String], _ node: JSONNode, _ path: JSONPath) -> Value? {
-        let guess = names.nearest(to: name).map { "Did you mean \"\($0)\"? " } ?? ""
+        let guess = names.nearest(to: name).first.map { "Did you mean \"\($0)\"? " } ?? ""
         add(
             "\(path.name) is \(node.kindDescription), which is not known", remedy: guess + "Known: \(names.quoted).",
             at: path, node.place)
@@ -189,16 +189,14 @@ extension Report {
 extension [String] {
     var quoted: String { map { "\"\($0)\"" }.joined(separator: ", ") }
 
-    /// The name that a mistyped one was most likely meant to be: at most a third of its letters differ.
-    func nearest(to name: String) -> String? {
-        guard name.utf8.count <= 64 else { return nil }
+    /// The names that a mistyped one was most likely meant to be, the nearest first: at most a third of its letters differ.
+    func nearest(to name: String) -> [String] {
+        guard name.utf8.count <= 64 else { return [] }
         let scored = map {
             ($0, Self.distance(Array<UInt8>(name.lowercased().utf8), Array<UInt8>($0.lowercased().utf8)))
         }
-        guard let (best, distance) = scored.min(by: { $0.1 < $1.1 }), distance <= (name.count + 2) / 3 else {
-            return nil
-        }
-        return best
+        guard let best = scored.map(\.1).min(), best <= (name.count + 2) / 3 else { return [] }
+        return scored.filter { $0.1 == best }.map(\.0).prefix(3).map(\.self)
     }
 
     /// Edits (insert, delete, replace, swap neighbours) between two words: Damerau 1964, restricted.

@@ -10,13 +10,18 @@ public struct Report: Sendable {
     }
 
     public let unknownKeys: UnknownKeys
+    /// What keys are called elsewhere, in small letters, with their paths here.
+    let otherNames: [String: String]
     public private(set) var problems: [Problem] = []
     public private(set) var warnings: [Problem] = []
     private var uncounted = 0
     /// Where a value could not be read, so that rules about it would judge its default.
     private var unread: Set<String> = []
 
-    public init(unknownKeys: UnknownKeys = .areErrors) { self.unknownKeys = unknownKeys }
+    public init(unknownKeys: UnknownKeys = .areErrors, otherNames: [String: String] = [:]) {
+        self.unknownKeys = unknownKeys
+        self.otherNames = otherNames
+    }
 
     /// Reports a value that could not be read.
     public mutating func add(

@@ -79,7 +79,14 @@ struct BundleDrop {
                 try share(to, mode: 0o2750)
                 try copy(from, to: to, files)
             case .regular:
-                try FileManager.default.copyItem(atPath: from, toPath: to)
+                do {
+                    try FileManager.default.copyItem(atPath: from, toPath: to)
+                } catch {
+                    throw Problem(
+                        .io, "cannot copy \(from) to \(to)",
+                        remedy: "See that the file can be read, and that there is space.",
+                        cause: error.systemReason)
+                }
                 try share(to, mode: 0o640)
             case .symbolicLink, .special:
                 throw Problem(

@@ -64,7 +64,7 @@ package struct JobFile: Sendable {
         switch error {
         case let error as Problems: problems = error.all
         case let error as Problem: problems = [error]
-        default: problems = [Problem(.io, "cannot read it", cause: String(describing: error))]
+        default: problems = [Problem(.io, "cannot read it", cause: error.systemReason)]
         }
         return Problems(
             problems.map { problem in

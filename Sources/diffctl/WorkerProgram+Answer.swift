@@ -20,7 +20,8 @@ extension WorkerProgram {
             return try JSONText.decode(Answer.self, from: Array(answer))
         } catch {
             throw Failure(
-                Problem(.crashed, "\(program) ended without an answer", remedy: "Try again.", cause: "\(error)"))
+                Problem(.crashed, "\(program) ended without an answer", remedy: "Try again.", cause: error.systemReason)
+            )
         }
     }
 }

@@ -113,7 +113,7 @@ struct Daemon {
             throw Problem(
                 .denied, "the directory of the socket cannot be made",
                 remedy: "Make it, or name another with --socket.",
-                file: directory.path, cause: error.localizedDescription)
+                file: directory.path, cause: error.systemReason)
         }
         return try ListeningSocket(path: configuration.socket)
     }
@@ -151,6 +151,7 @@ extension SchedulerSettings {
             spool: configuration.spool, stateDirectory: configuration.stateDirectory,
             worker: try WorkerProgram.path(named: configuration.worker), allowedPaths: configuration.allowedPaths,
             minFreeDisk: configuration.minFreeDisk, policy: policy, intake: IntakeTimes(configuration))
+        placeFaults = configuration.placeFaults().reduce(into: [:]) { $0[$1.file ?? $1.message] = $1 }
     }
 }
 

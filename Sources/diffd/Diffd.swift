@@ -34,6 +34,9 @@ package struct Diffd: AsyncParsableCommand {
     @Option(help: "Workers at one time.")
     var maxWorkers: String?
 
+    @Flag(help: "Check the settings, and that spool and store can be written, and end: 0 if all is well, 78 otherwise.")
+    var checkConfig = false
+
     private var flags: [DaemonSetting: String] {
         let given: [DaemonSetting: String?] = [
             .spool: spool, .socket: socket, .logLevel: logLevel, .maxWorkers: maxWorkers,
@@ -57,6 +60,11 @@ package struct Diffd: AsyncParsableCommand {
             configuration = try read()
         } catch {
             throw Failure(error, status: .badConfiguration)
+        }
+        if checkConfig {
+            let faults = configuration.placeFaults()
+            guard faults.isEmpty else { throw Failure(Problems(faults), status: .badConfiguration) }
+            return
         }
         let logger = Logger.daemon("diffd", level: Logger.Level(configuration.logLevel), environment: environment)
         do {

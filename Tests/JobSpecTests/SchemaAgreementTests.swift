@@ -61,7 +61,8 @@ import Testing
             String(repeating: "a", count: 65), "0s", "1s", "00001s", "90m", "1d12h", "12h1d", "1d1d", "9999d", "10000d",
             "1.5h",
             "9999d99999h9999999m999999999s", "4GiB", "4 GiB", "04GiB", "1B", "1000000B", "999999B", "1PiB", "9999TiB",
-            "10000TiB", "1KiB", "1000KiB", "1GiB1MiB", "true",
+            "10000TiB", "1KiB", "1000KiB", "1GiB1MiB", "true", "1.5GiB", "1.5 GiB", "0.5GiB", "1.GiB", "1.2345GiB",
+            "1.5B", "512 MB", "512  MB",
         ]
         let numbers: [JSONNode] = [
             0, 1, -1, 100, 101, 1_000_000, 1_000_001, -1_000_000, 999_999, 4096, 4097, 1.5, 1e300, .unsigned(.max),

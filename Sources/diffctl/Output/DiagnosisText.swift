@@ -5,13 +5,13 @@ import Problems
 package enum DiagnosisText {
     package static func render(_ outcome: Rebuilding.Outcome) -> String {
         let kept = outcome.kept.map { "The old store is kept as \(printable($0)). " } ?? ""
-        return kept + "The new one has \(Quantity.count(outcome.jobs, "job")), of which \(outcome.held) "
+        return kept + "The new one has \(outcome.jobs.of("job")), of which \(outcome.held) "
             + (outcome.held == 1 ? "is held." : "are held.")
     }
 
     package static func render(_ diagnosis: Diagnosis, spool: String, _ style: Style) -> String {
         let looked =
-            "\(printable(spool)): \(Quantity.count(diagnosis.jobs, "job")), \(Quantity.count(diagnosis.statesRead, "saved state")) read."
+            "\(printable(spool)): \(diagnosis.jobs.of("job")), \(diagnosis.statesRead.of("saved state")) read."
         guard !diagnosis.findings.isEmpty else { return looked + " " + style.paint("Nothing is wrong.", .green) }
         let findings = diagnosis.findings.map { finding in
             let weight = style.paint(finding.weight.rawValue, finding.weight == .error ? .red : .yellow)

@@ -17,9 +17,6 @@ package enum Quantity {
         }
     }
 
-    /// `1 job`, `3 jobs`.
-    package static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-
     /// `512 B`, `3.2 MiB`.
     package static func bytes(_ count: Int) -> String {
         guard count >= 1024 else { return "\(count) B" }

@@ -52,7 +52,15 @@ struct Examine: ParsableCommand {
         let diagnosis = Examination.run(
             Examination(
                 spool: answering ?? configuration.spool, stateDirectory: configuration.stateDirectory,
-                allowedPaths: configuration.allowedPaths, minFreeDisk: configuration.minFreeDisk))
+                allowedPaths: configuration.allowedPaths, minFreeDisk: configuration.minFreeDisk,
+                closedPlaces: { dropIns in
+                    configuration.closedPlaces(dropIns: dropIns).map { place in
+                        Problem(
+                            .denied, "\(place.setting.rawValue) is \(place.path), where the service may not write",
+                            remedy: "systemctl edit diffd, and in [Service] \(DaemonConfiguration.opening(place.path))."
+                        )
+                    }
+                }))
         try output.write(diagnosis) { style in
             DiagnosisText.render(diagnosis, spool: answering ?? configuration.spool, style)
         }

@@ -9,8 +9,9 @@ struct Watch: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show how jobs stand, as it changes.",
         discussion: """
-            On a terminal a table that is drawn anew, with a bar for each job that runs; otherwise, and with --json, a line for each job \
-            and then for each change. Without JOB: all that are not finished, and the ten that finished last. Ends when all JOBs have ended, or with Ctrl-C.
+            On a terminal a table that is drawn anew, with a bar for each job that runs; otherwise, and with --json, a line for each \
+            job and then for each change. Without JOB: all that are not finished, and the ten that finished last. Ends when all \
+            JOBs have ended, or with Ctrl-C.
             """)
 
     @Argument(help: "Ids or names.") var job: [JobReference] = []
