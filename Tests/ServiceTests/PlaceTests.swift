@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Problems
 import Service
 import Testing
 

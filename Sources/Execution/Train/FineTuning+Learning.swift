@@ -1,5 +1,6 @@
 internal import Checkpoints
 internal import Configurations
+internal import Datasets
 internal import Diffusion
 internal import JobSpec
 internal import Models
