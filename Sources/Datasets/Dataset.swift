@@ -78,7 +78,7 @@ public struct Dataset: Sendable {
         var mayCache = true
         switch configuration {
         case .synthetic(let synthetic):
-            try Self.checkIndex(of: synthetic.count, loading)
+            try Self.checkIndex(of: synthetic, loading)
             opened = try OpenedSource(synthetic, readsCaptions: loading.readsCaptions)
             // Drawn again in less time than a step takes, while the one before is computed.
             mayCache = false
@@ -123,10 +123,12 @@ public struct Dataset: Sendable {
     }
 
     /// Refuses a set whose index alone takes too much, before it is made.
-    private static func checkIndex(of count: Int, _ loading: LoadingOptions) throws {
+    private static func checkIndex(of synthetic: SyntheticDatasetConfiguration, _ loading: LoadingOptions) throws {
+        let count = synthetic.count
+        let hasCaptions = synthetic.name == .captionedShapes && loading.readsCaptions
         // At most: place, place in the order of an epoch, class, and a point's coordinates as they are and
-        // standardized.
-        let bytesPerSample = 40
+        // standardized. Captions: text and tables, some 400 bytes for each different one, half as many as samples.
+        let bytesPerSample = hasCaptions ? 240 : 40
         guard count > loading.limits.memory / bytesPerSample else { return }
         throw Problem(
             .invalid,
