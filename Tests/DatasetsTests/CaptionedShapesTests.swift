@@ -94,6 +94,13 @@ import Testing
         (set.name, set.count) = (.captionedShapes, 5)
         set.images = ImageOptions(resolution: 16, channels: 3)
         #expect(try Dataset(.synthetic(set), seed: 0).captions == nil)
+        // They count as memory: twice as many samples as would fit with them do without.
+        set.count = 200_000
+        var loading = LoadingOptions(limits: ImageLimits(memory: 24 << 20))
+        #expect(try Dataset(.synthetic(set), seed: 0, loading: loading).trainingCount == 200_000)
+        loading.readsCaptions = true
+        let problem = #expect(throws: Problem.self) { try Dataset(.synthetic(set), seed: 0, loading: loading) }
+        #expect(problem?.path == "$.dataset.count")
     }
 
     @Test("too few pixels and no colours are refused") func misfits() {
