@@ -113,14 +113,7 @@ struct DenoiserTraining: TrainingSubject {
     }
 
     func preview(_ task: DenoiserTask, step: Int) throws {
-        let previews = TrainingPreviews(
-            job, task.denoising.model, job.diffusion.scheduler, dataset, latents, context)
-        if let preview = task.words?.preview {
-            return try previews.draw(step: step, preview.conditions, guidance: preview.guidance)
-        }
-        let isConditional = job.model.classConditioning != .none
-        let condition: Condition = isConditional ? Condition(classes: Array(dataset.classes.indices)) : .none
-        try previews.draw(step: step, { condition.repeated(for: $0) })
+        try TrainingPreviews(job, task, job.model, job.diffusion.scheduler, dataset, latents, context).draw(step: step)
     }
 
     func rehearsePreview(on device: Device) throws {

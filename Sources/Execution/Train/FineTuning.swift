@@ -151,14 +151,8 @@ struct FineTuning: TrainingSubject {
     // MARK: - What it shows
 
     func preview(_ task: DenoiserTask, step: Int) throws {
-        let previews = TrainingPreviews(
-            job, task.denoising.model, base.pipeline.scheduler, dataset, latents, context)
-        if let preview = task.words?.preview {
-            return try previews.draw(step: step, preview.conditions, guidance: preview.guidance)
-        }
-        let isConditional = base.pipeline.configuration.classConditioning != .none
-        let condition: Condition = isConditional ? Condition(classes: Array(dataset.classes.indices)) : .none
-        try previews.draw(step: step, { condition.repeated(for: $0) })
+        try TrainingPreviews(job, task, base.pipeline.configuration, base.pipeline.scheduler, dataset, latents, context)
+            .draw(step: step)
     }
 
     func rehearsePreview(on device: Device) throws {

@@ -9,13 +9,15 @@ internal import Problems
 internal import Sampling
 internal import StrictJSON
 internal import TensorCore
+internal import Training
 
 /// Samples drawn while a model trains, always from the same noise.
 struct TrainingPreviews {
     private let training: TrainingOptions
     private let seed: UInt64
     private let scheduler: SchedulerConfiguration
-    private let model: any Denoiser
+    private let task: DenoiserTask
+    private let model: ModelConfiguration
     private let dataset: Dataset
     private let context: JobContext
 
@@ -24,27 +26,22 @@ struct TrainingPreviews {
 
     /// - Parameter latents: what the data set holds in the place of what is shown; nil: what is shown.
     init(
-        _ job: some TrainingJob, _ model: any Denoiser, _ scheduler: SchedulerConfiguration, _ dataset: Dataset,
-        _ latents: LatentStage?, _ context: JobContext
+        _ job: some TrainingJob, _ task: DenoiserTask, _ model: ModelConfiguration,
+        _ scheduler: SchedulerConfiguration, _ dataset: Dataset, _ latents: LatentStage?, _ context: JobContext
     ) {
         codec = SampleCodec(dataset.shape, latents.map { ($0.configuration, $0.autoencoder) }, context.tiling)
         self.latents = latents
         (training, seed, self.scheduler) = (job.training, job.common.seed, scheduler)
-        self.model = model
+        (self.task, self.model) = (task, model)
         self.dataset = dataset
         self.context = context
     }
 
-    /// Draws the samples with the model as it is now, with 50 steps of DDIM (fewer where the schedule has fewer).
+    /// Draws the samples with the model as it is now, with 50 steps of DDIM (fewer where the schedule has fewer): of
+    /// prompts with the guidance that is usual for them, or of all classes in turn.
     ///
-    /// - Parameters:
-    ///   - conditions: of the samples.
-    ///   - guidance: nil: none.
     /// - Throws: `Stopped`; whoever resumes the training draws them.
-    func draw(
-        step: Int, _ conditions: @escaping SamplingPlan.Conditions,
-        guidance: (Guidance, unconditional: SamplingPlan.Conditions)? = nil
-    ) throws {
+    func draw(step: Int) throws {
         var options = SamplerOptions()
         options.steps = min(50, scheduler.numTrainTimesteps)
         var plan = SamplingPlan(
@@ -52,9 +49,9 @@ struct TrainingPreviews {
             sampleShape: dataset.shape.dimensions,
             count: training.sampleCount, batchSize: min(training.sampleCount, training.batchSize),
             condition: conditions)
-        plan.guidance = guidance
+        plan.guidance = task.words?.preview.guidance
         var run = SamplingRun(
-            plan, model, from: SamplingCursor(noise: .philox(seed: seed)), on: context.device)
+            plan, task.denoising.model, from: SamplingCursor(noise: .philox(seed: seed)), on: context.device)
         var samples: [[Float]] = []
         // What trains has the memory again.
         defer { latents?.release() }
@@ -79,5 +76,12 @@ struct TrainingPreviews {
             let plot = try TrainingPoints(of: dataset, count: 2_000).plot(samples, title: "step \(step)")
             try PreviewFiles(context).write(plot, step: step)
         }
+    }
+
+    private var conditions: SamplingPlan.Conditions {
+        if let words = task.words { return words.preview.conditions }
+        let condition: Condition =
+            model.classConditioning == .none ? .none : Condition(classes: Array(dataset.classes.indices))
+        return { condition.repeated(for: $0) }
     }
 }
